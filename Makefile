@@ -1,0 +1,62 @@
+# Each target sets up what it needs; every step knows whether it is done.
+.POSIX:
+
+# As if the environment were activated: it may carry Node as well.
+PYTHON = PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python
+FUZZ_SECONDS = 60
+PYTEST_ARGS = -n 2
+
+help:
+	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
+	@echo 'make runtime        compile csrc/ into the wasm variants'
+	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving)'
+	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make lint           formatting, types, static checks'
+	@echo 'make format         put Python and C++ into the form that lint asks for'
+	@echo 'make bench          side by side with the peers'
+	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
+	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make clean          remove what was built, keep what was installed'
+
+setup: bootstrap
+	@python3 scripts/setup.py
+
+setup-checks: bootstrap
+	@python3 scripts/setup.py --checks
+
+bootstrap:
+	@command -v python3 >/dev/null || (apt-get update -q && apt-get install -qy python3 python3-venv)
+
+runtime: setup
+	@$(PYTHON) scripts/build_runtime.py
+
+demo: setup
+	@$(PYTHON) scripts/demo.py
+
+test: setup-checks
+	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+lint: setup-checks
+	@$(PYTHON) scripts/lint.py
+
+format: setup
+	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q .
+	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
+
+bench: setup
+	@$(PYTHON) -m bench
+
+bench-kernels: setup
+	@$(PYTHON) -m bench.kernels
+
+fuzz: setup-checks
+	@$(PYTHON) scripts/build_native.py fuzz
+	@for target in build/native/fuzz/*; do \
+	  corpus=build/fuzz-corpus/$$(basename $$target); mkdir -p $$corpus; \
+	  $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
+	done
+
+clean:
+	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
+
+.PHONY: help setup setup-checks bootstrap runtime demo test lint format bench bench-kernels fuzz clean

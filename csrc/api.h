@@ -1,0 +1,92 @@
+// What the host (our TypeScript loader, or Python through WASI or ctypes) calls.
+//
+// Every function that can fail returns a Code (0 is ok) and leaves details in wtw_failure().
+// Handles are addresses. Nothing here prints, aborts or throws.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#ifdef WTW_NATIVE
+#define WTW_EXPORT(name) extern "C" __attribute__((visibility("default")))
+#else
+#define WTW_EXPORT(name) extern "C" __attribute__((export_name(#name)))
+#endif
+
+namespace wtw {
+
+struct Model;
+struct Session;
+
+// One input or output of a program, shared with the host: 128 bytes. The host writes rank, shape
+// and number of inputs, then binds; bind fills data, bytes and dtype of inputs and outputs.
+struct Io {
+  uint64_t data;   // address of the dense elements, 64-byte aligned; 0 for numbers
+  uint64_t bytes;  // of the whole tensor
+  uint32_t kind;   // 0 tensor, 1 int, 2 float, 3 bool
+  uint32_t dtype;  // see core/dtype.h
+  uint32_t rank;
+  uint32_t zero;
+  int64_t integer;  // value of an int or bool
+  double real;      // value of a float
+  int64_t shape[8];
+  uint64_t zeros[2];
+};
+static_assert(sizeof(Io) == 128);
+
+}  // namespace wtw
+
+// The number that plan.bin's header must carry.
+WTW_EXPORT(wtw_abi) uint32_t wtw_abi();
+
+// 64-byte aligned memory, or 0.
+WTW_EXPORT(wtw_alloc) void* wtw_alloc(size_t bytes);
+WTW_EXPORT(wtw_free) void wtw_free(void* memory);
+
+// Validates the whole plan. Plan and weights stay the caller's and must outlive the model (the plan
+// is 8-byte aligned, the weights 64-byte aligned). Null on failure.
+WTW_EXPORT(wtw_model_new)
+wtw::Model* wtw_model_new(const void* plan, size_t plan_bytes, const void* weights,
+                          size_t weights_bytes);
+WTW_EXPORT(wtw_model_free) void wtw_model_free(wtw::Model* model);
+
+// A session owns the state and the arena. Null on failure.
+WTW_EXPORT(wtw_session_new) wtw::Session* wtw_session_new(wtw::Model* model);
+WTW_EXPORT(wtw_session_free) void wtw_session_free(wtw::Session* session);
+// Restores the initial state.
+WTW_EXPORT(wtw_session_reset) void wtw_session_reset(wtw::Session* session);
+
+// The program's Io records: inputs, then outputs. Null for an unknown program.
+WTW_EXPORT(wtw_io) wtw::Io* wtw_io(wtw::Session* session, uint32_t program);
+// Takes the inputs' shapes and numbers from the Io records, plans the memory (cached for recent
+// sizes) and fills in the addresses. Memory may have grown: make views anew.
+WTW_EXPORT(wtw_bind) uint32_t wtw_bind(wtw::Session* session, uint32_t program);
+// Runs nodes [first, first + count) of the bound program, cut at its last; a run is first 0 and
+// count UINT32_MAX, a host that profiles goes node by node.
+WTW_EXPORT(wtw_run)
+uint32_t wtw_run(wtw::Session* session, uint32_t program, uint32_t first, uint32_t count);
+// Copies a node's output as dense elements into memory and describes it in result. Valid right
+// after that node ran (later nodes may reuse its memory): a host that bisects runs and peeks node
+// by node. result->bytes tells the size needed when memory is too small.
+WTW_EXPORT(wtw_peek)
+uint32_t wtw_peek(wtw::Session* session, uint32_t program, uint32_t node, uint32_t output,
+                  wtw::Io* result, void* memory, size_t bytes);
+// Bytes of the arena at the last binding, and of the state.
+WTW_EXPORT(wtw_arena_bytes) uint64_t wtw_arena_bytes(wtw::Session* session);
+WTW_EXPORT(wtw_state_bytes) uint64_t wtw_state_bytes(wtw::Session* session);
+
+// The last failure of this instance: six i64: code, node, operand, line, given, allowed. For
+// size_out_of_range `operand` is the symbol, for size_mismatch and input_shape the input (and
+// `node` the axis), for guard_failed the guard.
+WTW_EXPORT(wtw_failure) const int64_t* wtw_failure();
+
+// SHA-256 where the platform's own is absent or refuses shared memory; out receives 32 bytes.
+WTW_EXPORT(wtw_sha256) void wtw_sha256(const void* data, size_t bytes, uint8_t* out);
+
+// Threads (variants with shared memory). The host calls wtw_helper_new in the main instance for
+// each helper, then in the helper's own instance wtw_helper_run(handle), which returns after
+// wtw_helpers_quit. A helper takes part in runs from the moment it has arrived; none is waited for.
+WTW_EXPORT(wtw_helper_new) void* wtw_helper_new();
+WTW_EXPORT(wtw_helper_run) void wtw_helper_run(void* helper);
+WTW_EXPORT(wtw_helpers_quit) void wtw_helpers_quit();
+WTW_EXPORT(wtw_helpers) uint32_t wtw_helpers();  // that have arrived

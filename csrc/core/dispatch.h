@@ -1,0 +1,50 @@
+// The operator table as the core needs it: what each kernel takes, generated from Python's rows.
+#pragma once
+
+#include <cstdint>
+
+#include "core/kernel.h"
+
+namespace wtw {
+
+// Bits of OperandSpec::layouts, as in ops/table.py.
+enum LayoutBit : uint32_t {
+  kStrided = 1,
+  kRows = 2,
+  kDenseAny = 4,
+  kDense = 8,
+  kChannelsLast = 16,
+  kPanel8 = 32,
+};
+
+struct OperandSpec {
+  uint32_t dtypes;   // a bit for each DType
+  uint32_t layouts;  // LayoutBit
+  uint32_t flags;    // 1 optional, 2 variadic (the last input repeats)
+};
+
+enum class AttrKind : uint32_t { integer, real, flag, dtype, choice, integers, reals };
+
+struct AttrSpec {
+  AttrKind kind;
+  uint32_t choices;  // of an enumeration
+};
+
+struct OpSpec {
+  const char* name;
+  const OperandSpec* inputs;
+  const OperandSpec* outputs;
+  const AttrSpec* attrs;
+  uint32_t n_in, n_out, n_attr;
+  int32_t inplace;  // the input whose memory output 0 may take, or -1
+  bool stateful;    // input 0 is state that the node writes; output 0 is the same value
+  const Kernel* kernel;
+};
+
+// The operator of that name, or null.
+const OpSpec* find_op(const char* name, uint32_t length);
+
+// The layout classes that a tensor belongs to.
+uint32_t layout_bits(const Tensor& tensor);
+
+}  // namespace wtw

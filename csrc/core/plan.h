@@ -1,0 +1,103 @@
+// plan.bin: its records as they lie in the file, and the checked view of them (docs/format.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/array.h"
+#include "core/dispatch.h"
+#include "core/expr.h"
+#include "core/kernel.h"
+
+namespace wtw {
+
+inline constexpr uint32_t kAbi = 1;
+inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
+inline constexpr uint32_t kMaxNodes = 1u << 16;
+inline constexpr int64_t kMaxElements = int64_t{1} << 40;
+
+struct OpRecord {
+  uint32_t name, length;
+};
+struct SymbolRecord {
+  int64_t min, max;
+  uint32_t definition, program;
+};
+struct ExprRecord {
+  uint32_t first, count, is_float, zero;
+};
+enum class BufferKind : uint32_t { weight, arena, state };
+struct BufferRecord {
+  BufferKind kind;
+  uint32_t owner;   // program of an arena buffer; initial weight buffer + 1 of a state, or 0
+  uint64_t offset;  // of a weight, in the weight segment
+  uint64_t bytes;   // of a weight; else the expression of the bytes
+};
+struct ValueRecord {
+  uint32_t buffer;
+  uint8_t dtype, layout, rank, zero;
+  uint32_t groups;
+  uint32_t refs;    // rank sizes, then rank strides
+  uint32_t offset;  // expression, in elements
+  uint32_t zeros[3];
+};
+struct AttrRecord {
+  uint32_t kind, count, refs, zero;
+};
+struct NodeRecord {
+  uint32_t op, inputs, outputs, attrs, refs, first_attr, zeros[2];
+};
+struct ProgramRecord {
+  uint32_t name, length, first_node, nodes, inputs, outputs, first_io, first_guard, guards,
+      zeros[3];
+};
+enum class IoKind : uint32_t { tensor, integer, real, boolean };
+struct IoRecord {
+  IoKind kind;
+  uint32_t ref, zeros[2];
+};
+static_assert(sizeof(SymbolRecord) == 24 && sizeof(BufferRecord) == 24 &&
+              sizeof(ValueRecord) == 32 && sizeof(NodeRecord) == 32 &&
+              sizeof(ProgramRecord) == 48 && sizeof(IoRecord) == 16);
+
+template <class T>
+struct Section {
+  const T* data = nullptr;
+  uint32_t count = 0;
+
+  const T& operator[](uint32_t i) const { return data[i]; }
+  // Whether [first, first + n) lies inside.
+  bool holds(uint32_t first, uint32_t n) const { return first <= count && n <= count - first; }
+};
+
+// A validated plan. Everything here was checked by parse(): indices may be followed blindly.
+struct Plan {
+  Section<char> strings;
+  Section<OpRecord> ops;
+  Section<SymbolRecord> symbols;
+  Section<Instruction> code;
+  Section<ExprRecord> exprs;
+  Section<BufferRecord> buffers;
+  Section<ValueRecord> values;
+  Section<uint32_t> refs;
+  Section<AttrRecord> attrs;
+  Section<NodeRecord> nodes;
+  Section<ProgramRecord> programs;
+  Section<IoRecord> io;
+
+  Array<const OpSpec*> op_specs;  // by index in ops
+  size_t weights_bytes = 0;
+
+  const OpSpec& spec(const NodeRecord& node) const { return *op_specs[node.op]; }
+  // The value of input or output i of a node; inputs may be kAbsent.
+  uint32_t input(const NodeRecord& node, uint32_t i) const { return refs[node.refs + i]; }
+  uint32_t output(const NodeRecord& node, uint32_t i) const {
+    return refs[node.refs + node.inputs + i];
+  }
+};
+
+// Checks everything that does not depend on concrete sizes. On failure `failure` names the source
+// line of the check in `line`, the node where there is one, and the record in `given`.
+Code parse(const void* bytes, size_t size, size_t weights_bytes, Plan* plan, Failure* failure);
+
+}  // namespace wtw

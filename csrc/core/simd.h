@@ -1,0 +1,82 @@
+// One vector type for every kernel: 128 bits, as WebAssembly has them.
+//
+// Three bodies: relaxed SIMD, SIMD128, and native (SIMDe supplies the same intrinsics, so that
+// sanitizers and fuzzers see the very kernels that ship). Kernels use these names and plain
+// wasm_simd128.h intrinsics; only this header knows which body it is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#ifdef WTW_NATIVE
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/wasm/simd128.h>
+#else
+#include <wasm_simd128.h>
+#endif
+
+namespace wtw::simd {
+
+using f32x4 = v128_t;
+
+inline f32x4 load(const float* p) { return wasm_v128_load(p); }
+inline void store(float* p, f32x4 v) { wasm_v128_store(p, v); }
+inline f32x4 splat(float x) { return wasm_f32x4_splat(x); }
+// One pure-load micro-operation on x86: prefer it to splat(*p).
+inline f32x4 load_splat(const float* p) { return wasm_v128_load32_splat(p); }
+
+inline f32x4 add(f32x4 a, f32x4 b) { return wasm_f32x4_add(a, b); }
+inline f32x4 sub(f32x4 a, f32x4 b) { return wasm_f32x4_sub(a, b); }
+inline f32x4 mul(f32x4 a, f32x4 b) { return wasm_f32x4_mul(a, b); }
+inline f32x4 div(f32x4 a, f32x4 b) { return wasm_f32x4_div(a, b); }
+
+// a * b + c; rounded once where the machine has FMA and the variant may use it.
+inline f32x4 madd(f32x4 a, f32x4 b, f32x4 c) {
+#ifdef __wasm_relaxed_simd__
+  return wasm_f32x4_relaxed_madd(a, b, c);
+#else
+  return wasm_f32x4_add(wasm_f32x4_mul(a, b), c);
+#endif
+}
+
+// Minimum and maximum for operands that are not NaN (with NaN: either operand may result).
+inline f32x4 min_fast(f32x4 a, f32x4 b) {
+#ifdef __wasm_relaxed_simd__
+  return wasm_f32x4_relaxed_min(a, b);
+#else
+  return wasm_f32x4_pmin(a, b);
+#endif
+}
+inline f32x4 max_fast(f32x4 a, f32x4 b) {
+#ifdef __wasm_relaxed_simd__
+  return wasm_f32x4_relaxed_max(a, b);
+#else
+  return wasm_f32x4_pmax(a, b);
+#endif
+}
+
+// mask ? a : b, for masks of whole lanes.
+inline f32x4 select(f32x4 mask, f32x4 a, f32x4 b) {
+#ifdef __wasm_relaxed_simd__
+  return wasm_i32x4_relaxed_laneselect(a, b, mask);
+#else
+  return wasm_v128_bitselect(a, b, mask);
+#endif
+}
+
+inline float sum(f32x4 v) {
+  f32x4 pairs = wasm_f32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+  return wasm_f32x4_extract_lane(pairs, 0) + wasm_f32x4_extract_lane(pairs, 1);
+}
+
+// Keeps LLVM from moving work across this point: V8 has 15 vector registers and keeps wasm's
+// order, so hoisted loads would spill the accumulators (docs/performance.md).
+inline void pin(f32x4& v) {
+#ifndef WTW_NATIVE
+  asm volatile("" : "+r"(v));
+#else
+  (void)v;
+#endif
+}
+
+}  // namespace wtw::simd

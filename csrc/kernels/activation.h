@@ -1,0 +1,82 @@
+// Rows of just-computed numbers in, the same rows with a fused activation applied out.
+#pragma once
+
+#include <cstdint>
+
+#include "core/kernel.h"
+#include "core/simd.h"
+#include "core/vmath.h"
+#include "kernels/rows.h"
+#include "ops.h"
+
+namespace wtw {
+
+// Every row with a fused activation has the same choices (ops/gemm.py, `activation`).
+using Activation = op::linear::Activation;
+
+// What happens to an element before it is stored: x + bias (+ residual), activated.
+struct Epilogue {
+  const float* bias = nullptr;  // one number a column, or null
+  Activation activation = Activation::none;
+  float low = 0, high = 0;  // parameters: clamp's bounds; leaky_relu's slope in `low`
+};
+
+// From the attributes that every such row has.
+inline Epilogue epilogue_of(const Call& call, int bias, int activation, int low, int high) {
+  return {.bias = call.has(bias) ? call.in(bias).as<float>() : nullptr,
+          .activation = static_cast<Activation>(call.integer(activation)),
+          .low = static_cast<float>(call.real(low)),
+          .high = static_cast<float>(call.real(high))};
+}
+
+// Activations that are a clamp, which fits in between accumulator and store.
+struct Clamp {
+  bool active;
+  float low, high;
+};
+
+inline Clamp clamp_of(const Epilogue& e) {
+  constexpr float kInfinity = __builtin_inff();
+  switch (e.activation) {
+    case Activation::relu:
+      return {true, 0, kInfinity};
+    case Activation::relu6:
+      return {true, 0, 6};
+    case Activation::clamp:
+      return {true, e.low, e.high};
+    default:
+      return {false, -kInfinity, kInfinity};
+  }
+}
+
+// Every activation that is not a clamp; the others leave the row as it is.
+[[gnu::noinline]] inline void apply_activation(float* row, int64_t n, Activation kind, float low) {
+  using simd::f32x4;
+  switch (kind) {
+    case Activation::hardswish:
+      return rows::map(row, row, n, simd::hardswish);
+    case Activation::hardsigmoid:
+      return rows::map(row, row, n, simd::hardsigmoid);
+    case Activation::sigmoid:
+      return rows::map(row, row, n, simd::sigmoid);
+    case Activation::silu:
+      return rows::map(row, row, n, simd::silu);
+    case Activation::gelu:
+      return rows::map(row, row, n, simd::gelu);
+    case Activation::gelu_tanh:
+      return rows::map(row, row, n, simd::gelu_tanh);
+    case Activation::tanh:
+      return rows::map(row, row, n, simd::tanh);
+    case Activation::leaky_relu:
+      return rows::map(row, row, n, [slope = simd::splat(low)](f32x4 x) {
+        return simd::select(wasm_f32x4_gt(x, simd::splat(0)), x, simd::mul(x, slope));
+      });
+    case Activation::none:
+    case Activation::relu:
+    case Activation::relu6:
+    case Activation::clamp:
+      return;
+  }
+}
+
+}  // namespace wtw

@@ -1,0 +1,146 @@
+// The core of linear, matmul, convolution and attention: tiles of rows times packed panels.
+//
+// A tile is up to 6 rows of the output; a panel is 8 columns of it, with the weights stored
+// [K][8]. 6 x 2 accumulators, 2 vectors of weights and 1 broadcast are the 15 vector registers
+// that V8 has on x86. A row of the left side need not be contiguous: it is a list of runs
+// ("taps"), so that a convolution is a product without a copy of its input.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/kernel.h"
+#include "kernels/activation.h"
+#include "kernels/odometer.h"
+
+namespace wtw::gemm {
+
+inline constexpr int kRows = 6;
+inline constexpr int kPanel = 8;
+inline constexpr int kLiveTiles = 24;  // at most, of a chunk whose weights are beyond the cache
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+constexpr int64_t panels_of(int64_t n) { return ceil_div(n, kPanel); }
+constexpr int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * k * kPanel; }
+constexpr int64_t packed_bytes(int64_t n, int64_t k) { return packed_size(n, k) * 4; }
+
+inline bool same_shape(const Tensor& a, const Tensor& b) {
+  return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
+}
+
+// A run of the reduction: where it begins in each row, and in a panel.
+struct Tap {
+  const float* row[kRows];
+  const float* weights;  // in panel 0
+};
+
+// Rows of the output that are computed together.
+struct Tile {
+  const Tap* taps;
+  int64_t n_taps;
+  int64_t rows;           // 1 to kRows
+  float* out;             // column 0 of the first row
+  int64_t stride;         // from row to row of the output, in floats
+  const float* residual;  // added to `out`, at the same strides; or null
+};
+
+// What all tiles of a product share.
+struct Product {
+  int64_t n;      // columns of the output
+  int64_t k;      // rows of a panel
+  int64_t depth;  // length of each tap
+  Epilogue epilogue;
+};
+
+// Panels [first, last) of one tile: reduction, epilogue, store.
+void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last);
+
+// How a product is cut into chunks for the pool: by its shape alone.
+struct Blocking {
+  int64_t tiles, panels;            // of the whole product
+  int64_t tile_block, panel_block;  // of a chunk
+  bool panels_outer;                // weights beyond the cache: each panel meets all tiles at once
+
+  int64_t panel_chunks() const { return ceil_div(panels, panel_block); }
+  int64_t chunks() const { return ceil_div(tiles, tile_block) * panel_chunks(); }
+  // Tiles whose taps must be there at the same time.
+  int64_t live_tiles() const { return panels_outer ? tile_block : 1; }
+};
+Blocking blocking(int64_t tiles, int64_t n, int64_t k);  // tiles, n >= 1
+
+// Rows are spread evenly over ceil(m / 6) tiles: none of them is much narrower than the others.
+constexpr int64_t tiles_of(int64_t m) { return ceil_div(m, kRows); }
+constexpr int64_t first_row(int64_t tile, int64_t m) { return tile * m / tiles_of(m); }
+
+// One chunk. make(index, taps) fills taps (room for n_taps) and gives the tile; `taps` has room
+// for live_tiles() of them.
+template <class Make>
+void run_chunk(const Product& product, const Blocking& b, int64_t chunk, Tap* taps, int64_t n_taps,
+               Make&& make) {
+  const int64_t first_tile = chunk / b.panel_chunks() * b.tile_block;
+  const int64_t last_tile = std::min(first_tile + b.tile_block, b.tiles);
+  const int64_t first = chunk % b.panel_chunks() * b.panel_block;
+  const int64_t last = std::min(first + b.panel_block, b.panels);
+  if (!b.panels_outer) {
+    for (int64_t t = first_tile; t < last_tile; ++t) {
+      run_tile(product, make(t, taps), first, last);
+    }
+    return;
+  }
+  Tile tiles[kLiveTiles];
+  for (int64_t t = first_tile; t < last_tile; ++t) {
+    tiles[t - first_tile] = make(t, taps + (t - first_tile) * n_taps);
+  }
+  for (int64_t p = first; p < last; ++p) {
+    for (int64_t t = first_tile; t < last_tile; ++t) {
+      run_tile(product, tiles[t - first_tile], p, p + 1);
+    }
+  }
+}
+
+// Runs body(chunk, worker) for every chunk; a single one needs no helpers.
+template <class Body>
+void for_chunks(int64_t chunks, Body&& body) {
+  if (chunks == 1) {
+    body(int64_t{0}, 0);
+  } else if (chunks > 1) {
+    pool::parallel(chunks, body);
+  }
+}
+
+// Element (i, j) of a matrix is data[i * row + j * column].
+struct Matrix {
+  const float* data;
+  int64_t row, column;
+};
+
+// Packs one panel of an (n, k) matrix: its rows from panel * 8 on; rows beyond n are zeros.
+void pack_panel(const Matrix& source, int64_t n, int64_t k, int64_t panel, float* panels);
+
+// Packs `count` (n, k) matrices one after the other; source(i) gives Matrix i.
+template <class Source>
+void pack(int64_t count, int64_t n, int64_t k, float* panels, Source&& source) {
+  constexpr int64_t kChunkElements = 32 << 10;
+  const int64_t each = panels_of(n), all = each * count;
+  const int64_t block = std::max<int64_t>(kChunkElements / std::max<int64_t>(k * kPanel, 1), 1);
+  for_chunks(ceil_div(all, block), [&](int64_t chunk, int) {
+    for (int64_t p = chunk * block; p < std::min((chunk + 1) * block, all); ++p) {
+      const int64_t matrix = p / each;
+      pack_panel(source(matrix), n, k, p % each, panels + matrix * packed_size(n, k));
+    }
+  });
+}
+
+// A product whose left side has whole rows in memory and whose output (m, n) is dense.
+struct Rows {
+  const float* left;
+  Odometer<1> offsets;  // of each row in `left`
+  int64_t m;
+  const float* panels;
+  float* out;
+  const float* residual;  // as `out`, or null
+};
+void run_rows(const Product& product, const Blocking& blocking, int64_t chunk, Rows rows);
+
+}  // namespace wtw::gemm

@@ -1,0 +1,187 @@
+// matmul: (..., M, K) @ (..., K, N) of any strides in, leading axes broadcast; (..., M, N) out.
+#include "kernels/gemm.h"
+#include "kernels/strided_copy.h"
+
+namespace wtw {
+namespace {
+
+using namespace gemm;
+namespace op = op::matmul;
+
+constexpr int64_t kBatchFlops = 2'000'000;  // small products share a chunk
+
+// The size of t along an axis of the output, and how far it steps there: 0 where it is broadcast.
+int64_t size_along(const Tensor& t, const Tensor& out, int axis) {
+  const int own = axis - (out.rank - t.rank);
+  return own < 0 ? 1 : t.shape[own];
+}
+int64_t step_along(const Tensor& t, const Tensor& out, int axis) {
+  return size_along(t, out, axis) == 1 ? 0 : t.stride[axis - (out.rank - t.rank)];
+}
+
+// Offsets of t's matrices by a flat index over the output's leading axes.
+Odometer<1> matrices_of(const Tensor& t, const Tensor& out) {
+  Odometer<1> offsets;
+  for (int axis = 0; axis < out.rank - 2; ++axis) {
+    offsets.add(out.shape[axis], {step_along(t, out, axis)});
+  }
+  return offsets;
+}
+
+bool leading_axes_fit(const Tensor& a, const Tensor& b, const Tensor& out) {
+  for (int axis = 0; axis < out.rank - 2; ++axis) {
+    const int64_t x = size_along(a, out, axis), y = size_along(b, out, axis);
+    if (x != y && x != 1 && y != 1) return false;
+    if (out.shape[axis] != (x == 1 ? y : x)) return false;
+  }
+  return true;
+}
+
+// Matrices of the right side that are packed, each once.
+struct Distinct {
+  int64_t count = 1;
+  Odometer<1> source;  // of each, in `other`
+  Odometer<1> packed;  // which one, by a flat index over the output's leading axes
+};
+
+Distinct distinct_of(const Tensor& other, const Tensor& out) {
+  Distinct d;
+  int64_t step[kMaxRank];
+  for (int axis = out.rank - 3; axis >= 0; --axis) {
+    const bool apart = step_along(other, out, axis) != 0;
+    step[axis] = apart ? d.count : 0;
+    if (apart) d.count *= out.shape[axis];
+  }
+  for (int axis = 0; axis < out.rank - 2; ++axis) {
+    d.packed.add(out.shape[axis], {step[axis]});
+    if (step[axis] != 0) d.source.add(out.shape[axis], {step_along(other, out, axis)});
+  }
+  return d;
+}
+
+// Left rows that are not contiguous are copied.
+bool copies_left(const Tensor& a) { return a.size(-1) > 1 && a.step(-1) != 1; }
+
+Code check(Call& call) {
+  const Tensor &a = call.in(op::self_), &b = call.in(op::other_), &y = call.out();
+  WTW_CHECK(a.rank >= 2 && b.rank >= 2 && y.rank == std::max(a.rank, b.rank));
+  WTW_CHECK(a.dtype == b.dtype && a.dtype == y.dtype);
+  WTW_CHECK(a.size(-1) == b.size(-2) && y.size(-2) == a.size(-2) && y.size(-1) == b.size(-1));
+  WTW_CHECK(leading_axes_fit(a, b, y));
+  if (y.dtype != DType::float32 || y.numel == 0 || a.numel == 0) return Code::ok;
+  const int64_t left = copies_left(a) ? a.numel * int64_t{sizeof(float)} : 0;
+  call.need_scratch(distinct_of(b, y).count * packed_bytes(b.size(-1), b.size(-2)) + left);
+  return Code::ok;
+}
+
+// The left operand with contiguous rows: itself, or its copy in scratch.
+Tensor left_of(const Tensor& a, float* scratch) {
+  if (!copies_left(a)) return a;
+  Tensor dense = a;
+  dense.data = reinterpret_cast<std::byte*>(scratch);
+  int64_t step = 1;
+  for (int axis = a.rank - 1; axis >= 0; --axis) {
+    dense.stride[axis] = step;
+    step *= a.shape[axis];
+  }
+  copy_tensor(dense, a);
+  return dense;
+}
+
+// One product for each matrix of the output; small ones share a chunk.
+void multiply_each(const Product& product, const Rows& first, const Odometer<1>& left,
+                   const Odometer<1>& right) {
+  const int64_t size = first.m * product.n, panels = packed_size(product.n, product.k);
+  const Blocking cut = blocking(tiles_of(first.m), product.n, product.k);
+  const int64_t each = cut.chunks(), all = left.positions() * each;
+  const int64_t share = each > 1 ? 1 : std::max<int64_t>(kBatchFlops / (2 * size * product.k), 1);
+  for_chunks(ceil_div(all, share), [&](int64_t chunk, int) {
+    for (int64_t i = chunk * share; i < std::min((chunk + 1) * share, all); ++i) {
+      Rows rows = first;
+      rows.left += left.at(i / each)[0];
+      rows.panels += right.at(i / each)[0] * panels;
+      rows.out += i / each * size;
+      run_rows(product, cut, i % each, rows);
+    }
+  });
+}
+
+void multiply_float(Call& call) {
+  const Tensor &b = call.in(op::other_), &y = call.out();
+  const int64_t n = y.size(-1), k = b.size(-2);
+  const Distinct distinct = distinct_of(b, y);
+  float* panels = reinterpret_cast<float*>(call.scratch());
+  const Tensor a = left_of(call.in(op::self_), panels + distinct.count * packed_size(n, k));
+  pack(distinct.count, n, k, panels, [&](int64_t i) {
+    return Matrix{b.as<float>() + distinct.source.at(i)[0], b.step(-1), b.step(-2)};
+  });
+  const Product product = {n, k, k, {}};
+  Rows rows = {a.as<float>(), {}, y.size(-2), panels, y.as<float>(), nullptr};
+  if (distinct.count > 1) {
+    rows.offsets.add(rows.m, {a.step(-2)});
+    return multiply_each(product, rows, matrices_of(a, y), distinct.packed);
+  }
+  rows.offsets = matrices_of(a, y);  // one tall product
+  rows.offsets.add(rows.m, {a.step(-2)});
+  rows.m = y.numel / n;
+  const Blocking cut = blocking(tiles_of(rows.m), n, k);
+  for_chunks(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
+}
+
+// Numbers other than float32: a plain loop. Integers wrap around, as in PyTorch.
+template <class T, class Sum>
+void multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
+  const int64_t m = y.size(-2), n = y.size(-1), k = a.size(-1);
+  const int64_t row = a.step(-2), column = a.step(-1), deep = b.step(-2), wide = b.step(-1);
+  const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
+  for_chunks(y.numel / n, [&](int64_t chunk, int) {
+    const T* x = a.as<T>() + left.at(chunk / m)[0] + chunk % m * row;
+    const T* w = b.as<T>() + right.at(chunk / m)[0];
+    for (int64_t j = 0; j < n; ++j) {
+      Sum sum = 0;
+      for (int64_t i = 0; i < k; ++i) {
+        sum += static_cast<Sum>(x[i * column]) * static_cast<Sum>(w[i * deep + j * wide]);
+      }
+      y.as<T>()[chunk * n + j] = static_cast<T>(sum);
+    }
+  });
+}
+
+Code run(Call& call) {
+  const Tensor &a = call.in(op::self_), &b = call.in(op::other_), &y = call.out();
+  if (y.numel == 0) return Code::ok;
+  if (a.numel == 0) {
+    std::memset(y.data, 0, y.numel * size_of(y.dtype));
+    return Code::ok;
+  }
+  switch (y.dtype) {
+    case DType::float32:
+      multiply_float(call);
+      break;
+    case DType::float64:
+      multiply<double, double>(a, b, y);
+      break;
+    case DType::int64:
+      multiply<int64_t, uint64_t>(a, b, y);
+      break;
+    case DType::int32:
+      multiply<int32_t, uint32_t>(a, b, y);
+      break;
+    case DType::int16:
+      multiply<int16_t, uint32_t>(a, b, y);
+      break;
+    case DType::int8:
+      multiply<int8_t, uint32_t>(a, b, y);
+      break;
+    default:
+      multiply<uint8_t, uint32_t>(a, b, y);
+      break;
+  }
+  return Code::ok;
+}
+
+}  // namespace
+
+WTW_KERNEL(matmul, check, run);
+
+}  // namespace wtw

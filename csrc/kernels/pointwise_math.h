@@ -1,0 +1,227 @@
+// One vocabulary for four floats, a double and an int64, in which operators are written once.
+//
+// Comparisons give masks, for select() and number(). Integers wrap; their division by zero, which
+// PyTorch refuses, gives 0.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "core/vmath.h"
+
+namespace wtw::pointwise {
+
+using simd::f32x4;
+
+// x in every lane; what an int64 cannot hold becomes the nearest that it can.
+template <class V>
+V constant(double x) {
+  if constexpr (std::is_same_v<V, int64_t>) {
+    return x >= 0x1p63 ? INT64_MAX : x > -0x1p63 ? static_cast<int64_t>(x) : INT64_MIN;
+  } else if constexpr (std::is_same_v<V, double>) {
+    return x;
+  } else {
+    return simd::splat(static_cast<float>(x));
+  }
+}
+
+// A function of two doubles, lane by lane.
+template <double (*function)(double, double)>
+f32x4 lanes(f32x4 a, f32x4 b) {
+  alignas(16) float x[4], y[4];
+  simd::store(x, a);
+  simd::store(y, b);
+  for (int i = 0; i < 4; ++i) x[i] = static_cast<float>(function(double{x[i]}, double{y[i]}));
+  return simd::load(x);
+}
+
+// ---- arithmetic ----
+
+using simd::abs, simd::add, simd::copysign, simd::div, simd::mul, simd::neg, simd::sqrt, simd::sub;
+using std::copysign, std::sqrt;
+
+inline double add(double a, double b) { return a + b; }
+inline double sub(double a, double b) { return a - b; }
+inline double mul(double a, double b) { return a * b; }
+inline double div(double a, double b) { return a / b; }
+inline double neg(double x) { return -x; }
+inline double abs(double x) { return std::fabs(x); }
+
+inline int64_t wrap(uint64_t x) { return static_cast<int64_t>(x); }
+inline int64_t add(int64_t a, int64_t b) { return wrap(uint64_t(a) + uint64_t(b)); }
+inline int64_t sub(int64_t a, int64_t b) { return wrap(uint64_t(a) - uint64_t(b)); }
+inline int64_t mul(int64_t a, int64_t b) { return wrap(uint64_t(a) * uint64_t(b)); }
+inline int64_t neg(int64_t x) { return sub(0, x); }
+inline int64_t abs(int64_t x) { return x < 0 ? neg(x) : x; }
+
+// ---- comparisons ----
+
+inline f32x4 eq(f32x4 a, f32x4 b) { return wasm_f32x4_eq(a, b); }
+inline f32x4 ne(f32x4 a, f32x4 b) { return wasm_f32x4_ne(a, b); }
+inline f32x4 lt(f32x4 a, f32x4 b) { return wasm_f32x4_lt(a, b); }
+inline f32x4 le(f32x4 a, f32x4 b) { return wasm_f32x4_le(a, b); }
+inline f32x4 both(f32x4 a, f32x4 b) { return wasm_v128_and(a, b); }
+inline f32x4 either(f32x4 a, f32x4 b) { return wasm_v128_or(a, b); }
+inline f32x4 differ(f32x4 a, f32x4 b) { return wasm_v128_xor(a, b); }
+using simd::select;
+
+template <class T>
+using Scalar = std::enable_if_t<std::is_arithmetic_v<T>, bool>;
+template <class T, Scalar<T> = true>
+bool eq(T a, T b) {
+  return a == b;
+}
+template <class T, Scalar<T> = true>
+bool ne(T a, T b) {
+  return a != b;
+}
+template <class T, Scalar<T> = true>
+bool lt(T a, T b) {
+  return a < b;
+}
+template <class T, Scalar<T> = true>
+bool le(T a, T b) {
+  return a <= b;
+}
+template <class T, Scalar<T> = true>
+T select(bool mask, T a, T b) {
+  return mask ? a : b;
+}
+inline bool both(bool a, bool b) { return a && b; }
+inline bool either(bool a, bool b) { return a || b; }
+inline bool differ(bool a, bool b) { return a != b; }
+
+// 1 where the mask holds, else 0.
+template <class V, class Mask>
+V number(Mask mask) {
+  return select(mask, constant<V>(1), constant<V>(0));
+}
+
+// Whether x is not 0 (NaN is not).
+template <class V>
+auto truth(V x) {
+  return ne(x, constant<V>(0));
+}
+
+// ---- smaller and larger; NaN in either operand gives NaN ----
+
+inline f32x4 maximum(f32x4 a, f32x4 b) { return wasm_f32x4_max(a, b); }
+inline f32x4 minimum(f32x4 a, f32x4 b) { return wasm_f32x4_min(a, b); }
+template <class T, Scalar<T> = true>
+T maximum(T a, T b) {
+  return a != a || a > b ? a : b;
+}
+template <class T, Scalar<T> = true>
+T minimum(T a, T b) {
+  return a != a || a < b ? a : b;
+}
+
+// As select: NaN in x stays.
+using simd::clamp, simd::relu;
+template <class T, Scalar<T> = true>
+T clamp(T x, T low, T high) {
+  x = x < low ? low : x;
+  return high < x ? high : x;
+}
+template <class T, Scalar<T> = true>
+T relu(T x) {
+  return x < 0 ? 0 : x;
+}
+
+// ---- rounding ----
+
+inline f32x4 floor(f32x4 x) { return wasm_f32x4_floor(x); }
+inline f32x4 ceil(f32x4 x) { return wasm_f32x4_ceil(x); }
+inline f32x4 trunc(f32x4 x) { return wasm_f32x4_trunc(x); }
+inline f32x4 rint(f32x4 x) { return wasm_f32x4_nearest(x); }
+using std::ceil, std::floor, std::rint, std::trunc;
+
+// ---- division to whole numbers ----
+
+inline double fmod(double a, double b) { return std::fmod(a, b); }
+// The remainder with the sign of the divisor.
+inline double remainder(double a, double b) {
+  const double rest = std::fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+inline double div_trunc(double a, double b) { return std::trunc(a / b); }
+// a / b rounded down: exact also where the quotient itself would round up to the next integer.
+inline double div_floor(double a, double b) {
+  if (b == 0) return a / b;
+  const double quotient = (a - remainder(a, b)) / b;
+  return quotient == 0 ? std::copysign(0.0, a / b) : std::rint(quotient);
+}
+
+inline f32x4 fmod(f32x4 a, f32x4 b) { return lanes<fmod>(a, b); }
+inline f32x4 remainder(f32x4 a, f32x4 b) { return lanes<remainder>(a, b); }
+inline f32x4 div_trunc(f32x4 a, f32x4 b) { return trunc(div(a, b)); }
+inline f32x4 div_floor(f32x4 a, f32x4 b) { return lanes<div_floor>(a, b); }
+
+inline int64_t div_trunc(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? neg(a) : a / b; }
+inline int64_t fmod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+inline int64_t remainder(int64_t a, int64_t b) {
+  const int64_t rest = fmod(a, b);
+  return rest != 0 && (b < 0) != (rest < 0) ? rest + b : rest;
+}
+inline int64_t div_floor(int64_t a, int64_t b) {
+  const bool inexact = fmod(a, b) != 0 && (a < 0) != (b < 0);
+  return div_trunc(a, b) - inexact;
+}
+
+// ---- powers ----
+
+using simd::pow, std::pow;
+inline int64_t pow(int64_t base, int64_t exponent) {
+  if (exponent < 0) {
+    const int64_t sign = exponent % 2 == 0 ? 1 : base;
+    return base == 1 || base == -1 ? sign : 0;
+  }
+  int64_t power = 1;
+  for (; exponent > 0; exponent /= 2, base = mul(base, base)) {
+    if (exponent % 2 == 1) power = mul(power, base);
+  }
+  return power;
+}
+
+// ---- functions of the C library; those without a vector form go lane by lane ----
+
+using simd::cos, simd::erf, simd::exp, simd::exp2, simd::expm1, simd::log, simd::log10, simd::log1p,
+    simd::log2, simd::sin, simd::tanh;
+using std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh,
+    std::erfc, std::hypot, std::sinh, std::tan;
+using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
+    std::log2, std::sin, std::tanh;
+
+inline f32x4 acos(f32x4 x) { return simd::lanes<std::acos>(x); }
+inline f32x4 acosh(f32x4 x) { return simd::lanes<std::acosh>(x); }
+inline f32x4 asin(f32x4 x) { return simd::lanes<std::asin>(x); }
+inline f32x4 asinh(f32x4 x) { return simd::lanes<std::asinh>(x); }
+inline f32x4 atan(f32x4 x) { return simd::lanes<std::atan>(x); }
+inline f32x4 atanh(f32x4 x) { return simd::lanes<std::atanh>(x); }
+inline f32x4 cosh(f32x4 x) { return simd::lanes<std::cosh>(x); }
+inline f32x4 erfc(f32x4 x) { return simd::lanes<std::erfc>(x); }
+inline f32x4 sinh(f32x4 x) { return simd::lanes<std::sinh>(x); }
+inline f32x4 tan(f32x4 x) { return simd::lanes<std::tan>(x); }
+inline f32x4 atan2(f32x4 y, f32x4 x) { return lanes<std::atan2>(y, x); }
+inline f32x4 hypot(f32x4 a, f32x4 b) { return lanes<std::hypot>(a, b); }
+
+// ---- activations of doubles; those of floats are in core/vmath.h ----
+
+using simd::gelu, simd::gelu_tanh, simd::hardsigmoid, simd::hardswish, simd::log_sigmoid,
+    simd::mish, simd::relu6, simd::sigmoid, simd::silu, simd::softplus;
+
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+inline double silu(double x) { return x / (1 + std::exp(-x)); }
+inline double gelu(double x) { return x / 2 * (1 + std::erf(x * 0.70710678118654752)); }
+inline double gelu_tanh(double x) {
+  return x / 2 * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+}
+inline double softplus(double x) { return relu(x) + std::log1p(std::exp(-std::fabs(x))); }
+inline double log_sigmoid(double x) { return -softplus(-x); }
+inline double mish(double x) { return x * std::tanh(softplus(x)); }
+inline double relu6(double x) { return clamp(x, 0.0, 6.0); }
+inline double hardsigmoid(double x) { return relu6(x + 3) / 6; }
+inline double hardswish(double x) { return x * relu6(x + 3) / 6; }
+
+}  // namespace wtw::pointwise

@@ -1,0 +1,65 @@
+// Loops over a contiguous row of floats: four vectors at a time, then one, then what is left.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+#include "core/simd.h"
+
+namespace wtw::rows {
+
+using simd::f32x4;
+
+// The last n < 4 numbers of a row; `fill` in the lanes behind them.
+inline f32x4 load_part(const float* x, int64_t n, float fill) {
+  alignas(16) float lanes[4] = {fill, fill, fill, fill};
+  std::memcpy(lanes, x, n * sizeof(float));
+  return simd::load(lanes);
+}
+
+inline void store_part(float* y, f32x4 v, int64_t n) {
+  alignas(16) float lanes[4];
+  simd::store(lanes, v);
+  std::memcpy(y, lanes, n * sizeof(float));
+}
+
+// The four lanes of the fold of load(0), load(4) ... in 16 running results, which keeps the error
+// of sums small: each adds up only a sixteenth of the row. step(acc, v) takes one vector in,
+// `merge` joins two results; lanes behind the end hold `fill`.
+template <class Step, class Merge>
+f32x4 fold(const float* x, int64_t n, f32x4 identity, float fill, Step&& step, Merge&& merge) {
+  f32x4 a = identity, b = identity, c = identity, d = identity;
+  int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    a = step(a, simd::load(x + i));
+    b = step(b, simd::load(x + i + 4));
+    c = step(c, simd::load(x + i + 8));
+    d = step(d, simd::load(x + i + 12));
+  }
+  for (; i + 4 <= n; i += 4) a = step(a, simd::load(x + i));
+  if (i < n) b = step(b, load_part(x + i, n - i, fill));
+  return merge(merge(a, b), merge(c, d));
+}
+
+// y[i] = f(x[i]); f also sees zeros behind the end. x and y may be the same row.
+template <class F>
+void map(const float* x, float* y, int64_t n, F&& f) {
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) simd::store(y + i, f(simd::load(x + i)));
+  if (i < n) store_part(y + i, f(load_part(x + i, n - i, 0)), n - i);
+}
+
+inline float sum(const float* x, int64_t n) {
+  return simd::sum(fold(x, n, simd::splat(0), 0, simd::add, simd::add));
+}
+
+// The largest; with a NaN among them, any number or NaN.
+inline float max_fast(const float* x, int64_t n) {
+  const float low = -__builtin_inff();
+  alignas(16) float lanes[4];
+  simd::store(lanes, fold(x, n, simd::splat(low), low, simd::max_fast, simd::max_fast));
+  return std::max(std::max(lanes[0], lanes[1]), std::max(lanes[2], lanes[3]));
+}
+
+}  // namespace wtw::rows

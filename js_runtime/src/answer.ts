@@ -1,0 +1,34 @@
+// A request in, the loaded model's answer out: the same on the calling thread and in a worker.
+import { wtwError } from './errors.ts';
+import type { Opened } from './open.ts';
+import type { Reply, Request } from './protocol.ts';
+
+export type Answer = (request: Request) => Promise<Reply>;
+
+export function answering({ engine, selfTest }: Opened): Answer {
+  let stopped: string | undefined;
+  const answer = (request: Request): Reply | Promise<Reply> => {
+    switch (request.call) {
+      case 'run':
+        return engine.run(request.inputs, request.keep);
+      case 'reset':
+        engine.reset();
+        return null;
+      case 'selfTest':
+        return selfTest();
+      case 'peek':
+        return engine.peek(request.program, request.node, request.output);
+    }
+  };
+  return async (request) => {
+    if (stopped !== undefined) throw wtwError('worker-died', { reason: stopped });
+    try {
+      return await answer(request);
+    } catch (error) {
+      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+      // A trap leaves the instance in the middle of something: nothing of it can be used again.
+      stopped = String(error);
+      throw wtwError('worker-died', { reason: stopped }, { cause: error });
+    }
+  };
+}

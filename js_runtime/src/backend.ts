@@ -1,0 +1,148 @@
+// Where a model lives: behind a worker's port, or on the calling thread. One interface for both.
+import { answering } from './answer.ts';
+import { fromWire, wtwError } from './errors.ts';
+import { open, type OpenOptions } from './open.ts';
+import type { Platform, Port } from './platform.ts';
+import type { CallName, Calls, FromWorker, Reply, Request, Summary, ToWorker, WireInput } from './protocol.ts';
+import type { WtwError } from './wtw_error.ts';
+
+export interface Backend {
+  readonly summary: Summary;
+  call<N extends CallName>(name: N, request: Calls[N]['request']): Promise<Calls[N]['reply']>;
+  /** Rejects what is under way with `disposed`. */
+  end(): Promise<void>;
+}
+
+/** On the calling thread, which waits while the model runs. */
+export async function localBackend(platform: Platform, options: OpenOptions): Promise<Backend> {
+  const opened = await open(platform, undefined, options);
+  let answer = answering(opened);
+  return {
+    summary: opened.summary,
+    call: async (name, request) => (await answer({ call: name, ...request } as Request)) as never,
+    end: async () => {
+      answer = () => Promise.reject(wtwError('disposed'));
+    },
+  };
+}
+
+interface Pending {
+  resolve(reply: Reply): void;
+  reject(error: WtwError): void;
+}
+
+/** Thrown where no model can live in a worker, but one may on the calling thread. */
+export class NoWorker extends Error {}
+
+/** In a worker that `port` leads to. Throws NoWorker. */
+export function workerBackend(port: Port, options: OpenOptions): Promise<Backend> {
+  return new WorkerBackend(port).load(options);
+}
+
+class WorkerBackend implements Backend {
+  summary!: Summary; // from loading on
+  private alive = false;
+  private ended: WtwError | undefined;
+  private readonly pending = new Map<number, Pending>();
+  private calls = 0;
+
+  constructor(private readonly port: Port) {}
+
+  async load({ addresses, variant, threads, signal, onProgress }: OpenOptions): Promise<Backend> {
+    const abort = () => this.stop(wtwError('aborted', {}, { cause: signal?.reason }));
+    signal?.addEventListener('abort', abort);
+    try {
+      this.summary = await new Promise<Summary>((resolve, reject) => {
+        this.pending.set(LOADING, { resolve: resolve as never, reject });
+        this.port.listen(
+          (message) => this.received(message as FromWorker, onProgress),
+          (reason) => (this.alive ? this.died(reason) : reject(new NoWorker(reason))),
+        );
+        this.post({ kind: 'model', addresses, variant, threads });
+      });
+    } catch (error) {
+      await this.port.terminate();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+    }
+    return this;
+  }
+
+  call<N extends CallName>(name: N, request: Calls[N]['request']): Promise<Calls[N]['reply']> {
+    if (this.ended) return Promise.reject(this.ended);
+    const id = ++this.calls;
+    return new Promise((resolve, reject) => {
+      this.pending.set(id, { resolve: resolve as never, reject });
+      this.post({ kind: 'call', id, request: movable({ call: name, ...request } as Request) });
+      this.port.busy(true);
+    });
+  }
+
+  end(): Promise<void> {
+    this.stop(wtwError('disposed'));
+    return this.port.terminate();
+  }
+
+  private received(message: FromWorker, onProgress: OpenOptions['onProgress']): void {
+    switch (message.kind) {
+      case 'alive':
+        this.alive = true;
+        break;
+      case 'progress':
+        onProgress(message.progress);
+        break;
+      case 'loaded':
+        this.settle(LOADING)?.resolve(message.summary as never);
+        break;
+      case 'failed':
+        this.settle(LOADING)?.reject(fromWire(message.error));
+        break;
+      case 'reply':
+        this.settle(message.id)?.resolve(message.reply);
+        break;
+      case 'refused':
+        this.settle(message.id)?.reject(fromWire(message.error));
+    }
+  }
+
+  private settle(id: number): Pending | undefined {
+    const pending = this.pending.get(id);
+    this.pending.delete(id);
+    if (this.pending.size === 0) this.port.busy(false);
+    return pending;
+  }
+
+  private died(reason: string): void {
+    this.stop(wtwError('worker-died', { reason }));
+    void this.port.terminate();
+  }
+
+  // The first reason counts: ending a worker makes it report that it ended.
+  private stop(error: WtwError): void {
+    this.ended ??= error;
+    for (const { reject } of this.pending.values()) reject(this.ended);
+    this.pending.clear();
+  }
+
+  private post(message: ToWorker): void {
+    this.port.post(message, message.kind === 'call' ? inputBuffers(message.request) : []);
+  }
+}
+
+const LOADING = 0;
+
+// The caller keeps its arrays: the worker gets copies, which move.
+function movable(request: Request): Request {
+  if (request.call !== 'run') return request;
+  const copy = (input: WireInput): WireInput =>
+    'bytes' in input ? { ...input, bytes: Uint8Array.from(input.bytes) } : input;
+  return { ...request, inputs: request.inputs.map(copy) };
+}
+
+function inputBuffers(request: Request): ArrayBuffer[] {
+  if (request.call !== 'run') return [];
+  return request.inputs.flatMap((input) =>
+    'bytes' in input ? [input.bytes.buffer as ArrayBuffer] : [],
+  );
+}

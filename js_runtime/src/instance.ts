@@ -1,0 +1,96 @@
+// A compiled variant in; the one instance that loads and runs a model, and its memory, out.
+import { wtwError } from './errors.ts';
+
+/** What csrc/api.h exports; addresses and handles are unsigned 32-bit numbers. */
+export interface Runtime {
+  _initialize(): void;
+  wtw_abi(): number;
+  wtw_alloc(bytes: number): number;
+  wtw_free(address: number): void;
+  wtw_model_new(plan: number, planBytes: number, weights: number, weightBytes: number): number;
+  wtw_session_new(model: number): number;
+  wtw_session_free(session: number): void;
+  wtw_session_reset(session: number): void;
+  wtw_io(session: number, program: number): number;
+  wtw_bind(session: number, program: number): number;
+  wtw_run(session: number, program: number, first: number, count: number): number;
+  wtw_keep(session: number, keep: number): void;
+  wtw_peek(
+    session: number,
+    program: number,
+    node: number,
+    output: number,
+    result: number,
+    memory: number,
+    bytes: number,
+  ): number;
+  wtw_failure(): number;
+  wtw_sha256(data: number, bytes: number, out: number): void;
+  /** Only where memory is shared. */
+  wtw_helper_new(): number;
+  wtw_helper_run(helper: number): void;
+  wtw_helpers(): number;
+}
+
+const INITIAL_PAGES = 64; // what the variants are linked with (scripts/build_runtime.py)
+const MAX_PAGES = 65536; // of 64 KiB: all that 32-bit addresses reach
+
+export class Instance {
+  readonly runtime: Runtime;
+
+  constructor(
+    readonly module: WebAssembly.Module,
+    readonly memory: WebAssembly.Memory,
+  ) {
+    this.runtime = instantiate(module, memory);
+    this.runtime._initialize();
+  }
+
+  /** A view that lasts until memory may have grown: make it anew after every call that allocates. */
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length);
+  }
+
+  view(address: number, length: number): DataView {
+    return new DataView(this.memory.buffer, address, length);
+  }
+
+  /** 64-byte aligned. Throws out-of-memory. */
+  alloc(bytes: number): number {
+    const address = this.runtime.wtw_alloc(bytes) >>> 0;
+    if (address === 0) throw wtwError('out-of-memory', { bytes });
+    return address;
+  }
+
+  /** In hexadecimal; where the platform's own SHA-256 is absent. */
+  sha256(data: Uint8Array): string {
+    const address = this.alloc(data.length + 32);
+    const result = address + data.length;
+    this.bytes(address, data.length).set(data);
+    this.runtime.wtw_sha256(address, data.length, result);
+    const hash = hexadecimal(this.bytes(result, 32));
+    this.runtime.wtw_free(address);
+    return hash;
+  }
+}
+
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Runtime {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Runtime;
+}
+
+export function hexadecimal(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** As much address space as the browser grants; throws out-of-memory. */
+export function createMemory(shared: boolean): WebAssembly.Memory {
+  for (let maximum = MAX_PAGES; maximum >= INITIAL_PAGES; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
+    } catch (error) {
+      // Address space runs out after about a hundred live memories.
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
+  throw wtwError('out-of-memory', { bytes: INITIAL_PAGES * 65536 });
+}

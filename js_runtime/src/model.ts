@@ -1,0 +1,60 @@
+// A backend in, the object that users hold out.
+import type { Backend } from './backend.ts';
+import { wtwError } from './errors.ts';
+import type { InputPort, OutputPort } from './manifest.ts';
+import { outputsOf, tensorOf, wireInputs } from './tensors.ts';
+import type { DType, InputValue, Model, ModelDebug, ModelInfo, PortInfo } from './types.ts';
+
+export function createModel(backend: Backend, debug: boolean): Model {
+  const { forward } = backend.summary.manifest.programs;
+  let disposed = false;
+  // Everything of a call up to its posting happens before the first await: that keeps the order.
+  const call: Backend['call'] = async (name, request) => {
+    if (disposed) throw wtwError('disposed');
+    return backend.call(name, request);
+  };
+  const run = async (inputs: Record<string, InputValue>, keep: boolean) =>
+    outputsOf(forward, await call('run', { inputs: wireInputs(forward, inputs), keep }));
+  const debugging: ModelDebug = {
+    run: (inputs) => run(inputs, true),
+    peek: async (program, node, output) =>
+      tensorOf(await call('peek', { program, node, output })),
+  };
+  return {
+    info: infoOf(backend),
+    run: (inputs) => run(inputs, false),
+    selfTest: () => call('selfTest', {}),
+    reset: async () => void (await call('reset', {})),
+    dispose: async () => {
+      if (disposed) return;
+      disposed = true;
+      await backend.end();
+    },
+    ...(debug ? { debug: debugging } : {}),
+  };
+}
+
+function infoOf({ summary }: Backend): ModelInfo {
+  const { manifest, variant, threads, why, weightBytes } = summary;
+  const { name, version, parameters, programs } = manifest;
+  return {
+    name,
+    version,
+    variant,
+    simd: variant.startsWith('relaxed') ? 'relaxed' : 'simd128',
+    threads,
+    why: why.join('; '),
+    inputs: programs.forward.inputs.map(portInfo),
+    outputs: programs.forward.outputs.map(portInfo),
+    parameters,
+    weightBytes,
+  };
+}
+
+const NUMBER_DTYPES: Readonly<Record<string, DType>> = { int: 'int64', float: 'float64', bool: 'bool' };
+
+function portInfo(port: InputPort | OutputPort): PortInfo {
+  const { name, kind } = port;
+  if (port.kind === 'tensor') return { name, kind, dtype: port.dtype, shape: port.shape };
+  return { name, kind, dtype: NUMBER_DTYPES[kind] as DType, shape: [] };
+}

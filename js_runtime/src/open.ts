@@ -1,0 +1,122 @@
+// Addresses of a package's files in, a loaded model on this very thread out.
+import { Engine, lastFailure } from './engine.ts';
+import { wtwError } from './errors.ts';
+import { Fetcher, type Hash, progressMeter } from './fetching.ts';
+import { Helpers } from './helpers.ts';
+import { createMemory, hexadecimal, Instance } from './instance.ts';
+import { type Golden, type Manifest, parseManifest } from './manifest.ts';
+import type { Platform, WorkerPlatform } from './platform.ts';
+import type { Addresses, Summary } from './protocol.ts';
+import { selfTest } from './selftest.ts';
+import type { Progress, SelfTestResult, Variant } from './types.ts';
+import { type Choice, chooseVariant, simdFacts } from './variants.ts';
+
+const MANIFEST = 'model.json';
+
+export interface OpenOptions {
+  readonly addresses: Addresses;
+  readonly variant: Variant | undefined;
+  readonly threads: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress: (progress: Progress) => void;
+}
+
+export interface Opened {
+  readonly engine: Engine;
+  readonly summary: Summary;
+  readonly selfTest: () => Promise<SelfTestResult>;
+}
+
+/** `helpers` is the platform that starts helper threads; without it there is one thread. */
+export async function open(
+  platform: Platform,
+  helpers: WorkerPlatform | undefined,
+  options: OpenOptions,
+): Promise<Opened> {
+  const fetching = new AbortController();
+  const abort = () => fetching.abort(options.signal?.reason);
+  options.signal?.addEventListener('abort', abort);
+  try {
+    return await openUntil(fetching.signal, platform, helpers, options);
+  } catch (error) {
+    fetching.abort(error); // one failure ends all downloads
+    throw error;
+  } finally {
+    options.signal?.removeEventListener('abort', abort);
+  }
+}
+
+async function openUntil(
+  signal: AbortSignal,
+  platform: Platform,
+  helpers: WorkerPlatform | undefined,
+  { addresses, variant, threads, onProgress }: OpenOptions,
+): Promise<Opened> {
+  let received = (_: number) => {};
+  const fetcher = new Fetcher(platform, addresses, signal, (bytes) => received(bytes));
+  const unthreaded = helpers ? helpers.unshared() : 'the model runs on the calling thread';
+  const facts = { ...simdFacts(), cores: platform.cores(), unthreaded };
+  const choice = chooseVariant(facts, { variant, threads });
+  const compiling = platform.compile(fetcher.url(`runtime-${choice.variant}.wasm`), signal);
+  compiling.catch(() => {}); // awaited below, unless the manifest is at fault
+  const manifest = parseManifest(await fetcher.text(MANIFEST), fetcher.url(MANIFEST).href);
+  received = progressMeter(manifest.plan.bytes + manifest.weights.bytes, onProgress);
+
+  const instance = new Instance(await compiling, createMemory(choice.shared));
+  const team = helpers && new Helpers(instance, helpers, choice.threads - 1);
+  const hash = hashOf(instance);
+  const engine = new Engine(instance, manifest, await loadModel(instance, manifest, fetcher, hash));
+  received = () => {}; // golden data is no part of the loading
+  const forced = threads !== undefined || variant !== undefined;
+  const late = await team?.arrive(forced);
+  if (late && forced) throw wtwError('worker-failed', { reason: late, file: 'worker.js' });
+  const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
+  return {
+    engine,
+    summary: summaryOf(manifest, choice, 1 + (team?.arrived() ?? 0), late),
+    selfTest: () => selfTest(engine, manifest, read),
+  };
+}
+
+async function loadModel(instance: Instance, manifest: Manifest, fetcher: Fetcher, hash: Hash) {
+  const { plan, weights } = manifest;
+  const planAddress = instance.alloc(plan.bytes);
+  const weightsAddress = instance.alloc(Math.max(weights.bytes, 1));
+  const store = (address: number) => (offset: number, block: Uint8Array) =>
+    instance.bytes(address + offset, block.length).set(block);
+  await Promise.all([
+    fetcher.file(plan, hash).then((bytes) => store(planAddress)(0, bytes)),
+    fetcher.weights(weights, hash, store(weightsAddress)),
+  ]);
+  const model = instance.runtime.wtw_model_new(
+    planAddress,
+    plan.bytes,
+    weightsAddress,
+    weights.bytes,
+  );
+  if (model === 0) throw lastFailure(instance, manifest);
+  return model >>> 0;
+}
+
+// WebCrypto is absent on pages that are not secure.
+function hashOf(instance: Instance): Hash {
+  const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
+  return async (bytes) =>
+    subtle ? hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes))) : instance.sha256(bytes);
+}
+
+function summaryOf(
+  manifest: Manifest,
+  { variant, why }: Choice,
+  threads: number,
+  late: string | undefined,
+): Summary {
+  const { name, version, parameters, programs, weights } = manifest;
+  return {
+    manifest: { name, version, parameters, programs },
+    weightBytes: weights.bytes,
+    variant,
+    threads,
+    why: late ? [...why, late] : why,
+  };
+}

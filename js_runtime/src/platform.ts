@@ -1,0 +1,42 @@
+// What the runtime asks of the place it runs in: a browser or Node.
+
+/** A file that is being read. */
+export interface Source {
+  /** Reads up to `bytes.length` bytes into this view's buffer, which the call takes over: what
+   * was read and the buffer come back. `undefined` at the end. */
+  read(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  cancel(): Promise<void>;
+}
+
+/** The other side of a worker. */
+export interface Port {
+  post(message: unknown, transfer?: ArrayBuffer[]): void;
+  /** `failed` is told why the worker died or could not start. */
+  listen(received: (message: unknown) => void, failed: (reason: string) => void): void;
+  terminate(): Promise<void>;
+  /** Whether work is under way: in Node an idle worker does not keep the process alive. */
+  busy(busy: boolean): void;
+}
+
+export interface Platform {
+  cores(): number;
+  /** Why memory cannot be shared with other threads; undefined if it can. */
+  unshared(): string | undefined;
+  /** Throws file-missing, fetch-failed or aborted. */
+  open(url: URL, signal?: AbortSignal): Promise<Source>;
+  compile(url: URL, signal?: AbortSignal): Promise<WebAssembly.Module>;
+  /** Base for a relative `baseUrl`. */
+  base(): string;
+  /** What `startWorker` of a package returned, as a port. */
+  adopt(worker: unknown): Port;
+  /** Starts a worker from this file; throws if the platform refuses at once. */
+  spawn(url: URL): Port;
+}
+
+/** Inside a worker. */
+export interface WorkerPlatform extends Platform {
+  /** The side of the thread that started this worker. */
+  parent(): Pick<Port, 'post' | 'listen'>;
+  /** Another worker of the same file. */
+  clone(): Port;
+}

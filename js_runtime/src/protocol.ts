@@ -1,0 +1,78 @@
+// What crosses the border between the caller's thread and the worker, and what the engine answers.
+import type { WtwErrorParts } from './wtw_error.ts';
+import type { Manifest } from './manifest.ts';
+import type { DType, Progress, SelfTestResult, Variant } from './types.ts';
+
+/** A tensor's dense bytes, or a number as the plan's io records have it. */
+export type WireInput =
+  | { readonly bytes: Uint8Array; readonly shape: readonly number[] }
+  | { readonly integer: bigint }
+  | { readonly real: number };
+
+export interface WireTensor {
+  readonly buffer: ArrayBuffer;
+  readonly shape: number[];
+  readonly dtype: DType;
+}
+export type WireOutput = WireTensor | number | boolean;
+
+/** What the engine can be asked for, and what it answers. */
+export interface Calls {
+  /** Inputs and outputs in the order of the plan. */
+  run: { request: { inputs: readonly WireInput[]; keep: boolean }; reply: WireOutput[] };
+  reset: { request: Record<never, never>; reply: null };
+  selfTest: { request: Record<never, never>; reply: SelfTestResult };
+  peek: { request: { program: string; node: number; output: number }; reply: WireTensor };
+}
+export type CallName = keyof Calls;
+export type Request = { [N in CallName]: { readonly call: N } & Calls[N]['request'] }[CallName];
+export type Reply = Calls[CallName]['reply'];
+
+/** What the caller's side needs to know of a loaded model. */
+export interface Summary {
+  readonly manifest: Pick<Manifest, 'name' | 'version' | 'parameters' | 'programs'>;
+  readonly weightBytes: number;
+  readonly variant: Variant;
+  readonly threads: number;
+  readonly why: readonly string[];
+}
+
+/** Asset names and their addresses. */
+export type Addresses = Readonly<Record<string, string>>;
+
+export interface ModelStart {
+  readonly kind: 'model';
+  readonly addresses: Addresses;
+  readonly variant: Variant | undefined;
+  readonly threads: number | undefined;
+}
+
+export interface HelperStart {
+  readonly kind: 'helper';
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly handle: number;
+}
+
+export interface CallMessage {
+  readonly kind: 'call';
+  readonly id: number;
+  readonly request: Request;
+}
+export type ToWorker = ModelStart | HelperStart | CallMessage;
+
+export type FromWorker =
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'loaded'; readonly summary: Summary }
+  | { readonly kind: 'failed'; readonly error: WtwErrorParts }
+  | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
+  | { readonly kind: 'refused'; readonly id: number; readonly error: WtwErrorParts };
+
+/** The buffers of a reply, which move instead of being copied. */
+export function buffersOf(reply: Reply): ArrayBuffer[] {
+  const parts = Array.isArray(reply) ? reply : [reply];
+  return parts.flatMap((part) =>
+    typeof part === 'object' && part !== null && 'buffer' in part ? [part.buffer] : [],
+  );
+}

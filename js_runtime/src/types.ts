@@ -1,0 +1,159 @@
+// The types that users see: copied into every package as runtime.d.ts.
+
+/** PyTorch's names. */
+export type DType = keyof DataOf;
+
+/** What the elements of an output arrive in. */
+export interface DataOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  /** IEEE half-precision bits. */
+  float16: Uint16Array;
+  /** The upper halves of float32 numbers. */
+  bfloat16: Uint16Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  /** 0 or 1. */
+  bool: Uint8Array;
+  /** Real and imaginary parts in turn: twice as many elements as the shape says. */
+  complex64: Float32Array;
+}
+
+/** A `Float16Array`, also where the compiler's library does not know it yet. */
+export interface Float16ArrayLike {
+  readonly [Symbol.toStringTag]: 'Float16Array';
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+  readonly length: number;
+}
+
+/** What an input takes besides the very type of `DataOf`; plain numbers are converted. */
+interface AlsoTaken {
+  float32: readonly number[];
+  float64: readonly number[];
+  float16: Float16ArrayLike;
+  bfloat16: never;
+  int64: Int32Array | readonly number[] | readonly bigint[];
+  int32: readonly number[];
+  int16: readonly number[];
+  int8: readonly number[];
+  uint8: Uint8ClampedArray | readonly number[];
+  bool: readonly boolean[] | readonly number[];
+  complex64: readonly number[];
+}
+
+/** The elements of an input, in the order of the shape (the last axis varies fastest). */
+export type InputData<D extends DType = DType> = DataOf[D] | AlsoTaken[D];
+
+export interface TensorInput<D extends DType = DType> {
+  readonly data: InputData<D>;
+  readonly shape: readonly number[];
+  /** Only checked: the model knows the dtype. */
+  readonly dtype?: D;
+}
+
+/** A tensor of the caller's own: a fresh copy, never shared memory. */
+export interface TensorOutput<D extends DType = DType> {
+  readonly data: DataOf[D];
+  readonly shape: number[];
+  readonly dtype: D;
+}
+
+/** A bare array will do where the shape has no dynamic size. */
+export type InputValue = TensorInput | InputData | number | bigint | boolean;
+export type OutputValue = TensorOutput | number | boolean;
+
+export type Variant =
+  | 'relaxed-threads'
+  | 'relaxed-single'
+  | 'simd128-threads'
+  | 'simd128-single';
+
+/** Bytes of the model, over all its files. */
+export interface Progress {
+  readonly loaded: number;
+  readonly total: number;
+}
+
+export interface LoadOptions {
+  /** Threads that work on a run, 1 to 32; by default as many as there are cores, at most 8. */
+  readonly threads?: number;
+  /** Exactly this build of the runtime, or an error; by default the best that works here. */
+  readonly variant?: Variant;
+  /** false: run on the calling thread. true: an error where no worker can start. */
+  readonly worker?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Where the package's files are served, instead of beside the package's own module. */
+  readonly baseUrl?: string | URL;
+  /** Adds `model.debug`, which keeps every value of a run. */
+  readonly debug?: boolean;
+}
+
+export interface PortInfo {
+  readonly name: string;
+  readonly kind: 'tensor' | 'int' | 'float' | 'bool';
+  /** Numbers are int64, float64 and bool. */
+  readonly dtype: DType;
+  /** A dynamic size is its symbol or an expression of symbols. */
+  readonly shape: readonly (number | string)[];
+}
+
+export interface ModelInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly variant: Variant;
+  readonly simd: 'relaxed' | 'simd128';
+  readonly threads: number;
+  /** Why it is this variant, where a better one exists. */
+  readonly why: string;
+  readonly inputs: readonly PortInfo[];
+  readonly outputs: readonly PortInfo[];
+  readonly parameters: number;
+  readonly weightBytes: number;
+}
+
+export interface SelfTestResult {
+  readonly passed: boolean;
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly maxAbsError: number;
+    /** Relative to the largest magnitude of the expected output, at least 1. */
+    readonly maxRelError: number;
+  }[];
+}
+
+/** For finding the first operator that differs from PyTorch. */
+export interface ModelDebug<I = Record<string, InputValue>, O = Record<string, OutputValue>> {
+  /** Like `model.run`, and keeps every value for `peek`. */
+  run(inputs: I): Promise<O>;
+  /** Output `output` of node `node` of the program, after `run`. */
+  peek(program: string, node: number, output: number): Promise<TensorOutput>;
+}
+
+export interface Model<I = Record<string, InputValue>, O = Record<string, OutputValue>> {
+  readonly info: ModelInfo;
+  /** Runs are worked off in the order of the calls; inputs are copied before this returns. */
+  run(inputs: I): Promise<O>;
+  /** Compares with PyTorch's outputs, which the package carries; leaves the state alone. */
+  selfTest(): Promise<SelfTestResult>;
+  /** Restores the state (buffers that the model changes) to what it was after loading. */
+  reset(): Promise<void>;
+  /** Ends the worker and returns the memory; calls under way are rejected. */
+  dispose(): Promise<void>;
+  readonly debug?: ModelDebug<I, O>;
+}
+
+/** The files of a package and their addresses, as its index.js lists them. */
+export type Assets = Readonly<Record<string, URL | string>>;
+
+/** What index.js calls; `startWorker` is its own, so that bundlers see the worker's address. */
+export type LoadModel = (
+  assets: Assets,
+  startWorker: (() => unknown) | null,
+  options?: LoadOptions,
+) => Promise<Model>;

@@ -1,0 +1,52 @@
+// worker.js: one self-contained file that is the model's worker and, when started by that, one of
+// its helpers. No imports and no exports: some bundlers turn it into a classic script.
+import { type Answer, answering } from './answer.ts';
+import { browserWorker } from './browser.ts';
+import { toWire } from './errors.ts';
+import { instantiate } from './instance.ts';
+import { isNode, nodeWorker } from './node.ts';
+import { open } from './open.ts';
+import { buffersOf, type CallMessage, type FromWorker, type ModelStart, type ToWorker } from './protocol.ts';
+
+const platform = isNode ? nodeWorker : browserWorker;
+const parent = platform.parent();
+const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
+let answer: Answer | undefined;
+
+async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
+  post({ kind: 'alive' });
+  try {
+    const onProgress = (progress: { loaded: number; total: number }) =>
+      post({ kind: 'progress', progress });
+    const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
+    answer = answering(opened);
+    post({ kind: 'loaded', summary: opened.summary });
+  } catch (error) {
+    post({ kind: 'failed', error: toWire(error) });
+  }
+}
+
+async function reply({ id, request }: CallMessage): Promise<void> {
+  try {
+    const reply = await (answer as Answer)(request);
+    post({ kind: 'reply', id, reply }, buffersOf(reply));
+  } catch (error) {
+    post({ kind: 'refused', id, error: toWire(error) });
+  }
+}
+
+parent.listen(
+  (data) => {
+    const message = data as ToWorker;
+    switch (message.kind) {
+      case 'model':
+        return void start(message);
+      case 'call':
+        return void reply(message);
+      case 'helper':
+        // Does not return: the worker that owns this one ends it.
+        return instantiate(message.module, message.memory).wtw_helper_run(message.handle);
+    }
+  },
+  () => {},
+);

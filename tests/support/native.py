@@ -1,0 +1,144 @@
+"""The native build of the runtime through ctypes: a plan and weights in, outputs out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops import DTYPES
+
+DTYPE_OF = {number: dtype for dtype, number in DTYPES.items()}
+ALL_NODES = 0xFFFFFFFF
+
+
+class Io(ctypes.Structure):
+    """csrc/api.h: one input or output."""
+
+    _fields_ = (
+        ("data", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("kind", ctypes.c_uint32),
+        ("dtype", ctypes.c_uint32),
+        ("rank", ctypes.c_uint32),
+        ("zero", ctypes.c_uint32),
+        ("integer", ctypes.c_int64),
+        ("real", ctypes.c_double),
+        ("shape", ctypes.c_int64 * 8),
+        ("zeros", ctypes.c_uint64 * 2),
+    )
+
+
+class Failure(Exception):
+    """A call failed: code, node, operand, line, given, allowed."""
+
+    def __init__(self, fields: Sequence[int]) -> None:
+        self.code, self.node, self.operand, self.line, self.given, self.allowed = fields
+        super().__init__(
+            f"code {self.code} node {self.node} operand {self.operand} line {self.line} "
+            f"given {self.given} allowed {self.allowed}"
+        )
+
+
+class Library:
+    """libwtw.so or its sanitized sibling."""
+
+    def __init__(self, path: Path) -> None:
+        self.c = ctypes.CDLL(str(path))
+        pointer, u32, size = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_size_t
+        signatures = {
+            "wtw_alloc": (pointer, [size]),
+            "wtw_free": (None, [pointer]),
+            "wtw_model_new": (pointer, [pointer, size, pointer, size]),
+            "wtw_model_free": (None, [pointer]),
+            "wtw_session_new": (pointer, [pointer]),
+            "wtw_session_free": (None, [pointer]),
+            "wtw_session_reset": (None, [pointer]),
+            "wtw_io": (ctypes.POINTER(Io), [pointer, u32]),
+            "wtw_bind": (u32, [pointer, u32]),
+            "wtw_run": (u32, [pointer, u32, u32, u32]),
+            "wtw_failure": (ctypes.POINTER(ctypes.c_int64), []),
+        }
+        for name, (result, arguments) in signatures.items():
+            function = getattr(self.c, name)
+            function.restype, function.argtypes = result, arguments
+
+    def failure(self) -> Failure:
+        """Details of the last failed call."""
+        fields = self.c.wtw_failure()
+        return Failure([fields[i] for i in range(6)])
+
+    def copy(self, content: bytes) -> int:
+        """Aligned memory of the library with this content, exactly as long."""
+        address: int = self.c.wtw_alloc(max(len(content), 1))
+        ctypes.memmove(address, content, len(content))
+        return address
+
+
+class NativeModel:
+    """A loaded plan with one session."""
+
+    def __init__(self, library: Library, plan: bytes, weights: bytes) -> None:
+        self.library, c = library, library.c
+        self.session = self.model = None
+        self.memory = [library.copy(plan), library.copy(weights)]
+        self.model = c.wtw_model_new(self.memory[0], len(plan), self.memory[1], len(weights))
+        if not self.model:
+            self.close()
+            raise library.failure()
+        self.session = c.wtw_session_new(self.model)
+        if not self.session:
+            self.close()
+            raise library.failure()
+
+    def run(self, inputs: Sequence[torch.Tensor | int], outputs: int) -> list[torch.Tensor | int]:
+        """Runs program 0."""
+        io = self.library.c.wtw_io(self.session, 0)
+        for port, given in zip(io, inputs, strict=False):
+            if isinstance(given, torch.Tensor):
+                port.rank = given.dim()
+                port.shape[: given.dim()] = tuple(given.shape)
+            else:
+                port.integer = given
+        self._require(self.library.c.wtw_bind(self.session, 0))
+        for port, given in zip(io, inputs, strict=False):
+            if isinstance(given, torch.Tensor):
+                content = raw(given)
+                assert len(content) == port.bytes
+                ctypes.memmove(port.data, content, len(content))
+        self._require(self.library.c.wtw_run(self.session, 0, 0, ALL_NODES))
+        return [_read(io[len(inputs) + i]) for i in range(outputs)]
+
+    def reset(self) -> None:
+        """Puts the initial state back."""
+        self.library.c.wtw_session_reset(self.session)
+
+    def close(self) -> None:
+        """Frees everything."""
+        if self.session:
+            self.library.c.wtw_session_free(self.session)
+        if self.model:
+            self.library.c.wtw_model_free(self.model)
+        for address in self.memory:
+            self.library.c.wtw_free(address)
+        self.memory, self.session, self.model = [], None, None
+
+    def _require(self, code: int) -> None:
+        if code:
+            raise self.library.failure()
+
+
+def _read(port: Io) -> torch.Tensor | int:
+    if port.kind == 2:
+        return float(port.real)
+    if port.kind:
+        return int(port.integer)
+    dtype = DTYPE_OF[port.dtype]
+    shape = tuple(port.shape[: port.rank])
+    content = bytearray(ctypes.string_at(port.data, port.bytes))
+    if not content:
+        return torch.empty(shape, dtype=dtype)
+    return torch.frombuffer(content, dtype=torch.uint8).view(dtype).reshape(shape)

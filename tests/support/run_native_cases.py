@@ -1,0 +1,44 @@
+"""Runs every case of every row on a native library; prints what differs.
+
+    python tests/support/run_native_cases.py LIBRARY [PATTERN]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.support.cases import Plan, all_plans, fault
+from tests.support.native import Failure, Library, NativeModel
+
+
+def run(library: Library, plan: Plan) -> str | None:
+    """What is wrong with the case, or None."""
+    try:
+        model = NativeModel(library, plan.plan, plan.weights)
+        outputs = model.run(plan.inputs, len(plan.expected))
+    except Failure as failure:
+        return str(failure)
+    model.close()
+    return fault(plan, outputs)
+
+
+def main() -> int:
+    """The exit code: 1 where a case differs."""
+    library = Library(Path(sys.argv[1]))
+    passed, wrong = 0, 0
+    for plan in all_plans(sys.argv[2] if len(sys.argv) > 2 else ""):
+        text = run(library, plan)
+        if text is None:
+            passed += 1
+        else:
+            wrong += 1
+            print(f"{plan.name}: {text}")
+    print(f"{passed} passed, {wrong} failed")
+    return 1 if wrong or not passed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

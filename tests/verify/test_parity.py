@@ -1,0 +1,150 @@
+"""The comparison itself, in Chromium, on a package that echoes: it passes, and it can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser
+from support.echo_package import echo, echo_package
+
+from wasm_torch_web.errors import UserError, WtwError
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.verify.chromium import launched
+from wasm_torch_web.verify.parity import check_in
+from wasm_torch_web.verify.reference import Flat
+from wasm_torch_web.verify.session import open_package
+
+DTYPES = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64".split()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    example = {"x": torch.arange(12.0).reshape(4, 3), "ids": torch.arange(5), "n": 3, "flag": True}
+    echo_package(tmp_path / "pkg", example, {"x": ["batch", 3]})
+    return tmp_path / "pkg"
+
+
+def test_every_dtype_travels_bit_for_bit(browser: Browser, tmp_path: Path) -> None:
+    bits = torch.randint(0, 256, (6, 8), dtype=torch.uint8, generator=torch.Generator())
+    values = {name: bits.view(getattr(torch, name)) for name in DTYPES if name != "bool"}
+    values |= {"bool": bits % 2 == 1, "scalar": torch.tensor(1.5), "empty": torch.zeros(0, 3)}
+    echo_package(tmp_path / "pkg", values, {})
+    with open_package(browser, tmp_path / "pkg") as model:
+        model.load()
+        outputs, milliseconds = model.run(values)
+    assert milliseconds > 0
+    for name, value in values.items():
+        given = outputs[f"{name}_out"]
+        assert isinstance(given, torch.Tensor)
+        assert (given.dtype, given.shape) == (value.dtype, value.shape)
+        flat = (tensor.reshape(-1).view(torch.uint8) for tensor in (given, value))
+        assert torch.equal(*flat)
+
+
+def test_numbers_travel(browser: Browser, tmp_path: Path) -> None:
+    values = {"i": -7, "f": 0.25, "b": False, "nan": float("nan"), "inf": float("-inf")}
+    echo_package(tmp_path / "pkg", {"i": 1, "f": 2.5, "b": True}, {})
+    with open_package(browser, tmp_path / "pkg") as model:
+        model.load()
+        outputs, _ = model.run({name: values[name] for name in "ifb"})
+    assert outputs == {"i_out": -7, "f_out": 0.25, "b_out": False}
+
+
+def test_equal_outputs_pass_on_every_trial(browser: Browser, package: Path) -> None:
+    report = check_in(browser, package, echo, ["relaxed-single"])
+    assert report.passed
+    assert report.max_abs_error == 0
+    assert [run.trial for run in report.runs] == [
+        "golden inputs",
+        "random inputs",
+        "batch=1",
+        "batch=7",
+    ]
+    assert report.variants == {"relaxed-single": "asked for relaxed-single"}
+
+
+def test_a_passed_check_is_recorded_in_the_manifest(browser: Browser, package: Path) -> None:
+    manifest = manifests.read(package)
+    check_in(browser, package, echo).mark(manifest)
+    manifests.write(package, manifest)
+    verified = manifests.read(package)["verified"]
+    assert verified["variants"] == ["relaxed-single"]
+    assert {output["name"] for output in verified["outputs"]} == {
+        "x_out",
+        "ids_out",
+        "n_out",
+        "flag_out",
+    }
+
+
+def test_a_thousandth_off_fails_in_just_that_variant(browser: Browser, package: Path) -> None:
+    report = check_in(browser, package, echo, ["relaxed-single", "simd128-single"])
+    assert not report.passed
+    assert report.failures() == ["x_out"]
+    wrong = {run.variant for run in report.runs if any(not o.passed for o in run.outputs)}
+    assert wrong == {"simd128-single"}
+    manifest = manifests.read(package)
+    report.mark(manifest)
+    assert manifest["verified"] is None
+    with pytest.raises(WtwError) as caught:
+        report.raise_if_failed()
+    assert (caught.value.code, caught.value.exit_code) == ("WTW601", 3)
+
+
+def test_sizes_that_pytorch_refuses_are_skipped_and_told(browser: Browser, package: Path) -> None:
+    def picky(inputs: Flat) -> Flat:
+        x = inputs["x"]
+        assert isinstance(x, torch.Tensor)
+        if x.shape[0] == 1:
+            raise UserError("model-failed", reason="a batch of one")
+        return echo(inputs)
+
+    report = check_in(browser, package, picky)
+    assert report.passed
+    assert len(report.skipped) == 1
+    assert report.skipped[0].startswith("batch=1: ")
+
+
+def test_the_page_is_isolated_and_strict(browser: Browser, package: Path) -> None:
+    with open_package(browser, package) as model:
+        model.load()
+        assert model._tab.evaluate("crossOriginIsolated") is True
+        inline = "document.body.append(Object.assign(document.createElement('script'), { text: 'x = 1' }))"
+        model._tab.evaluate(inline)
+        assert model._tab.evaluate("typeof x") == "undefined"
+
+
+def test_an_error_in_the_page_keeps_its_message(browser: Browser, package: Path) -> None:
+    with open_package(browser, package) as model, pytest.raises(UserError) as caught:
+        model.load("broken")
+    assert caught.value.code == "WTW603"
+    assert "load option variant: broken" in caught.value.message
+
+
+def test_a_package_that_cannot_be_imported_is_a_coded_error(browser: Browser, package: Path) -> None:
+    (package / "loader.js").unlink()
+    with pytest.raises(UserError) as caught, open_package(browser, package):
+        pytest.fail("the page cannot work")
+    assert caught.value.code == "WTW603"
+
+
+def test_peek_gives_a_tensor(browser: Browser, package: Path) -> None:
+    with open_package(browser, package) as model:
+        model.load(debug=True)
+        assert model.peek(4, 1).tolist() == [4, 1, 7]
+
+
+def test_no_chromium_is_a_coded_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
+    with pytest.raises(UserError) as caught, launched():
+        pytest.fail("there is none")
+    assert (caught.value.code, caught.value.exit_code) == ("WTW602", 4)

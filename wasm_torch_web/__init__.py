@@ -1,0 +1,29 @@
+"""PyTorch models in, npm packages that run them in any browser out.
+
+wasm_torch_web.build(module, example_inputs, out="pkg")
+wasm_torch_web.save(module, example_inputs, "model.pth")   # for `wasm-torch-web build`
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from wasm_torch_web.build import build as build
+    from wasm_torch_web.saving import save as save
+
+_HOMES = {"build": "wasm_torch_web.build", "save": "wasm_torch_web.saving"}
+
+
+def __getattr__(name: str) -> Any:
+    """Imports torch only when a function that needs it is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+__all__ = ["__version__", "build", "save"]

@@ -1,0 +1,102 @@
+"""The npm package: a folder with a model's files in, the same folder as a package out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+from wasm_torch_web.bundle import entry, readme, types
+from wasm_torch_web.bundle.names import check_name, check_version
+from wasm_torch_web.bundle.staging import check_replaceable, staged
+from wasm_torch_web.bundle.templates import FOLDER as TEMPLATES
+from wasm_torch_web.bundle.templates import fill
+from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
+
+__all__ = ["check_name", "check_replaceable", "check_version", "pack", "staged"]
+
+RUNTIME = Path(__file__).parents[1] / "runtime"
+
+Step = Callable[[Path, Manifest], None]
+
+
+def pack(folder: Path, runtime: Path = RUNTIME) -> None:
+    """Makes `folder`, which holds a whole model, a complete npm package.
+
+    Raises UserError runtime-missing where the compiled runtime is not installed, name-invalid
+    for a name or version that npm refuses.
+    """
+    manifest = manifests.read(folder)
+    check_name(manifest["name"])
+    check_version(manifest["version"])
+    for step in steps(runtime):
+        step(folder, manifest)
+
+
+def steps(runtime: Path) -> tuple[Step, ...]:
+    """What is done, in this order."""
+    return (
+        lambda folder, _: copy_runtime(folder, runtime),
+        entry.write,
+        write_types,
+        write_readme,
+        write_headers,
+        write_package_json,
+        check_assets,
+    )
+
+
+def copy_runtime(folder: Path, runtime: Path) -> None:
+    """The compiled variants, the loaders and their types, the same for every model."""
+    sources = {name: runtime / name for name in entry.WASM}
+    sources |= {name: runtime / "js" / name for name in entry.SCRIPTS}
+    # CommonJS and ESM must not share a declaration file.
+    sources |= {name: runtime / "js" / "runtime.d.ts" for name in ("runtime.d.ts", "runtime.d.cts")}
+    for name, source in sources.items():
+        if not source.is_file():
+            raise UserError("runtime-missing", path=source)
+        shutil.copyfile(source, folder / name)
+
+
+def write_types(folder: Path, manifest: Manifest) -> None:
+    """index.d.ts and index.d.cts, typed for this model."""
+    for name, commonjs in (("index.d.ts", False), ("index.d.cts", True)):
+        (folder / name).write_text(types.declarations(manifest, commonjs), encoding="utf-8")
+
+
+def write_readme(folder: Path, manifest: Manifest) -> None:
+    """README.md."""
+    (folder / "README.md").write_text(readme.readme(manifest), encoding="utf-8")
+
+
+def write_headers(folder: Path, manifest: Manifest) -> None:
+    """Recipes for the headers that switch on threads."""
+    (folder / "headers").mkdir(exist_ok=True)
+    for source in sorted((TEMPLATES / "headers").iterdir()):
+        text = fill(f"headers/{source.name}", name=manifest["name"])
+        (folder / "headers" / source.name).write_text(text, encoding="utf-8")
+
+
+def write_package_json(folder: Path, manifest: Manifest) -> None:
+    """package.json; it lists every file, so that nothing else is ever published."""
+    described = {manifests.FILE, *manifests.files(manifest)}
+    hashes = {
+        name: None if name in described else sha256((folder / name).read_bytes()).hexdigest()
+        for name in sorted(_names(folder) - {"package.json"})
+    }
+    (folder / "package.json").write_text(entry.package_json(manifest, hashes), encoding="utf-8")
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def check_assets(folder: Path, manifest: Manifest) -> None:
+    """Bundlers inline small assets: then a Content-Security-Policy blocks them."""
+    for name in entry.assets(manifest):
+        size = (folder / name).stat().st_size
+        if size < MIN_ASSET_BYTES:
+            raise InternalError("internal", reason=f"{name} has only {size} bytes")

@@ -1,0 +1,73 @@
+"""Atomic output: a target folder in, an empty folder beside it out, renamed when all went well."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.format import manifest
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def staged(out: Path, force: bool = False) -> Iterator[Path]:
+    """Yields a folder that takes the place of `out` at the end, or vanishes on any exception.
+
+    Raises UserError out-exists (before any work, and nothing is touched) where `out` exists, is
+    not empty and was not written by this tool, unless `force`; out-unwritable where the file
+    system refuses.
+    """
+    target = out.expanduser().resolve()
+    check_replaceable(target, force)
+    folder = _beside(target)
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        _exchange(folder, target)
+    except OSError as error:
+        if error.errno in _FULL or str(error.filename or "").startswith(str(folder)):
+            raise UserError("out-unwritable", path=out, reason=error.strerror) from error
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_replaceable(target: Path, force: bool) -> None:
+    """Raises UserError out-exists or out-unwritable if `target` may not be replaced."""
+    # Never a folder that holds where the user stands, whatever --force says.
+    if Path.cwd().is_relative_to(target) or Path.home().is_relative_to(target):
+        reason = "it contains the working directory or your home"
+        raise UserError("out-unwritable", path=target, reason=reason)
+    if not target.exists() or force or manifest.is_ours(target):
+        return
+    if target.is_dir() and not any(target.iterdir()):
+        return
+    raise UserError("out-exists", path=target)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+
+
+def _exchange(folder: Path, target: Path) -> None:
+    """Renames `folder` to `target`; what was there is kept until the new one stands."""
+    if not target.exists():
+        folder.rename(target)
+        return
+    old = _beside(target)
+    target.rename(old)
+    try:
+        folder.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    if old.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink()

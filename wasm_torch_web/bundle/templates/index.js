@@ -1,0 +1,12 @@
+// Every address stands here as a literal, so that bundlers find the files and emit them.
+import { loadModel } from './loader.js';
+
+const assets = {
+@assets@
+};
+
+const startWorker = () =>
+  new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+
+export const load = (options) => loadModel(assets, startWorker, options);
+export { WtwError, isWtwError } from './loader.js';

@@ -1,0 +1,103 @@
+"""The command line `wasm-torch-web`: one command a file, loaded when it is asked for.
+
+`main` turns every outcome into the contract's exit code and, with `--json`, its one object.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from wasm_torch_web import __version__
+from wasm_torch_web.console import Console
+from wasm_torch_web.errors import InternalError, UserError, WtwError
+
+PROGRAM = "wasm-torch-web"
+COMMANDS = ("build", "validate", "inspect", "serve", "bisect", "doctor")
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command `command` of the module of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"{__name__}.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"Start with: {PROGRAM} build MODEL --out pkg",
+)
+@click.version_option(__version__, prog_name=PROGRAM)
+def group() -> None:
+    """Turns a PyTorch model into an npm package that runs in any browser."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs the command line; returns the exit code."""
+    console = Console(json="--json" in arguments)
+    command = next((word for word in arguments if word in COMMANDS), "")
+    logging.getLogger("torch").setLevel(logging.ERROR)
+    try:
+        outcome = group.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=console)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(console, command, UserError("aborted"), INTERRUPTED)
+    except WtwError as error:
+        return _fail(console, command, error, error.exit_code)
+    except click.ClickException as error:
+        wrong = _usage(error)
+        return _fail(console, command, wrong, wrong.exit_code)
+    except Exception as error:
+        if "--debug" in arguments:
+            traceback.print_exc()
+        bug = InternalError("internal", reason=f"{type(error).__name__}: {error}")
+        return _fail(console, command, bug, bug.exit_code)
+    return _finish(console, command, outcome)
+
+
+def _finish(console: Console, command: str, outcome: Any) -> int:
+    """`--help` and `--version` give click's exit code, commands their result for `--json`."""
+    if isinstance(outcome, dict):
+        console.envelope(command, {"result": outcome})
+        return 0
+    return int(outcome or 0)
+
+
+def _fail(console: Console, command: str, error: WtwError, code: int) -> int:
+    console.error(error)
+    fields = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "where": error.where,
+    }
+    console.envelope(command, {"error": fields})
+    return code
+
+
+def _usage(error: click.ClickException) -> UserError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else PROGRAM
+    reason = error.format_message().rstrip(".")
+    return UserError("usage", reason=reason[:1].lower() + reason[1:], command=command)

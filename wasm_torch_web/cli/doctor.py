@@ -1,0 +1,22 @@
+"""`wasm-torch-web doctor`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.console import Console
+
+
+@click.command("doctor")
+@everywhere
+@click.pass_obj
+def command(console: Console) -> dict[str, Any]:
+    """Tell what is found on this machine, and what is missing for what."""
+    from wasm_torch_web import doctor
+
+    checks = doctor.examine()
+    console.print(doctor.table(checks))
+    return {"checks": [check.to_json() for check in checks]}

@@ -1,0 +1,96 @@
+"""The options that several commands share, as click decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from wasm_torch_web.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from wasm_torch_web.sources import Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+
+def everywhere(function: F) -> F:
+    """`--json` and `--debug`; `main` reads both from the arguments themselves."""
+    function = click.option(
+        "--debug", is_flag=True, expose_value=False, help="Show the traceback of a bug of ours."
+    )(function)
+    return click.option(
+        "--json", is_flag=True, expose_value=False, help="Print one JSON object on stdout."
+    )(function)
+
+
+def source_options(function: F) -> F:
+    """How a SOURCE is read: `--model --input --import --trust-pickle`."""
+    for option in reversed(
+        (
+            click.option(
+                "--model",
+                metavar="MODULE:FACTORY",
+                help="The code that makes the module: package.module:factory or file.py:factory.",
+            ),
+            click.option(
+                "--input",
+                "inputs",
+                metavar="NAME=SPEC",
+                multiple=True,
+                help="An example input: DTYPE:1x3x224x224, DTYPE[1,3,224,224](LO..HI) or "
+                "@file.npy.",
+            ),
+            click.option(
+                "--import",
+                "imports",
+                metavar="MODULE",
+                multiple=True,
+                help="Import a module first, for archives with custom types.",
+            ),
+            click.option(
+                "--trust-pickle",
+                is_flag=True,
+                help="Run the code that a pickled file carries.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def dynamic_option(function: F) -> F:
+    """`--dynamic`."""
+    return click.option(
+        "--dynamic",
+        metavar="NAME.AXIS=SPEC",
+        multiple=True,
+        help="An axis that may change: MIN..MAX, or SYMBOL:MIN..MAX to tie axes.",
+    )(function)
+
+
+def variant_option(function: F) -> F:
+    """`--variant`."""
+    return click.option(
+        "--variant",
+        "variants",
+        type=click.Choice([*VARIANTS, "all"]),
+        multiple=True,
+        help="Check this runtime variant; default: the best one.",
+    )(function)
+
+
+def chosen_variants(variants: tuple[str, ...]) -> tuple[str, ...] | None:
+    """None where the browser shall choose."""
+    return VARIANTS if "all" in variants else variants or None
+
+
+def read_options(
+    model: str | None, inputs: tuple[str, ...], imports: tuple[str, ...], trust_pickle: bool
+) -> Options:
+    """The options of `source_options` as the readers take them."""
+    from wasm_torch_web.sources import Options
+
+    return Options(model, inputs, imports, trust_pickle)

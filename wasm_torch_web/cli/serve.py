@@ -1,0 +1,31 @@
+"""`wasm-torch-web serve PKG`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.console import Console
+
+
+@click.command("serve")
+@click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="The port; 0 takes a free one.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
+@everywhere
+@click.pass_obj
+def command(
+    console: Console, package: Path, host: str, port: int, open_browser: bool
+) -> dict[str, Any]:
+    """Serve the demo page of a built package, with the headers that threads need."""
+    from wasm_torch_web.serving import serve
+
+    def announce(url: str) -> None:
+        console.print(f"[bold]{url}[/]  [dim]Ctrl-C stops[/]")
+
+    serve(package, host, port, open_browser, announce)
+    return {"package": str(package)}

@@ -1,0 +1,51 @@
+"""`wasm-torch-web validate PKG`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wasm_torch_web.cli.options import (
+    chosen_variants,
+    everywhere,
+    read_options,
+    source_options,
+    variant_option,
+)
+from wasm_torch_web.console import Console
+
+
+@click.command("validate")
+@click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
+@click.option("--source", help="The model it was built from: compares with PyTorch afresh.")
+@source_options
+@variant_option
+@everywhere
+@click.pass_obj
+def command(
+    console: Console,
+    package: Path,
+    source: str | None,
+    variants: tuple[str, ...],
+    **reading: Any,
+) -> dict[str, Any]:
+    """Check a built package: every file, and its outputs in Chromium."""
+    from wasm_torch_web.verify.validate import validate
+
+    with console.working():
+        reference = None
+        if source is not None:
+            from wasm_torch_web.inspection import open_source
+
+            console.step("load")
+            reference = open_source(source, read_options(**reading), console.notice).reference
+        console.step("validate")
+        report = validate(package, reference, chosen_variants(variants), console.detail)
+    console.print()
+    console.print(report.table())
+    for skipped in report.skipped:
+        console.notice(f"Skipped, as PyTorch refuses it: {skipped}.")
+    report.raise_if_failed()
+    return report.to_json()

@@ -1,0 +1,144 @@
+"""This machine in, what of the tools is found (versions, places) and what is missing for what."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from wasm_torch_web.console import columns, megabytes
+from wasm_torch_web.variants import VARIANTS
+
+RUNTIME = Path(__file__).parent / "runtime"
+NODE = (20,)
+EMSCRIPTEN = (4,)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One tool: `version` is empty where it is missing; `trouble` says what is wrong with it."""
+
+    name: str
+    version: str
+    place: str
+    purpose: str
+    needed: bool = True
+    trouble: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is there and can be used."""
+        return bool(self.version) and not self.trouble
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "name": self.name,
+            "ok": self.ok,
+            "version": self.version or None,
+            "place": self.place or None,
+            "purpose": self.purpose,
+            "needed": self.needed,
+            "trouble": self.trouble or None,
+        }
+
+
+def examine() -> list[Check]:
+    """All checks, the most needed first."""
+    return [
+        Check("Python", platform.python_version(), platform.platform(), "everything"),
+        _package("torch", "build"),
+        _package("transformers", "Hugging Face folders", needed=False),
+        _runtime(),
+        _chromium(),
+        _command("Node.js", ("node",), NODE, "running packages outside a browser"),
+        _command("npm", ("npm",), (), "installing packages"),
+        _emscripten(),
+    ]
+
+
+def table(checks: list[Check]) -> Table:
+    """A row for each tool."""
+    shown = columns("", "", "tool", "version", "needed for")
+    for check in checks:
+        mark = "[green]ok[/]" if check.ok else "[red]--[/]" if check.needed else "[yellow]--[/]"
+        detail = check.trouble or check.place
+        version = f"{check.version or 'not found'}\n[dim]{escape(detail)}[/]".rstrip("\n")
+        shown.add_row(mark, check.name, version, check.purpose)
+    return shown
+
+
+def _package(name: str, purpose: str, needed: bool = True) -> Check:
+    try:
+        version = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return Check(name, "", "", purpose, needed, f"pip install {name}")
+    return Check(name, version, "", purpose, needed)
+
+
+def _runtime() -> Check:
+    purpose = "build"
+    files = [RUNTIME / f"runtime-{variant}.wasm" for variant in VARIANTS]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        return Check("runtime", "", str(RUNTIME), purpose, True, f"missing: {', '.join(missing)}")
+    sizes = ", ".join(megabytes(file.stat().st_size) for file in files)
+    return Check("runtime", f"{len(files)} variants", sizes, purpose)
+
+
+def _chromium() -> Check:
+    from wasm_torch_web.verify import chromium
+
+    purpose = "verification (build, validate, bisect)"
+    path = chromium.find()
+    if path is None:
+        return Check("Chromium", "", "", purpose, True, "install Chromium or set CHROMIUM")
+    return Check("Chromium", _version([str(path), "--version"]) or "unknown", str(path), purpose)
+
+
+def _command(name: str, commands: tuple[str, ...], least: tuple[int, ...], purpose: str) -> Check:
+    path = next((found for command in commands if (found := shutil.which(command))), None)
+    if path is None:
+        return Check(name, "", "", purpose, False)
+    version = _version([path, "--version"])
+    old = tuple(int(part) for part in version.split(".") if part.isdigit())[: len(least)] < least
+    trouble = f"version {least[0]} or newer is needed" if old else ""
+    return Check(name, version, path, purpose, False, trouble)
+
+
+def _emscripten() -> Check:
+    purpose = "compiling the runtime from a checkout"
+    found = _command("emcc", ("emcc", "em++"), EMSCRIPTEN, purpose)
+    if found.ok:
+        return found
+    private = next(_private_emscripten(), None)
+    if private is None:
+        return found
+    version = private.name.removeprefix("emscripten-")
+    return Check("emcc", version, str(private), purpose, False)
+
+
+def _private_emscripten() -> Iterator[Path]:
+    """Those that a checkout's set-up has unpacked for itself, newest first."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wasm-torch-web"
+    yield from sorted(cache.glob("emscripten-*"), reverse=True)
+
+
+def _version(command: list[str]) -> str:
+    """The first number with a dot that the command prints, or nothing."""
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    match = re.search(r"\d+(?:\.\d+)+", said.stdout + said.stderr)
+    return match[0] if match else ""

@@ -1,0 +1,118 @@
+"""A finished graph to files: model.json, plan.bin and weight shards in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import sympy
+import torch
+
+import wasm_torch_web
+from wasm_torch_web.format import manifest as manifest_file
+from wasm_torch_web.format.plan import PlanWriter
+from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.ir import Graph, Node, Port, Value
+
+# Bundlers inline smaller assets (see manifest.MIN_ASSET_BYTES); spare room goes to the strings.
+MIN_PLAN_BYTES = manifest_file.MIN_ASSET_BYTES
+
+
+def write(
+    graph: Graph, folder: Path, *, name: str, version: str, parameters: int, source_info: bool = True
+) -> dict[str, Any]:
+    """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
+    weights = Segment()
+    writer = PlanWriter(weights)
+    writer.program("forward", graph)
+    plan = writer.bytes()
+    if len(plan) < MIN_PLAN_BYTES:
+        writer.string("\0" * (MIN_PLAN_BYTES - len(plan)))
+        plan = writer.bytes()
+    (folder / "plan.bin").write_bytes(plan)
+    names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
+    manifest = {
+        "format": manifest_file.FORMAT,
+        "abi": manifest_file.ABI,
+        "name": name,
+        "version": version,
+        "generator": {
+            "name": manifest_file.GENERATOR,
+            "version": wasm_torch_web.__version__,
+            "torch": torch.__version__.split("+")[0],
+        },
+        "verified": None,
+        "parameters": parameters,
+        "symbols": [{"name": s.name, "min": s.min, "max": s.max} for s in graph.symbols],
+        "programs": {
+            "forward": {
+                "inputs": [_port(port, names) for port in graph.inputs],
+                "outputs": [_port(port, names) for port in graph.outputs],
+                "guards": [str(guard.xreplace(names)) for guard in graph.guards],
+            }
+        },
+        "plan": {
+            "file": "plan.bin",
+            "bytes": len(plan),
+            "sha256": hashlib.sha256(plan).hexdigest(),
+        },
+        "weights": weights.write(folder),
+        "golden": None,
+        "graph": _graph(graph, names, source_info),
+    }
+    manifest_file.write(folder, manifest)
+    return manifest
+
+
+def _port(port: Port, names: dict[Any, Any]) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": port.name, "kind": port.kind}
+    if port.kind == "tensor":
+        entry.update(_described(port.value, names))
+    elif port.constant:
+        entry["value"] = port.value
+    if port.range is not None:
+        entry["range"] = list(port.range)
+    return entry
+
+
+def _described(value: Value, names: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "dtype": str(value.dtype).removeprefix("torch."),
+        "shape": [_text(size, names) for size in value.shape],
+    }
+
+
+def _text(item: Any, names: dict[Any, Any]) -> Any:
+    """Numbers as they are, expressions under public names, lists item by item."""
+    if isinstance(item, sympy.Basic):
+        item = item.xreplace(names)
+        return int(item) if item.is_Integer else str(item)
+    if isinstance(item, (list, tuple)):
+        return [_text(one, names) for one in item]
+    if isinstance(item, torch.dtype):
+        return str(item).removeprefix("torch.")
+    if isinstance(item, float) and item in (float("inf"), float("-inf")):
+        return "inf" if item > 0 else "-inf"
+    return "nan" if item != item else item
+
+
+def _graph(graph: Graph, names: dict[Any, Any], source_info: bool) -> dict[str, Any]:
+    return {
+        "values": [{"name": v.name, **_described(v, names)} for v in graph.values()],
+        "nodes": [_node(node, names, source_info) for node in graph.nodes],
+    }
+
+
+def _node(node: Node, names: dict[Any, Any], source_info: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "op": node.row.name,
+        "inputs": [None if value is None else value.name for value in node.inputs],
+        "outputs": [value.name for value in node.outputs],
+        "attrs": {name: _text(item, names) for name, item in node.attributes.items()},
+    }
+    if node.origin.module:
+        entry["module"] = node.origin.module
+    if source_info and node.origin.source:
+        entry["source"] = node.origin.source
+    return entry

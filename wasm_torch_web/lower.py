@@ -1,0 +1,280 @@
+"""FX to graph: an ExportedProgram in, a `Graph` of table rows out, all unsupported operators at once.
+
+Nothing after this module knows an aten name.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import sympy
+import torch
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.fx import Node as FxNode
+
+from wasm_torch_web import signature
+from wasm_torch_web.builder import Builder, Unsupported, expression
+from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.ir import Graph, Origin, Port, Value, same_shape
+from wasm_torch_web.ops import DTYPES
+
+
+def lower(program: ExportedProgram) -> Graph:
+    """The graph of an exported (and decomposed) program.
+
+    Errors: operators-unsupported, dtype-unsupported, io-type-unsupported.
+    """
+    return _Lowering(program).run()
+
+
+class _Lowering:
+    def __init__(self, program: ExportedProgram) -> None:
+        self.program = program
+        self.names = signature.read(program)
+        self.graph = Graph()
+        self.values: dict[str, Any] = {}  # FX node name -> Value, tuple of them, or number
+        self.tied: dict[Any, Value] = {}
+        self.unsupported: dict[str, list[str]] = {}
+        fake = next(
+            node.meta["val"].fake_mode
+            for node in program.graph.nodes
+            if isinstance(node.meta.get("val"), torch.Tensor)
+        )
+        self.builder = Builder(self.graph, fake)
+
+    def run(self) -> Graph:
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self.placeholder(node)
+            elif node.op == "call_function":
+                self.call(node)
+            elif node.op == "output":
+                self.finish()
+        return self.graph
+
+    # --- inputs ---
+
+    def placeholder(self, node: FxNode) -> None:
+        spec = next(
+            s for s in self.program.graph_signature.input_specs if s.arg.name == node.name
+        )
+        if spec.kind == InputKind.USER_INPUT:
+            self.user_input(node, spec.arg)
+        elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
+            assert spec.target is not None
+            self.values[node.name] = self.weight(node, spec.target)
+        elif spec.kind != InputKind.TOKEN:
+            raise UserError(
+                "io-type-unsupported", what="constant", name=node.name, type=spec.kind.name
+            )
+
+    def user_input(self, node: FxNode, argument: Any) -> None:
+        if isinstance(argument, ConstantArgument):
+            self.values[node.name] = argument.value
+            return
+        fake = node.meta["val"]
+        if isinstance(fake, torch.Tensor):
+            _require_dtype(fake.dtype, f"input {node.name}")
+            value = self.builder.value(node.name, fake, "input")
+            self.graph.inputs.append(Port(node.name, "tensor", value))
+            self.values[node.name] = value
+            return
+        kind = {torch.SymInt: "int", torch.SymFloat: "float", torch.SymBool: "bool"}.get(type(fake))
+        if kind != "int":
+            raise UserError(
+                "io-type-unsupported", what="input", name=node.name, type=type(fake).__name__
+            )
+        self.values[node.name] = expression(fake)
+        self.graph.inputs.append(Port(node.name, kind, expression(fake)))
+
+    def weight(self, node: FxNode, target: str) -> Value:
+        """A parameter, buffer or constant; tied ones (same memory and view) become one value."""
+        state = {**self.program.state_dict, **self.program.constants}
+        data = state[target].detach()
+        _require_dtype(data.dtype, target)
+        mutated = target in self.program.graph_signature.buffers_to_mutate.values()
+        key = (data.data_ptr(), data.dtype, tuple(data.shape), tuple(data.stride()), mutated)
+        if key in self.tied and data.numel() > 0:
+            return self.tied[key]
+        kind = "state" if mutated else "constant"
+        value = self.builder.value(target, node.meta["val"], kind, data.contiguous())
+        self.tied[key] = value
+        return value
+
+    # --- calls ---
+
+    def call(self, node: FxNode) -> None:
+        fake = node.meta.get("val")
+        if isinstance(fake, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)):
+            self.values[node.name] = expression(fake)
+            return
+        if node.target.__class__.__name__ == "builtin_function_or_method" or not hasattr(
+            node.target, "_schema"
+        ):
+            self.values[node.name] = self.builtin(node)
+            return
+        self.builder.origin = _origin(node)
+        target = _target_name(node.target)
+        try:
+            result = self.builder.lower(target, node.target, self.arguments(node))
+        except Unsupported as error:
+            self.note_unsupported(str(error) or target, node)
+            result = self.stand_in(node)
+        self.values[node.name] = self.named(node, result)
+
+    def builtin(self, node: FxNode) -> Any:
+        if getattr(node.target, "__name__", "") == "getitem":
+            source, index = self.resolve(node.args[0]), node.args[1]
+            return source[index]
+        self.builder.origin = _origin(node)
+        self.note_unsupported(str(node.target), node)
+        return self.stand_in(node)
+
+    def arguments(self, node: FxNode) -> dict[str, Any]:
+        """The call's arguments by schema name, FX nodes replaced by values."""
+        schema = node.target._schema.arguments  # type: ignore[union-attr]
+        positional = {spec.name: given for spec, given in zip(schema, node.args, strict=False)}
+        named = {**positional, **node.kwargs}
+        return {name: self.resolve(given) for name, given in named.items()}
+
+    def resolve(self, argument: Any) -> Any:
+        if isinstance(argument, FxNode):
+            return self.values[argument.name]
+        if isinstance(argument, (list, tuple)):
+            return [self.resolve(item) for item in argument]
+        return argument
+
+    def named(self, node: FxNode, result: Any) -> Any:
+        """Gives values the FX node's name, and checks them against what PyTorch inferred."""
+        fake = node.meta["val"]
+        if isinstance(result, Value) and isinstance(fake, torch.Tensor):
+            self.check(result, fake, node.name)
+            if result.kind == "node" and result.producer is self.graph.nodes[-1]:
+                result.name = node.name
+            return result
+        if isinstance(result, (tuple, list)) and isinstance(fake, (tuple, list)):
+            for index, (value, one) in enumerate(zip(result, fake, strict=True)):
+                if isinstance(value, Value) and isinstance(one, torch.Tensor):
+                    self.check(value, one, node.name)
+                    if value.kind == "node" and value.name.startswith(f"{node.name}__"):
+                        value.name = f"{node.name}.{index}"
+        return result
+
+    def check(self, value: Value, fake: Any, name: str) -> None:
+        shape = tuple(expression(size) for size in fake.shape)
+        if value.dtype != fake.dtype or len(shape) != value.rank:
+            raise InternalError(
+                "internal", reason=f"{name}: lowered to {value}, PyTorch has {fake.dtype}{shape}"
+            )
+        if not same_shape(shape, value.shape):
+            numbers = [(a, b) for a, b in zip(shape, value.shape, strict=True) if a != b]
+            if any(isinstance(a, int) and isinstance(b, int) for a, b in numbers):
+                raise InternalError(
+                    "internal", reason=f"{name}: lowered to {value}, PyTorch has {shape}"
+                )
+
+    def note_unsupported(self, target: str, node: FxNode) -> None:
+        where = str(_origin(node))
+        self.unsupported.setdefault(target, [])
+        if where not in self.unsupported[target]:
+            self.unsupported[target].append(where)
+
+    def stand_in(self, node: FxNode) -> Any:
+        """Values of the right shape, so that lowering goes on and finds all that is missing."""
+        fake = node.meta.get("val")
+        if isinstance(fake, torch.Tensor):
+            return self.builder.value(node.name, fake, "constant")
+        if isinstance(fake, (tuple, list)):
+            return tuple(
+                self.builder.value(node.name, one, "constant") if isinstance(one, torch.Tensor)
+                else expression(one)
+                for one in fake
+            )
+        return None
+
+    # --- outputs ---
+
+    def finish(self) -> None:
+        if self.unsupported:
+            self.raise_unsupported()
+        outputs = {slot.index: slot.name for slot in self.names.outputs}
+        index = -1
+        for spec in self.program.graph_signature.output_specs:
+            if spec.kind == OutputKind.BUFFER_MUTATION:
+                assert spec.target is not None
+                state = self.state(spec.target)
+                self.graph.updates.append((state, self.values[spec.arg.name]))
+            elif spec.kind == OutputKind.USER_OUTPUT:
+                index += 1
+                if index in outputs:
+                    self.graph.outputs.append(self.output(outputs[index], spec.arg))
+            elif spec.kind != OutputKind.USER_INPUT_MUTATION:
+                raise UserError(
+                    "training-program", reason=f"the program returns {spec.kind.name.lower()}"
+                )
+
+    def state(self, target: str) -> Value:
+        for spec in self.program.graph_signature.input_specs:
+            if spec.target == target:
+                value = self.values[spec.arg.name]
+                assert isinstance(value, Value)
+                return value
+        raise InternalError("internal", reason=f"no buffer {target}")
+
+    def output(self, name: str, argument: Any) -> Port:
+        if isinstance(argument, ConstantArgument):
+            kind = type(argument.value).__name__
+            return Port(name, kind, argument.value, constant=True)
+        value = self.values[argument.name]
+        if isinstance(value, Value):
+            return Port(name, "tensor", value)
+        if isinstance(value, sympy.Basic):
+            integer = bool(value.is_integer)
+            kind = "int" if integer else ("float" if value.is_real else "bool")
+            return Port(name, kind, value)
+        kind = type(value).__name__
+        if kind not in ("int", "float", "bool") or (kind == "float" and math.isnan(value)):
+            raise UserError("io-type-unsupported", what="output", name=name, type=kind)
+        return Port(name, kind, value, constant=True)
+
+    def raise_unsupported(self) -> None:
+        lines = [
+            f"{target} ({'; '.join(places[:3])}{' …' if len(places) > 3 else ''})"
+            for target, places in sorted(self.unsupported.items())
+        ]
+        raise UserError("operators-unsupported", count=len(lines), ops=", ".join(lines))
+
+
+def _require_dtype(dtype: torch.dtype, where: str) -> None:
+    if dtype not in DTYPES:
+        name = str(dtype).removeprefix("torch.")
+        raise UserError("dtype-unsupported", op="the tensor", dtype=name, where=where)
+
+
+def _target_name(target: Any) -> str:
+    """`aten.add.Tensor` of an OpOverload."""
+    return str(target)
+
+
+def _origin(node: FxNode) -> Origin:
+    stack = node.meta.get("nn_module_stack") or {}
+    module = ""
+    if stack:
+        module = list(stack.values())[-1][0].removeprefix("L['self']").strip(".")
+    return Origin(node.name, module, _source(node.meta.get("stack_trace") or ""))
+
+
+def _source(trace: str) -> str:
+    """`file.py:12` of the innermost frame, without the author's folders."""
+    for line in reversed(trace.splitlines()):
+        line = line.strip()
+        if line.startswith('File "'):
+            path, _, rest = line.removeprefix('File "').partition('", line ')
+            number = rest.split(",")[0]
+            return f"{'/'.join(Path(path).parts[-2:])}:{number}" if number.isdigit() else ""
+    return ""
+
+

@@ -1,0 +1,51 @@
+"""What lowerings do to aten arguments before they emit rows: axes counted from 0, casts, pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wasm_torch_web.strides import equal
+
+if TYPE_CHECKING:
+    from wasm_torch_web.ir import Value
+    from wasm_torch_web.builder import Builder
+
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+def axis(dim: int, rank: int) -> int:
+    """`dim` counted from 0; a 0-d tensor counts as one of rank 1."""
+    return dim % max(rank, 1)
+
+
+def axes(dims: Sequence[int] | int | None, rank: int) -> tuple[int, ...]:
+    """The axes that `dims` names, in order and counted from 0: all of them for None and ()."""
+    if isinstance(dims, int):
+        dims = (dims,)
+    return tuple(sorted(d % rank for d in dims)) if dims and rank else tuple(range(rank))
+
+
+def pair(sizes: Sequence[Any], default: Sequence[Any] = ()) -> tuple[Any, Any]:
+    """(height, width) from one number for both or two; from `default` where there are none."""
+    given = tuple(sizes) or tuple(default)
+    return (given[0], given[-1])
+
+
+def cast(b: Builder, x: Value, dtype: torch.dtype | None) -> Value:
+    """x as `dtype`; x itself where that changes nothing."""
+    if dtype is None or x.dtype == dtype:
+        return x
+    result: Value = b.call("aten._to_copy.default", self=x, dtype=dtype)
+    return result
+
+
+def expand(b: Builder, x: Value, shape: Sequence[Any]) -> Value:
+    """x broadcast to `shape`; x itself where that changes nothing."""
+    if len(shape) == x.rank and all(equal(m, n) for m, n in zip(shape, x.shape, strict=True)):
+        return x
+    result: Value = b.emit("expand", [x], {"size": tuple(shape)})
+    return result

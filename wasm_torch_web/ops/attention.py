@@ -1,0 +1,121 @@
+"""Scaled dot product attention: queries, keys and values in, heads side by side out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+
+from wasm_torch_web.ops.gemm import in_float32
+from wasm_torch_web.ops.samples import normal
+from wasm_torch_web.ops.table import BOOL, F32, Case, flag, lowers, real, row, tensor
+
+if TYPE_CHECKING:
+    from wasm_torch_web.ir import Value
+    from wasm_torch_web.lower import Builder
+
+
+def _reference(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attn_mask: torch.Tensor | None,
+    is_causal: bool,
+    scale: float,
+    enable_gqa: bool,
+) -> torch.Tensor:
+    y = F.scaled_dot_product_attention(
+        query, key, value, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
+    )
+    return y.transpose(1, 2)
+
+
+def _cases() -> Iterator[Case]:
+    def case(
+        q: tuple[int, ...],
+        kv: tuple[int, ...],
+        mask: torch.Tensor | None = None,
+        depth: int | None = None,
+        **attributes: Any,
+    ) -> Case:
+        v = normal(*kv[:3], depth or kv[3], seed=2)
+        attributes = {"is_causal": False, "scale": q[3] ** -0.5, "enable_gqa": False} | attributes
+        return Case((normal(*q), normal(*kv, seed=1), v, mask), attributes)
+
+    for t, s, d in ((1, 1, 1), (3, 5, 4), (15, 17, 8), (50, 49, 20), (5, 130, 16)):
+        yield case((2, 3, t, d), (2, 3, s, d))
+    yield case((1, 2, 17, 17), (1, 2, 17, 17), is_causal=True)
+    yield case((1, 2, 60, 8), (1, 2, 40, 8), is_causal=True)
+    yield case((1, 2, 5, 8), (1, 2, 40, 8), is_causal=True)
+    yield case((1, 1, 9, 8), (1, 1, 7, 8), depth=13, scale=0.7)
+    yield case((2, 6, 9, 8), (2, 2, 7, 8), enable_gqa=True)
+    yield case((1, 2, 9, 8), (1, 2, 7, 8), normal(9, 7, seed=3))
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), normal(2, 1, 1, 7, seed=3))
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), normal(2, 2, 7, 9, seed=3).transpose(2, 3))
+    yield case((2, 2, 3, 8), (2, 2, 7, 8), normal(2, 1, 1, 7, seed=3).expand(2, 2, 3, 7))
+    kept = normal(2, 1, 9, 7, dtype=torch.bool, seed=3)
+    kept[0, 0, 4] = False
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), kept)
+    floats = torch.zeros(9, 7).masked_fill(~kept[0, 0], -math.inf)
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), floats)
+    floats = floats.clone()
+    floats[2, 3] = math.nan
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), floats)
+    yield case((2, 0, 3, 4), (2, 0, 5, 4))
+    yield case((1, 2, 0, 4), (1, 2, 5, 4))
+    heads = normal(2, 9, 3, 8).transpose(1, 2)
+    plain = {"is_causal": False, "scale": 0.25, "enable_gqa": False}
+    yield Case((heads, heads * 2, heads + 1, None), plain)
+    yield Case((heads * 30, heads, heads, None), plain)
+
+
+row(
+    "scaled_dot_product_attention",
+    family="attention",
+    # query (B, H, T, D), key (B, K, S, D), value (B, K, S, E), mask broadcast to (B, H, T, S).
+    inputs=[
+        tensor("query", F32, "rows"),
+        tensor("key", F32, "strided"),
+        tensor("value", F32, "strided"),
+        tensor("attn_mask", (*F32, *BOOL), "strided", optional=True),
+    ],
+    # (B, T, H, E): what comes next is nearly always the transpose back and a reshape.
+    outputs=[tensor("output", F32)],
+    attributes=[flag("is_causal", False), real("scale"), flag("enable_gqa", False)],
+    reference=_reference,
+    cases=_cases,
+)
+
+
+@lowers("aten.scaled_dot_product_attention.default")
+@in_float32
+def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Value | None:
+    """Without dropout, on up to four axes."""
+    query, key, value = a["query"], a["key"], a["value"]
+    depth, rank = query.shape[-1], query.rank
+    if a["dropout_p"] != 0 or query.dtype != torch.float32 or rank > 4:
+        return None
+    scale = a["scale"]
+    if scale is None:
+        if not isinstance(depth, int):
+            return None
+        scale = 1 / math.sqrt(depth) if depth else 1.0
+    for _ in range(4 - rank):
+        query, key, value = (b.emit("unsqueeze", [x], {"dim": 0}) for x in (query, key, value))
+    heads = key.shape[1] if a["enable_gqa"] else query.shape[1]
+    key, value = (_expanded(b, x, query.shape[0], heads) for x in (key, value))
+    attributes = {"is_causal": a["is_causal"], "scale": scale, "enable_gqa": a["enable_gqa"]}
+    y = b.emit("scaled_dot_product_attention", [query, key, value, a["attn_mask"]], attributes)
+    y = b.emit("permute", [y], {"dims": (0, 2, 1, 3)})
+    for _ in range(4 - rank):
+        y = b.emit("squeeze", [y], {"dim": (0,)})
+    return y
+
+
+def _expanded(b: Builder, x: Value, batch: Any, heads: Any) -> Value:
+    if (batch, heads) == (x.shape[0], x.shape[1]):
+        return x
+    return b.emit("expand", [x], {"size": (batch, heads, -1, -1)})

@@ -1,0 +1,283 @@
+"""Convolutions over channels-last images: dense and grouped, depthwise, transposed.
+
+Weights come with the channels innermost, as the kernels read them; the lowering rearranges
+PyTorch's. One-dimensional convolutions are images of height 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+
+from wasm_torch_web.ops.arguments import pair
+from wasm_torch_web.ops.gemm import activation_attributes, activation_cases, finish, in_float32
+from wasm_torch_web.ops.samples import channels_last, corners, normal
+from wasm_torch_web.ops.table import F32, Case, integer, integers, lowers, row, tensor
+
+if TYPE_CHECKING:
+    from wasm_torch_web.ir import Value
+    from wasm_torch_web.lower import Builder
+
+# (height, width); padding may also be (top, left, bottom, right).
+GEOMETRY = (integers("stride", (1, 1)), integers("padding", (0, 0)), integers("dilation", (1, 1)))
+
+
+def _pad(x: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
+    top, left, bottom, right = padding if len(padding) == 4 else (*padding, *padding)
+    return F.pad(x, (left, right, top, bottom))
+
+
+def _conv2d(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    groups: int,
+    activation: str,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    weight = weight.permute(0, 3, 1, 2)
+    y = F.conv2d(_pad(input, padding), weight, bias, tuple(stride), 0, tuple(dilation), groups)
+    return finish(y, residual, activation, low, high)
+
+
+def _conv2d_cases() -> Iterator[Case]:
+    def case(
+        x: tuple[int, ...], o: int, kernel: tuple[int, int], groups: int = 1, **attributes: Any
+    ) -> Case:
+        weight = normal(o, *kernel, x[1] // groups, seed=1)
+        bias = normal(o, seed=2) if o % 2 else None
+        return Case((normal(*x), weight, bias, None), {"groups": groups, **attributes})
+
+    yield case((2, 5, 4, 3), 9, (1, 1))
+    yield case((1, 16, 5, 5), 15, (1, 1), stride=(2, 2))
+    yield case((1, 16, 4, 4), 8, (1, 1), padding=(1, 1))
+    yield case((1, 3, 17, 15), 17, (3, 3), stride=(2, 2), padding=(1, 1))
+    yield case((2, 3, 12, 13), 8, (4, 4), stride=(4, 4))
+    yield case((1, 1, 9, 9), 1, (7, 7), padding=(3, 3))
+    yield case((1, 20, 7, 9), 12, (3, 3), padding=(1, 1))
+    yield case((2, 20, 7, 9), 11, (3, 5), padding=(0, 4), stride=(1, 2))
+    yield case((1, 18, 10, 9), 8, (3, 3), padding=(2, 2), dilation=(2, 2))
+    yield case((1, 4, 10, 9), 8, (2, 3), padding=(3, 1), dilation=(3, 1))
+    yield case((1, 6, 8, 5), 7, (3, 3), padding=(0, 1, 1, 2), stride=(2, 2))
+    yield case((1, 24, 8, 5), 7, (2, 2), padding=(0, 0, 1, 1))
+    yield case((1, 12, 6, 6), 16, (3, 3), groups=2, padding=(1, 1))
+    yield case((2, 12, 6, 6), 18, (3, 3), groups=3, padding=(1, 1))
+    yield case((1, 6, 5, 5), 12, (3, 3), groups=6, padding=(1, 1))
+    yield case((1, 8, 1, 30), 9, (1, 5), padding=(0, 2), stride=(1, 3))
+    yield case((1, 64, 9, 9), 300, (3, 3), padding=(1, 1))
+    yield case((0, 4, 5, 5), 3, (3, 3))
+    for attributes in activation_cases():
+        x, weight = normal(1, 5, 4, 6), normal(11, 3, 3, 5, seed=1) / 4
+        residual = channels_last(normal(1, 11, 4, 6, seed=3))
+        inputs = (x, weight, normal(11, seed=2), residual)
+        yield Case(inputs, {"padding": (1, 1), **attributes})
+    x = normal(2, 4, 6, 5).transpose(2, 3)
+    yield Case((x, normal(8, 3, 3, 4, seed=1), None, None), {"padding": (1, 1)})
+    ones = torch.ones(3, 1, 1, 4)
+    yield Case((corners(1, 4, 3, 5), ones, None, None), {"activation": "relu6"})
+
+
+row(
+    "conv2d",
+    family="convolution",
+    # weight: (O, KH, KW, I / groups).
+    inputs=[
+        tensor("input", F32, "channels_last", "strided"),
+        tensor("weight", F32, "panel8", "dense"),
+        tensor("bias", F32, optional=True),
+        tensor("residual", F32, "channels_last", optional=True),
+    ],
+    outputs=[tensor("output", F32, "channels_last")],
+    attributes=[*GEOMETRY, integer("groups", 1), *activation_attributes()],
+    reference=_conv2d,
+    cases=_conv2d_cases,
+)
+
+
+def _depthwise_conv2d(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    activation: str,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    weight, groups = weight.permute(2, 0, 1).unsqueeze(1), weight.shape[2]
+    y = F.conv2d(_pad(input, padding), weight, bias, tuple(stride), 0, tuple(dilation), groups)
+    return finish(y, residual, activation, low, high)
+
+
+def _depthwise_cases() -> Iterator[Case]:
+    def case(x: tuple[int, ...], kernel: tuple[int, int], **attributes: Any) -> Case:
+        weight, bias = normal(*kernel, x[1], seed=1), normal(x[1], seed=2)
+        return Case((normal(*x), weight, bias if x[1] % 2 else None, None), attributes)
+
+    for k in (3, 5, 7):
+        for stride in (1, 2):
+            attributes = {"stride": (stride, stride), "padding": (k // 2, k // 2)}
+            yield case((1, 8, 15, 17), (k, k), **attributes)
+            yield case((2, 5, 9, 4), (k, k), **attributes)
+            yield case((1, 4, 9, 30), (k, k), stride=(stride, stride))
+            yield case((1, 3, 9, 10), (k, k), **attributes)
+    yield case((1, 4, 1, 1), (3, 3), padding=(1, 1))
+    yield case((1, 1, 5, 5), (3, 3), padding=(1, 1))
+    yield case((1, 12, 14, 15), (3, 3), padding=(2, 2), dilation=(2, 2))
+    yield case((1, 12, 14, 15), (5, 5), padding=(4, 8), dilation=(2, 4), stride=(2, 1))
+    yield case((1, 6, 14, 15), (3, 3), padding=(2, 2), dilation=(2, 2), stride=(2, 2))
+    yield case((1, 6, 1, 40), (1, 9), padding=(0, 4))
+    yield case((1, 9, 7, 8), (2, 4), padding=(0, 1, 1, 2), stride=(3, 2))
+    yield case((1, 7, 8, 8), (3, 3), padding=(0, 0, 1, 1), stride=(2, 2))
+    yield case((1, 4, 6, 6), (1, 1))
+    yield case((0, 4, 6, 6), (3, 3))
+    for attributes in activation_cases():
+        residual = channels_last(normal(1, 6, 4, 9, seed=3))
+        inputs = (normal(1, 6, 4, 9), normal(3, 3, 6, seed=1), normal(6, seed=2), residual)
+        yield Case(inputs, {"padding": (1, 1), **attributes})
+    yield Case((corners(1, 4, 3, 5), torch.ones(1, 1, 4), None, None), {"activation": "relu"})
+
+
+row(
+    "depthwise_conv2d",
+    family="convolution",
+    # weight: (KH, KW, C).
+    inputs=[
+        tensor("input", F32, "channels_last"),
+        tensor("weight", F32),
+        tensor("bias", F32, optional=True),
+        tensor("residual", F32, "channels_last", optional=True),
+    ],
+    outputs=[tensor("output", F32, "channels_last")],
+    attributes=[*GEOMETRY, *activation_attributes()],
+    reference=_depthwise_conv2d,
+    cases=_depthwise_cases,
+)
+
+
+def _conv_transpose2d(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    output_padding: Sequence[int],
+    groups: int,
+    activation: str,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    o, height, width, depth = weight.shape
+    weight = weight.reshape(groups, o // groups, height, width, depth).permute(0, 4, 1, 2, 3)
+    weight = weight.reshape(groups * depth, o // groups, height, width)
+    sizes = tuple(stride), tuple(padding), tuple(output_padding), groups, tuple(dilation)
+    return finish(F.conv_transpose2d(input, weight, bias, *sizes), None, activation, low, high)
+
+
+def _conv_transpose_cases() -> Iterator[Case]:
+    def case(
+        x: tuple[int, ...], o: int, kernel: tuple[int, int], groups: int = 1, **attributes: Any
+    ) -> Case:
+        weight, bias = normal(o, *kernel, x[1] // groups, seed=1), normal(o, seed=2)
+        return Case((normal(*x), weight, bias if o % 2 else None), {"groups": groups, **attributes})
+
+    yield case((1, 4, 5, 3), 8, (2, 2), stride=(2, 2))
+    yield case((2, 5, 4, 4), 7, (3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))
+    yield case((1, 6, 5, 5), 9, (3, 3), padding=(1, 1))
+    yield case((1, 6, 5, 9), 9, (4, 4), stride=(2, 2), padding=(1, 1))
+    yield case((1, 8, 4, 3), 6, (3, 2), stride=(1, 3), groups=2)
+    yield case((1, 4, 5, 5), 4, (4, 4), stride=(2, 2), padding=(1, 1), groups=4)
+    yield case((1, 3, 4, 5), 5, (3, 3), stride=(3, 2), dilation=(2, 2), padding=(2, 1))
+    yield case((1, 3, 3, 3), 5, (1, 1), stride=(3, 3), output_padding=(2, 1))
+    yield case((1, 4, 1, 11), 3, (1, 5), stride=(1, 2), padding=(0, 2), output_padding=(0, 1))
+    yield case((1, 64, 6, 6), 300, (3, 3), stride=(2, 2))
+    yield case((0, 3, 4, 4), 5, (3, 3))
+    yield case((1, 3, 4, 4), 9, (3, 3), activation="leaky_relu", low=0.2)
+    yield case((1, 3, 4, 4), 9, (3, 3), activation="relu")
+
+
+row(
+    "conv_transpose2d",
+    family="convolution",
+    # weight: (O, KH, KW, I / groups), as for conv2d.
+    inputs=[
+        tensor("input", F32, "channels_last"),
+        tensor("weight", F32, "panel8", "dense"),
+        tensor("bias", F32, optional=True),
+    ],
+    outputs=[tensor("output", F32, "channels_last")],
+    attributes=[
+        *GEOMETRY,
+        integers("output_padding", (0, 0)),
+        integer("groups", 1),
+        *activation_attributes(),
+    ],
+    reference=_conv_transpose2d,
+    cases=_conv_transpose_cases,
+)
+
+
+def _two(sizes: Sequence[Any], rank: int, neutral: int) -> tuple[Any, Any]:
+    """(height, width) of a size that PyTorch gives for each axis, or once for all."""
+    return (neutral, sizes[0]) if rank == 3 else pair(sizes)
+
+
+def _permuted_weight(b: Builder, weight: Value, groups: int, transposed: bool) -> Value:
+    """PyTorch's weight as (O, KH, KW, I / groups)."""
+    if not transposed:
+        return b.emit("permute", [weight], {"dims": (0, 2, 3, 1)})
+    i, o, height, width = weight.shape
+    apart = b.emit("reshape", [weight], {"size": (groups, i // groups, o, height, width)})
+    turned = b.emit("permute", [apart], {"dims": (0, 2, 3, 4, 1)})
+    return b.emit("reshape", [turned], {"size": (groups * o, height, width, i // groups)})
+
+
+@lowers("aten.convolution.default")
+@in_float32
+def convolution(b: Builder, a: dict[str, Any]) -> Value | None:
+    """1-D and 2-D; 1-D is an image of height 1."""
+    x, weight, bias, groups = a["input"], a["weight"], a["bias"], a["groups"]
+    rank = x.rank
+    if x.dtype != torch.float32 or rank not in (3, 4):
+        return None
+    sizes = {
+        "stride": _two(a["stride"], rank, 1),
+        "padding": _two(a["padding"], rank, 0),
+        "dilation": _two(a["dilation"], rank, 1),
+    }
+    if rank == 3:
+        x, weight = (b.emit("unsqueeze", [t], {"dim": 2}) for t in (x, weight))
+    y = _emit(b, x, weight, bias, groups, sizes, a)
+    return b.emit("squeeze", [y], {"dim": (2,)}) if rank == 3 else y
+
+
+def _emit(
+    b: Builder,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    groups: int,
+    sizes: dict[str, Any],
+    a: dict[str, Any],
+) -> Value:
+    if a["transposed"]:
+        sizes["output_padding"] = _two(a["output_padding"], len(a["input"].shape), 0)
+        rearranged = _permuted_weight(b, weight, groups, True)
+        return b.emit("conv_transpose2d", [x, rearranged, bias], {**sizes, "groups": groups})
+    if groups > 1 and weight.shape[0] == groups and weight.shape[1] == 1:
+        single = b.emit("permute", [weight], {"dims": (2, 3, 0, 1)})
+        single = b.emit("squeeze", [single], {"dim": (3,)})
+        return b.emit("depthwise_conv2d", [x, single, bias, None], sizes)
+    rearranged = _permuted_weight(b, weight, groups, False)
+    return b.emit("conv2d", [x, rearranged, bias, None], {**sizes, "groups": groups})

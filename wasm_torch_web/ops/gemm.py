@@ -1,0 +1,252 @@
+"""Matrix products: `linear` with packed weights, fused activation and residual; `matmul`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+
+from wasm_torch_web.ops.arguments import cast
+from wasm_torch_web.ops.samples import corners, normal
+from wasm_torch_web.ops.table import F32, INTS, Attribute, Case, enum, lowers, real, row, tensor
+
+if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
+    from wasm_torch_web.ir import Value
+
+# What a matrix product or convolution may do to its result before it stores it. `low` and `high`
+# are the bounds of `clamp`; `low` is the slope of `leaky_relu`.
+ACTIVATIONS: dict[str, Callable[[torch.Tensor, float, float], torch.Tensor]] = {
+    "none": lambda x, low, high: x,
+    "relu": lambda x, low, high: F.relu(x),
+    "relu6": lambda x, low, high: F.relu6(x),
+    "hardswish": lambda x, low, high: F.hardswish(x),
+    "hardsigmoid": lambda x, low, high: F.hardsigmoid(x),
+    "sigmoid": lambda x, low, high: torch.sigmoid(x),
+    "silu": lambda x, low, high: F.silu(x),
+    "gelu": lambda x, low, high: F.gelu(x),
+    "gelu_tanh": lambda x, low, high: F.gelu(x, approximate="tanh"),
+    "tanh": lambda x, low, high: torch.tanh(x),
+    "clamp": lambda x, low, high: torch.clamp(x, low, high),
+    "leaky_relu": lambda x, low, high: F.leaky_relu(x, low),
+}
+
+
+def activation_attributes() -> tuple[Attribute, ...]:
+    """The attributes of a row with a fused activation."""
+    return (
+        enum("activation", *ACTIVATIONS, default="none"),
+        real("low", -math.inf),
+        real("high", math.inf),
+    )
+
+
+def finish(
+    x: torch.Tensor, residual: torch.Tensor | None, activation: str, low: float, high: float
+) -> torch.Tensor:
+    """x + residual, activated: what fused rows do to their result."""
+    return ACTIVATIONS[activation](x if residual is None else x + residual, low, high)
+
+
+def activation_cases() -> Iterator[dict[str, Any]]:
+    """Attributes for one case of each activation, and of each kind of clamp."""
+    bounds = {"clamp": (-0.25, 0.75), "leaky_relu": (0.1, 0.0)}
+    for name in ACTIVATIONS:
+        low, high = bounds.get(name, (-math.inf, math.inf))
+        yield {"activation": name, "low": low, "high": high}
+    yield {"activation": "clamp", "low": -math.inf, "high": 0.5}
+
+
+def _linear(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    residual: torch.Tensor | None,
+    activation: str,
+    low: float,
+    high: float,
+) -> torch.Tensor:
+    return finish(F.linear(input, weight, bias), residual, activation, low, high)
+
+
+def _linear_cases() -> Iterator[Case]:
+    none = {"activation": "none", "low": -math.inf, "high": math.inf}
+    for m, n, k in ((1, 1, 1), (3, 5, 4), (4, 8, 15), (7, 17, 3), (15, 24, 33), (25, 9, 64)):
+        bias = normal(n, seed=2)
+        yield Case((normal(m, k), normal(n, k, seed=1), bias, None), none)
+    for attributes in activation_cases():
+        x, weight = normal(7, 12), normal(21, 12, seed=1)
+        yield Case((x, weight, normal(21, seed=2), normal(7, 21, seed=3)), attributes)
+    x = normal(2, 3, 4, 20)
+    yield Case((x, normal(17, 20, seed=1), None, None), none)
+    yield Case((x[:, 1:, ::2, 3:], normal(16, 17, seed=1), normal(16), None), none)
+    yield Case((normal(20), normal(6, 20, seed=1), None, normal(6)), none)
+    yield Case((normal(0, 5), normal(6, 5, seed=1), None, None), none)
+    yield Case((normal(4, 0), normal(6, 0), normal(6), None), none)
+    yield Case((normal(40, 300), normal(520, 300, seed=1), None, None), none)
+    x = corners(6, 8)
+    yield Case((x, torch.eye(8)[:5], None, None), {**none, "activation": "relu"})
+
+
+def _linear_cost(input: torch.Size, weight: torch.Size, *rest: Any) -> int:
+    return 2 * input.numel() * weight[0]
+
+
+row(
+    "linear",
+    family="gemm",
+    inputs=[
+        tensor("input", F32, "rows"),
+        tensor("weight", F32, "panel8", "dense"),
+        tensor("bias", F32, optional=True),
+        tensor("residual", F32, optional=True),
+    ],
+    outputs=[tensor("output", F32)],
+    attributes=activation_attributes(),
+    reference=_linear,
+    cases=_linear_cases,
+)
+
+
+def _matmul_cases() -> Iterator[Case]:
+    for m, n, k in ((1, 1, 1), (3, 5, 4), (15, 17, 5), (33, 40, 16)):
+        yield Case((normal(m, k), normal(k, n, seed=1)))
+        yield Case((normal(k, m).t(), normal(n, k, seed=1).t()))
+    yield Case((normal(2, 1, 5, 7), normal(3, 7, 9, seed=1)))
+    yield Case((normal(3, 4, 5, 6), normal(6, 4, seed=1)))
+    yield Case((normal(5, 6), normal(4, 6, 3, seed=1)))
+    heads = normal(2, 9, 3, 8).permute(0, 2, 1, 3)
+    yield Case((heads, heads.transpose(-1, -2)))
+    yield Case((normal(1, 4, 6).expand(5, 4, 6), normal(6, 8, seed=1).expand(5, 6, 8)))
+    yield Case((normal(0, 3), normal(3, 4)))
+    yield Case((normal(3, 0), normal(0, 4)))
+    yield Case((normal(0, 2, 3), normal(0, 3, 4)))
+    yield Case((normal(70, 400), normal(400, 500, seed=1)))
+    for dtype in (*INTS, torch.float64):
+        x, y = normal(2, 5, 7, dtype=dtype), normal(7, 3, dtype=dtype, seed=1)
+        yield Case((x, y.expand(2, 7, 3)))
+        yield Case((x.transpose(1, 2), normal(5, 4, dtype=dtype)))
+    yield Case((torch.full((2, 40), 100, dtype=torch.int8), torch.full((40, 3), 101).char()))
+
+
+MATMUL = (torch.float32, torch.float64, *INTS)
+
+row(
+    "matmul",
+    family="gemm",
+    inputs=[tensor("self", MATMUL, "strided"), tensor("other", MATMUL, "strided")],
+    outputs=[tensor("output", MATMUL)],
+    reference=torch.matmul,
+    cases=_matmul_cases,
+)
+
+
+def in_float32(function: Callable[[Builder, dict[str, Any]], Any]) -> Any:
+    """A lowering whose float16 and bfloat16 tensors are computed in float32 and rounded once."""
+
+    def lowering(b: Builder, a: dict[str, Any]) -> Any:
+        half = {torch.float16, torch.bfloat16}
+        dtypes = {x.dtype for x in a.values() if hasattr(x, "dtype")} & half
+        if not dtypes:
+            return function(b, a)
+        wide = {
+            name: cast(b, x, torch.float32) if getattr(x, "dtype", None) in half else x
+            for name, x in a.items()
+        }
+        result = function(b, wide)
+        return None if result is None else cast(b, result, dtypes.pop())
+
+    return lowering
+
+
+def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Value:
+    """x @ y (+ bias) for any ranks; constant weights on the right become `linear`."""
+    if x.rank == 1:
+        wide = product(b, b.emit("unsqueeze", [x], {"dim": 0}), y, bias)
+        return _squeezed(b, wide, -1 if y.rank == 1 else -2)
+    if y.rank == 1:
+        return _squeezed(b, product(b, x, b.emit("unsqueeze", [y], {"dim": 1}), bias), -1)
+    if y.rank == 2 and y.is_constant and x.dtype == torch.float32:
+        return _emit_linear(b, x, b.emit("permute", [y], {"dims": (1, 0)}), bias)
+    result = b.emit("matmul", [x, y], {})
+    return result if bias is None else b.call("aten.add.Tensor", self=result, other=bias)
+
+
+def _squeezed(b: Builder, x: Value, dim: int) -> Value:
+    return b.emit("squeeze", [x], {"dim": (dim % x.rank,)})
+
+
+def _emit_linear(b: Builder, x: Value, weight: Value, bias: Value | None) -> Value:
+    return b.emit("linear", [x, weight, bias, None], {})
+
+
+@lowers("aten.linear.default")
+@in_float32
+def linear(b: Builder, a: dict[str, Any]) -> Value:
+    """Weights in PyTorch's layout (N, K) are what the kernel wants."""
+    x, weight, bias = a["input"], a["weight"], a["bias"]
+    if weight.rank == 2 and x.dtype == torch.float32:
+        return _emit_linear(b, x, weight, bias)
+    transposed = weight if weight.rank == 1 else b.emit("permute", [weight], {"dims": (1, 0)})
+    return product(b, x, transposed, bias)
+
+
+@lowers("aten.matmul.default")
+@in_float32
+def matmul(b: Builder, a: dict[str, Any]) -> Value:
+    """A product with broadcast leading axes."""
+    return product(b, a["self"], a["other"])
+
+
+@lowers("aten.mm.default", "aten.bmm.default")
+@in_float32
+def mm(b: Builder, a: dict[str, Any]) -> Value:
+    """Matrices, or as many on both sides."""
+    return product(b, a["self"], a["mat2"])
+
+
+@lowers("aten.mv.default")
+@in_float32
+def mv(b: Builder, a: dict[str, Any]) -> Value:
+    """Matrix times vector."""
+    return product(b, a["self"], a["vec"])
+
+
+@lowers("aten.dot.default")
+@in_float32
+def dot(b: Builder, a: dict[str, Any]) -> Value:
+    """Vector times vector: a 0-d tensor."""
+    return product(b, a["self"], a["tensor"])
+
+
+@lowers("aten.addmm.default")
+@in_float32
+def addmm(b: Builder, a: dict[str, Any]) -> Value:
+    """beta * self + alpha * (mat1 @ mat2)."""
+    return _scaled_sum(b, a, a["mat1"], a["mat2"])
+
+
+@lowers("aten.baddbmm.default")
+@in_float32
+def baddbmm(b: Builder, a: dict[str, Any]) -> Value:
+    """beta * self + alpha * (batch1 @ batch2)."""
+    return _scaled_sum(b, a, a["batch1"], a["batch2"])
+
+
+def _scaled_sum(b: Builder, a: dict[str, Any], x: Value, y: Value) -> Value:
+    bias, alpha, beta = a["self"], a["alpha"], a["beta"]
+    if alpha == 1 and beta == 1 and bias.shape == y.shape[1:]:
+        return product(b, x, y, bias)
+    result = _times(b, product(b, x, y), alpha)
+    if beta == 0:
+        return result  # a NaN in self does not count
+    return b.call("aten.add.Tensor", self=_times(b, bias, beta), other=result)
+
+
+def _times(b: Builder, x: Value, factor: Any) -> Value:
+    if factor == 1:
+        return x
+    return b.call("aten.mul.Tensor", self=x, other=b.scalar(factor, x.dtype))

@@ -1,0 +1,57 @@
+"""Graph to graph: the passes in the order they run, verified after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from wasm_torch_web.ir import Graph
+from wasm_torch_web.passes.dead_code import remove_dead_code
+from wasm_torch_web.passes.duplicates import merge_duplicates
+from wasm_torch_web.passes.fold import fold_constants
+from wasm_torch_web.passes.fuse import fold_batch_norm, fold_padding, fuse_activations, fuse_residuals
+from wasm_torch_web.passes.layout import choose_layouts
+from wasm_torch_web.passes.noops import remove_noops
+from wasm_torch_web.passes.state import update_in_place
+from wasm_torch_web.passes.storage import assign_storage
+
+Pass = Callable[[Graph], int]  # changes the graph; gives how many changes it made
+
+PASSES: tuple[Pass, ...] = (
+    remove_dead_code,
+    fold_constants,
+    remove_noops,
+    merge_duplicates,
+    fold_batch_norm,
+    fold_padding,
+    fold_constants,
+    fuse_activations,
+    fuse_residuals,
+    fuse_activations,
+    update_in_place,
+    remove_dead_code,
+    choose_layouts,
+    merge_duplicates,
+    remove_dead_code,
+    assign_storage,
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one pass did, for `--explain`."""
+
+    name: str
+    changes: int
+    nodes: int
+
+
+def run(graph: Graph) -> list[Step]:
+    """Runs every pass on the graph, verifying it after each."""
+    graph.verify("lower")
+    steps = []
+    for one in PASSES:
+        changes = one(graph)
+        graph.verify(one.__name__)
+        steps.append(Step(one.__name__, changes, len(graph.nodes)))
+    return steps

@@ -1,0 +1,44 @@
+"""A module and example inputs in, one file out that `wasm-torch-web build FILE` takes as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wasm_torch_web import capture
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.sources import load
+
+
+def save(
+    module: torch.nn.Module,
+    example_inputs: Any,
+    path: str | os.PathLike[str],
+    dynamic: Sequence[str] = (),
+) -> None:
+    """Writes a torch.export archive of `module.eval()`; the file appears when it is whole.
+
+    Args:
+        example_inputs: a tuple, a dict of keyword inputs, or `(args, kwargs)`.
+        dynamic: axes that may change, as in `--dynamic`: `"x.0=1..64"` or `"x.0=batch:1..64"`.
+
+    Raises UserError: model-failed, capture-failed, axis-specialised, dynamic-spec, hidden-state,
+    out-unwritable.
+    """
+    target = Path(path)
+    source = load(module, example_inputs=example_inputs)
+    axes = [capture.parse_dynamic(spec) for spec in dynamic]
+    program = capture.export_module(module, source.args, source.kwargs, axes)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            torch.export.save(program, file)
+        partial.replace(target)
+    except OSError as error:
+        raise UserError("out-unwritable", path=target, reason=error.strerror) from error
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,65 @@
+"""A package in, its demo page served on this machine out (`wasm-torch-web serve`)."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
+
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.serving.files import Files
+from wasm_torch_web.serving.guard import STRICT_CSP, Guard
+from wasm_torch_web.serving.server import address, listening, run_until_interrupted, running
+
+__all__ = ["Files", "Guard", "application", "demo", "running", "serve"]
+
+DEMO = Path(__file__).parents[1] / "demo"
+# The page shows pictures that the user drops on it.
+DEMO_CSP = f"{STRICT_CSP}; img-src 'self' blob: data:; media-src 'self' blob:"
+
+
+def serve(
+    package: Path,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    open: bool = False,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serves the demo page for `package` until Ctrl-C; port 0 takes a free one.
+
+    `announce` gets the address. Raises UserError for a damaged package, runtime-missing where
+    the demo page is not installed, address-unavailable.
+    """
+    app = demo(package)
+    with listening(host, port) as listener:
+        url = address(listener)
+        announce(url)
+        if open:
+            webbrowser.open(url)
+        run_until_interrupted(app, listener)
+
+
+def demo(package: Path) -> ASGIApp:
+    """The demo page at `/`, the package at `/package/`."""
+    manifests.read(package)
+    if not (DEMO / "index.html").is_file():
+        raise UserError("runtime-missing", path=DEMO)
+    routes = [Mount("/package", Files(directory=package)), Mount("/", page(DEMO))]
+    return application(routes, csp=DEMO_CSP)
+
+
+def page(folder: Path) -> Files:
+    """A folder whose index.html is its page."""
+    return Files(directory=folder, html=True)
+
+
+def application(
+    routes: Sequence[BaseRoute], csp: str = STRICT_CSP, isolated: bool = True
+) -> ASGIApp:
+    """The routes, behind the guard."""
+    return Guard(Starlette(routes=routes), csp, isolated)

@@ -1,0 +1,59 @@
+"""Example inputs of a module and the user's `--input`s in, the call (args, kwargs) out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from inspect import BoundArguments, Parameter, Signature
+
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.sources.factory import Examples
+from wasm_torch_web.sources.inputs import Input, parse_input
+
+Ranges = dict[str, tuple[float, float]]
+
+_NAMED = (
+    Parameter.POSITIONAL_ONLY,
+    Parameter.POSITIONAL_OR_KEYWORD,
+    Parameter.KEYWORD_ONLY,
+)
+
+
+def bind(
+    signature: Signature, examples: Examples | None, specs: Sequence[str], path: object
+) -> tuple[Examples, Ranges]:
+    """The example call of a forward: each `--input` replaces or adds the argument of its name.
+
+    Raises UserError input-spec for a name that the signature lacks and examples-missing where an
+    argument without a default stays open.
+    """
+    if examples is None and not specs and signature.parameters:
+        raise UserError("examples-missing", path=path)
+    args, kwargs = examples or ((), {})
+    inputs = [parse_input(spec) for spec in specs]
+    try:
+        call = signature.bind_partial(*args, **kwargs)
+        for given, spec in zip(inputs, specs, strict=True):
+            _insert(call, given, spec)
+        names = [name for name in signature.parameters if name in call.arguments]
+        call.arguments = {name: call.arguments[name] for name in names}
+        call = signature.bind(*call.args, **call.kwargs)
+    except TypeError as error:
+        if "missing a required" in str(error):
+            raise UserError("examples-missing", path=path, where=str(error)) from error
+        raise UserError("input-spec", spec="example_inputs", reason=str(error)) from error
+    ranges = {given.name: given.range for given in inputs if given.range is not None}
+    return (call.args, call.kwargs), ranges
+
+
+def _insert(call: BoundArguments, given: Input, spec: str) -> None:
+    parameters = call.signature.parameters
+    variadic = {p.kind: name for name, p in parameters.items() if p.kind not in _NAMED}
+    if given.name in parameters and parameters[given.name].kind in _NAMED:
+        call.arguments[given.name] = given.tensor
+    elif name := variadic.get(Parameter.VAR_KEYWORD):
+        call.arguments.setdefault(name, {})[given.name] = given.tensor
+    elif name := variadic.get(Parameter.VAR_POSITIONAL):
+        call.arguments[name] = (*call.arguments.get(name, ()), given.tensor)
+    else:
+        reason = f"there is no such input; they are {', '.join(parameters) or 'none'}"
+        raise UserError("input-spec", spec=spec, reason=reason)

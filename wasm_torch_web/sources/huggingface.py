@@ -1,0 +1,74 @@
+"""A Hugging Face folder (config.json and safetensors) in, a `Source` with its model out."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wasm_torch_web.bundle.names import suggest
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.sources.factory import Examples
+from wasm_torch_web.sources.objects import module_source
+from wasm_torch_web.sources.source import Options, Source, digest, summary
+
+
+def read(path: Path, options: Options) -> Source:
+    """Loads the model of the architecture that config.json names, from safetensors alone.
+
+    Code that a folder carries is never run. Examples are the model's `dummy_inputs` unless
+    `--input` says otherwise. Raises UserError package-needed, source-damaged, source-unknown,
+    state-dict-mismatch.
+    """
+    files = sorted(path.glob("*.safetensors"))
+    if not files:
+        reason = "a Hugging Face folder without .safetensors weights"
+        raise UserError("source-unknown", path=path, reason=reason)
+    notices: list[str] = []
+    model = _load(path, notices)
+    source = module_source(model, _examples(model), options, suggest(path.resolve().name))
+    source.path, source.digest = path, digest([path / "config.json", *files])
+    source.notices[:0] = notices
+    return source
+
+
+def _load(path: Path, notices: list[str]) -> torch.nn.Module:
+    try:
+        transformers = importlib.import_module("transformers")
+    except ImportError as error:
+        raise UserError("package-needed", path=path, package="transformers") from error
+    try:
+        names = json.loads((path / "config.json").read_bytes()).get("architectures") or [""]
+        kind = getattr(transformers, names[0], None) or transformers.AutoModel
+        model, info = kind.from_pretrained(
+            path,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        kind = "Hugging Face folder"
+        raise UserError("source-damaged", path=path, kind=kind, reason=summary(error)) from error
+    if missing := sorted(info["missing_keys"]):
+        reason = f"{len(missing)} missing: {', '.join(missing[:3])}"
+        raise UserError("state-dict-mismatch", path=path, reason=reason)
+    if getattr(model.config, "use_cache", False):
+        model.config.use_cache = False
+        notices.append("The model's cache of keys and values is switched off (use_cache).")
+    assert isinstance(model, torch.nn.Module)
+    return model
+
+
+def _examples(model: Any) -> Examples | None:
+    examples: dict[str, torch.Tensor] = dict(getattr(model, "dummy_inputs", None) or {})
+    parameters = inspect.signature(model.forward).parameters
+    if "input_ids" in examples and "attention_mask" in parameters:
+        examples.setdefault("attention_mask", torch.ones_like(examples["input_ids"]))
+    known = {name: value for name, value in examples.items() if name in parameters}
+    return ((), known) if known else None

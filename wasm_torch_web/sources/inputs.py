@@ -1,0 +1,123 @@
+"""The text of `--input` in, an example tensor and the range of its random values out."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.ops.table import DTYPES
+from wasm_torch_web.sources.source import summary
+
+MAX_ELEMENTS = 1 << 28
+
+_SPEC = re.compile(
+    r"(?P<dtype>\w+)"
+    r"(?:\[(?P<list>[\d\s,]*)\]|:(?P<product>\d+(?:x\d+)*)?)?"
+    r"(?:\((?P<low>[^().]+(?:\.\d+)?)\.\.(?P<high>[^()]+)\))?",
+    re.ASCII,
+)
+_NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in DTYPES}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One `--input`: the example, and the range where one was given."""
+
+    name: str
+    tensor: torch.Tensor
+    range: tuple[float, float] | None = None
+
+
+def parse_input(spec: str) -> Input:
+    """Reads `NAME=DTYPE:1x3x224x224`, `NAME=DTYPE[1,3,224,224](LO..HI)` or `NAME=@file.npy`.
+
+    `NAME=DTYPE` is a tensor without axes. Random examples are always the same for the same spec:
+    floats are normal (uniform with a range), integers are 0 or 1 without a range (uint8: any).
+    Raises UserError input-spec.
+    """
+    name, separator, text = (part.strip() for part in spec.partition("="))
+    if not separator or not name:
+        raise UserError("input-spec", spec=spec, reason="it has no NAME=")
+    if text.startswith("@"):
+        return Input(name, _from_file(spec, Path(text[1:])))
+    match = _SPEC.fullmatch(text)
+    if match is None:
+        raise UserError("input-spec", spec=spec, reason=f"{text!r} is not DTYPE:SHAPE")
+    dtype = _NAMES.get(match["dtype"])
+    if dtype is None:
+        reason = f"unknown dtype {match['dtype']!r}; the dtypes are {', '.join(_NAMES)}"
+        raise UserError("input-spec", spec=spec, reason=reason)
+    sizes = _sizes(spec, match["list"], match["product"])
+    bounds = _range(spec, dtype, match["low"], match["high"])
+    return Input(name, _example(dtype, sizes, bounds), bounds)
+
+
+def _sizes(spec: str, listed: str | None, product: str | None) -> list[int]:
+    try:
+        if listed is not None:
+            sizes = [int(size) for size in listed.split(",")] if listed.strip() else []
+        else:
+            sizes = [int(size) for size in product.split("x")] if product else []
+    except ValueError as error:
+        raise UserError("input-spec", spec=spec, reason=f"[{listed}] is not a shape") from error
+    if math.prod(sizes) > MAX_ELEMENTS:
+        reason = f"more than {MAX_ELEMENTS:,} elements"
+        raise UserError("input-spec", spec=spec, reason=reason)
+    return sizes
+
+
+def _range(
+    spec: str, dtype: torch.dtype, low: str | None, high: str | None
+) -> tuple[float, float] | None:
+    if low is None or high is None:
+        return None
+    number = float if dtype.is_floating_point else int
+    try:
+        bounds = number(low), number(high)
+    except ValueError as error:
+        raise UserError("input-spec", spec=spec, reason=f"({low}..{high}) is no range") from error
+    if dtype == torch.bool or dtype.is_complex:
+        raise UserError("input-spec", spec=spec, reason=f"a range has no meaning for {dtype}")
+    limits = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
+    if not limits.min <= bounds[0] <= bounds[1] <= limits.max:
+        reason = f"({low}..{high}) is empty or does not fit in {dtype}"
+        raise UserError("input-spec", spec=spec, reason=reason)
+    return bounds
+
+
+def _example(
+    dtype: torch.dtype, sizes: list[int], bounds: tuple[float, float] | None
+) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    if dtype.is_complex:
+        return torch.randn(sizes, dtype=dtype, generator=generator)
+    if dtype.is_floating_point:
+        if bounds is None:
+            return torch.randn(sizes, generator=generator).to(dtype)
+        spread = torch.rand(sizes, generator=generator, dtype=torch.float64)
+        return (bounds[0] + (bounds[1] - bounds[0]) * spread).to(dtype)
+    low, high = bounds or (0, 255 if dtype == torch.uint8 else 1)
+    steps = min(int(high) - int(low) + 1, 2**63 - 1)  # torch's own limit of a range
+    offsets = torch.randint(steps, sizes, generator=generator)
+    return (offsets + int(low)).to(dtype)
+
+
+def _from_file(spec: str, path: Path) -> torch.Tensor:
+    if not path.is_file():
+        raise UserError("input-spec", spec=spec, reason=f"{path} does not exist")
+    try:
+        array = np.load(path, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("not one array")
+        tensor = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))))
+    except (OSError, ValueError, TypeError, EOFError) as error:
+        raise UserError("input-spec", spec=spec, reason=f"{path}: {summary(error)}") from error
+    if tensor.dtype not in DTYPES:
+        raise UserError("input-spec", spec=spec, reason=f"{path}: dtype {tensor.dtype}")
+    return tensor.reshape(array.shape)  # ascontiguousarray gives 0-d arrays an axis

@@ -1,0 +1,94 @@
+"""The `Source` that every reader returns, and the options that readers take."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from wasm_torch_web.errors import UserError
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of the command line that say how a source is read."""
+
+    model: str | None = None
+    inputs: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    trust_pickle: bool = False
+
+
+@dataclass
+class Source:
+    """A module or a program, with what is needed to capture and to verify it.
+
+    Attributes:
+        kind: which of `module` (in eval mode) and `program` is set.
+        args, kwargs: the example inputs.
+        ranges: input name -> (low, high) of the random integers or floats that checks draw.
+        notices: what was done to the source that the user should know, as sentences.
+        name: a valid npm package name made from the source's.
+        digest: SHA-256 of the file or files, empty for objects of Python.
+    """
+
+    kind: Literal["module", "program"]
+    module: torch.nn.Module | None
+    program: ExportedProgram | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    name: str
+    ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    path: Path | None = None
+    digest: str = ""
+
+    @cached_property
+    def eager(self) -> torch.nn.Module:
+        """What runs in PyTorch: the module, or the program as a module."""
+        if self.program is not None:
+            module = self.program.module()
+            assert isinstance(module, torch.nn.Module)
+            return module
+        assert self.module is not None
+        return self.module
+
+    def reference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """PyTorch's outputs, without gradients, from the initial state and on copies of the inputs.
+
+        Raises UserError model-failed where the module raises.
+        """
+        args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
+        state = {name: buffer.clone() for name, buffer in self.eager.named_buffers()}
+        with torch.no_grad():
+            try:
+                return self.eager(*args, **kwargs)
+            except Exception as error:
+                raise UserError("model-failed", reason=summary(error)) from error
+            finally:
+                for name, buffer in self.eager.named_buffers():
+                    buffer.copy_(state[name])
+
+
+def summary(error: BaseException) -> str:
+    """The type and the first line of an exception, for the reason of a coded error."""
+    text = str(error).strip()
+    line = text.splitlines()[0].rstrip(".") if text else ""
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the files' bytes, one after the other, in hexadecimal."""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()

@@ -1,0 +1,115 @@
+"""A TorchScript archive in, a `Source` with a plain module of the same operators out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from inspect import Parameter, Signature
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._export.converter import TS2EPConverter
+from torch.fx.graph import _PyTreeCodeGen
+
+from wasm_torch_web.bundle.names import suggest
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.sources.detect import Kind
+from wasm_torch_web.sources.examples import bind
+from wasm_torch_web.sources.objects import module_source
+from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.training import training_operator
+
+# Operators that reach out of the program: a file, the terminal's Python, another process.
+_FORBIDDEN = (
+    *("aten::save", "aten::from_file", "prim::PythonOp"),
+    *("prim::rpc_async", "prim::rpc_sync", "prim::rpc_remote"),
+)
+_CONTROL = ("prim::If", "prim::Loop")
+_OPEN = Parameter.empty
+
+
+def read(path: Path, options: Options) -> Source:
+    """Loads the program without running it, and converts it to a module that can be exported.
+
+    Raises UserError source-damaged, pickle-refused (operators that reach files), examples-missing,
+    scripted-control-flow, training-program.
+    """
+    script = _load(path, options.trust_pickle)
+    was_training = any(module.training for module in script.modules())
+    script = _without_branches(path, script.eval())
+    signature = _signature(script)
+    (args, _), ranges = bind(signature, None, options.inputs, path)
+    module = _convert(script, args, list(signature.parameters))
+    source = module_source(module, (args, {}), Options(), suggest(path.stem))
+    source.ranges, source.path, source.digest = ranges, path, digest([path])
+    source.notices = ["TorchScript is a program: build it only if you trust where it comes from."]
+    if was_training:
+        source.notices.append("The module was in training mode; it is built in eval mode.")
+    return source
+
+
+def _load(path: Path, trust: bool) -> Any:
+    try:
+        script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
+        for node in _nodes(script.inlined_graph):
+            if node.kind() in _FORBIDDEN and not trust:
+                raise UserError("pickle-refused", path=path, reason=f"it calls {node.kind()}")
+    except RuntimeError as error:
+        kind = Kind.TORCHSCRIPT.value
+        raise UserError("source-damaged", path=path, kind=kind, reason=summary(error)) from error
+    return script
+
+
+def _without_branches(path: Path, script: Any) -> Any:
+    """The script itself, or frozen where that removes all control flow (`if self.training`)."""
+    if not _branches(script):
+        return script
+    frozen = torch.jit.freeze(script)
+    if branches := _branches(frozen):
+        reason = ", ".join(sorted(branches))
+        raise UserError("scripted-control-flow", path=path, reason=reason)
+    return frozen
+
+
+def _branches(script: Any) -> set[str]:
+    return {node.kind() for node in _nodes(script.inlined_graph) if node.kind() in _CONTROL}
+
+
+def _nodes(block: Any) -> Iterator[Any]:
+    for node in block.nodes():
+        yield node
+        for inner in node.blocks():
+            yield from _nodes(inner)
+
+
+def _signature(script: Any) -> Signature:
+    """The signature of the script's forward, without self; it takes everything by position."""
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    return Signature(
+        [
+            Parameter(a.name, kind, default=a.default_value if a.has_default_value() else _OPEN)
+            for a in script.forward.schema.arguments[1:]
+        ]
+    )
+
+
+def _convert(script: Any, args: tuple[Any, ...], names: list[str]) -> torch.nn.Module:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # buffers that are not used
+            program = TS2EPConverter(script, args, {}).convert()
+    except Exception as error:
+        reason = f"TorchScript that torch cannot convert ({summary(error)})"
+        raise UserError("capture-failed", reason=reason) from error
+    if operator := training_operator(program):
+        raise UserError("training-program", reason=f"it holds {operator}")
+    # Without its guards: they only say that the converter saw sizes of at least 2.
+    unlifted = program.module(check_guards=False)
+    assert isinstance(unlifted, torch.fx.GraphModule)
+    codegen = unlifted.graph._codegen
+    assert isinstance(codegen, _PyTreeCodeGen)
+    # The script's own argument names instead of `image_1`.
+    unlifted.graph.set_codegen(_PyTreeCodeGen(codegen.pytree_info._replace(orig_args=names)))
+    # A module of its own class, as the one of a program cannot be put into eval mode.
+    return torch.fx.GraphModule(unlifted, unlifted.graph, "TorchScript").eval()

@@ -1,0 +1,1 @@
+"""Proof: a package and PyTorch in, whether they agree in Chromium out."""

@@ -1,0 +1,78 @@
+"""Finds Chromium and launches it through Playwright; the one place for how that is done."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+
+from wasm_torch_web.errors import UserError
+
+COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PLACES = (
+    "/usr/bin/chromium",
+    "/usr/lib/chromium/chromium",
+    "/snap/bin/chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+ARGUMENTS = (
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--no-first-run",
+    "--no-pings",
+    # Small containers have a small /dev/shm.
+    "--disable-dev-shm-usage",
+)
+
+
+def find(playwright: Playwright | None = None) -> Path | None:
+    """$CHROMIUM, the PATH, Playwright's own, the usual places; None where there is none."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        found = shutil.which(named)
+        return Path(found) if found else None
+    candidates = [shutil.which(command) for command in COMMANDS]
+    if playwright is not None:
+        candidates.append(playwright.chromium.executable_path)
+    return next((Path(p) for p in (*candidates, *PLACES) if p and Path(p).is_file()), None)
+
+
+@contextmanager
+def launched(headless: bool = True) -> Iterator[Browser]:
+    """A running Chromium. Raises UserError no-chromium or browser-failed."""
+    with sync_playwright() as playwright:
+        path = find(playwright)
+        if path is None:
+            raise UserError("no-chromium")
+        try:
+            browser = playwright.chromium.launch(
+                executable_path=path, headless=headless, args=_arguments()
+            )
+        except PlaywrightError as error:
+            reason = error.message.splitlines()[0]
+            raise UserError("browser-failed", reason=reason, where=str(path)) from error
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def describe(browser: Browser) -> str:
+    """Name and version, as the manifest records them."""
+    return f"Chromium {browser.version}"
+
+
+def _arguments() -> list[str]:
+    # Chromium refuses to sandbox itself for root.
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    return [*ARGUMENTS, *(["--no-sandbox"] if as_root else [])]

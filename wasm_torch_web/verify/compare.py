@@ -1,0 +1,78 @@
+"""An output of PyTorch and the browser's in, how far they are apart out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+TOLERANCE = 1e-4
+# Half-precision results are rounded at the end: they may differ by two steps.
+HALF_STEPS = 2
+
+
+@dataclass(frozen=True)
+class OutputError:
+    """Errors of one output in one run; infinite where shapes, dtypes or NaNs differ.
+
+    Attributes:
+        max_rel: relative to the largest magnitude of the expected output, at least 1.
+        note: what is wrong, where it is not a matter of size.
+    """
+
+    name: str
+    max_abs: float
+    max_rel: float
+    passed: bool
+    note: str = ""
+
+
+def compare(name: str, expected: Tensor | float, given: Tensor | float) -> OutputError:
+    """Floats within TOLERANCE x max(1, max |expected|), NaNs in the same places; others exactly."""
+    if isinstance(expected, Tensor) and isinstance(given, Tensor):
+        return _compare_tensors(name, expected, given)
+    if isinstance(expected, Tensor) or isinstance(given, Tensor):
+        return wrong(name, "a tensor and a number")
+    if isinstance(expected, bool) != isinstance(given, bool):
+        return wrong(name, "a bool and a number")
+    tolerance = 0.0 if isinstance(expected, int) else TOLERANCE
+    # JSON writes 3.0 as 3: the numbers count, not their Python types.
+    return _errors(name, torch.tensor(float(expected)), torch.tensor(float(given)), tolerance)
+
+
+def wrong(name: str, note: str) -> OutputError:
+    """An output that cannot even be compared."""
+    return OutputError(name, math.inf, math.inf, False, note)
+
+
+def _compare_tensors(name: str, expected: Tensor, given: Tensor) -> OutputError:
+    if expected.dtype != given.dtype:
+        return wrong(name, f"dtype {given.dtype} instead of {expected.dtype}")
+    if expected.shape != given.shape:
+        return wrong(name, f"shape {list(given.shape)} instead of {list(expected.shape)}")
+    if expected.dtype.is_complex:
+        expected, given = torch.view_as_real(expected), torch.view_as_real(given)
+    if not expected.dtype.is_floating_point:
+        return _exact(name, expected, given)
+    tolerance = max(TOLERANCE, HALF_STEPS * torch.finfo(expected.dtype).eps)
+    return _errors(name, expected, given, tolerance)
+
+
+def _exact(name: str, expected: Tensor, given: Tensor) -> OutputError:
+    error = _largest((expected.double() - given.double()).abs())
+    scale = max(1.0, _largest(expected.double().abs()))
+    return OutputError(name, error, error / scale, torch.equal(expected, given))
+
+
+def _errors(name: str, expected: Tensor, given: Tensor, tolerance: float) -> OutputError:
+    a, b = expected.double(), given.double()
+    same = (a == b) | (a.isnan() & b.isnan())
+    error = _largest(torch.where(same, 0.0, (a - b).abs().nan_to_num(math.inf, math.inf)))
+    scale = max(1.0, _largest(a[a.isfinite()].abs()))
+    return OutputError(name, error, error / scale, error <= tolerance * scale)
+
+
+def _largest(values: Tensor) -> float:
+    return float(values.max()) if values.numel() else 0.0

@@ -1,0 +1,155 @@
+"""A package in, the same package loaded by a page in Chromium out, as a Python object.
+
+The page is cross-origin isolated and under a strict Content-Security-Policy; tensors travel as
+binary over HTTP, everything else through Playwright.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+from torch import Tensor
+
+from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.serving import Files, application, page, running
+from wasm_torch_web.verify import exchange
+from wasm_torch_web.verify.reference import Flat
+
+PAGE = Path(__file__).with_name("page")
+TIMEOUT_SECONDS = 600
+VARIANTS = ("relaxed-threads", "relaxed-single", "simd128-threads", "simd128-single")
+
+
+class BrowserModel:
+    """The model in the page; one variant is loaded at a time."""
+
+    def __init__(self, tab: Page, mailbox: _Mailbox) -> None:
+        self._tab = tab
+        self._mailbox = mailbox
+        self._complaints: list[str] = []
+        tab.on("console", lambda message: self._complain(message.type, message.text))
+        tab.on("pageerror", lambda error: self._complain("error", str(error)))
+
+    def load(self, variant: str | None = None, debug: bool = False) -> dict[str, Any]:
+        """Loads (again) and gives `variant`, `why` and `threads` of `model.info`."""
+        self.call("dispose")
+        options: dict[str, Any] = {"debug": True} if debug else {}
+        info: dict[str, Any] = self.call(
+            "load", options | ({"variant": variant} if variant else {})
+        )
+        return info
+
+    def run(self, inputs: Flat, debug: bool = False) -> tuple[Flat, float]:
+        """Outputs of a run from the initial state, and its milliseconds."""
+        address = self._mailbox.put(exchange.encode(inputs))
+        milliseconds: float = self.call("debugRun" if debug else "run", address)
+        return exchange.decode(self._mailbox.take(address)), milliseconds
+
+    def peek(self, node: int, output: int) -> Tensor:
+        """The value of a node's output in the last run with `debug`."""
+        address = self._mailbox.put(b"")
+        self.call("peek", address, node, output)
+        value = exchange.decode(self._mailbox.take(address))["value"]
+        assert isinstance(value, Tensor)
+        return value
+
+    def self_test(self) -> dict[str, Any]:
+        """What `model.selfTest()` gives."""
+        result: dict[str, Any] = self.call("selfTest")
+        return result
+
+    def call(self, function: str, *arguments: object) -> Any:
+        """Calls a function of page/parity.js.
+
+        Raises UserError browser-failed, or InternalError where the runtime reports a bug of ours.
+        """
+        script = "([name, seconds, args]) => window.parity.call(name, seconds, ...args)"
+        try:
+            answer = self._tab.evaluate(script, [function, TIMEOUT_SECONDS, list(arguments)])
+        except PlaywrightError as error:
+            raise self._failure(error.message.splitlines()[0]) from error
+        if "error" not in answer:
+            return answer.get("result")
+        code, message = answer["error"]["code"], answer["error"]["message"]
+        if code.startswith("WTW9"):
+            raise InternalError("internal", reason=message)
+        raise self._failure(message)
+
+    def _failure(self, reason: str) -> UserError:
+        return UserError("browser-failed", reason="; ".join([reason, *self._complaints[-3:]]))
+
+    def _complain(self, kind: str, text: str) -> None:
+        if kind == "error":
+            self._complaints.append(text)
+
+
+@contextmanager
+def open_package(browser: Browser, package: Path) -> Iterator[BrowserModel]:
+    """Serves `package` and opens the page that runs it."""
+    mailbox = _Mailbox()
+    with running(_application(package, mailbox)) as url:
+        context = browser.new_context()
+        try:
+            tab = context.new_page()
+            model = BrowserModel(tab, mailbox)
+            tab.goto(url)
+            _wait_for_page(tab, model)
+            yield model
+        finally:
+            context.close()
+
+
+def _wait_for_page(tab: Page, model: BrowserModel) -> None:
+    try:
+        tab.wait_for_function("window.parity !== undefined", timeout=30_000)
+    except PlaywrightError as error:
+        raise model._failure("the page could not import the package") from error
+
+
+def _application(package: Path, mailbox: _Mailbox) -> ASGIApp:
+    return application(
+        [
+            Route("/exchange/{address}", mailbox.get, methods=["GET"]),
+            Route("/exchange/{address}", mailbox.post, methods=["POST"]),
+            Mount("/package", Files(directory=package)),
+            Mount("/", page(PAGE)),
+        ]
+    )
+
+
+class _Mailbox:
+    """Messages by address; addresses cannot be guessed by other pages on this machine."""
+
+    def __init__(self) -> None:
+        self._messages: dict[str, bytes] = {}
+
+    def put(self, message: bytes) -> str:
+        """Stores a message for the page; the page answers to the same address."""
+        address = secrets.token_urlsafe(16)
+        self._messages[address] = message
+        return address
+
+    def take(self, address: str) -> bytes:
+        """The page's answer."""
+        return self._messages.pop(address)
+
+    async def get(self, request: Request) -> Response:
+        message = self._messages.get(request.path_params["address"])
+        return Response(status_code=404) if message is None else Response(message)
+
+    async def post(self, request: Request) -> Response:
+        address = request.path_params["address"]
+        if address not in self._messages:
+            return Response(status_code=404)
+        self._messages[address] = await request.body()
+        return Response(status_code=204)

@@ -1,0 +1,111 @@
+"""A package in, a report out: every file's hash, the self-test in Chromium, PyTorch beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.verify import golden
+from wasm_torch_web.verify.chromium import describe, launched
+from wasm_torch_web.verify.compare import TOLERANCE, OutputError
+from wasm_torch_web.verify.parity import Progress, check_in
+from wasm_torch_web.verify.reference import Reference
+from wasm_torch_web.verify.report import Report, Run
+from wasm_torch_web.verify.session import open_package
+
+SELF_TEST = "self-test"
+
+
+def validate(
+    package: Path,
+    reference: Reference | None = None,
+    variants: Sequence[str] | None = None,
+    progress: Progress = lambda step: None,
+) -> Report:
+    """Checks a package as it lies there; with `reference` against PyTorch, else by its golden data.
+
+    Raises UserError for damaged files, source-differs, no-chromium, browser-failed.
+    """
+    progress("checking the files")
+    manifest = manifests.read(package)
+    check_integrity(package, manifest)
+    if reference is not None:
+        progress("comparing the source with the package's golden data")
+        check_source(package, manifest, reference)
+    with launched() as browser:
+        report = Report(describe(browser))
+        with open_package(browser, package) as model:
+            asked: Sequence[str | None] = variants or [None]
+            for variant in asked:
+                info = model.load(variant)
+                progress(f"{info['variant']}: {SELF_TEST}")
+                report.variants[info["variant"]] = info["why"]
+                report.runs.append(_self_test(info["variant"], model.self_test()))
+        if reference is not None:
+            report.add(check_in(browser, package, reference, variants, progress))
+    return report
+
+
+def check_integrity(package: Path, manifest: Manifest) -> None:
+    """Raises file-missing or file-corrupt for the first file that is not what was built."""
+    for name, size, hashes in _hashes(package, manifest):
+        path = package / name
+        if not path.is_file():
+            raise UserError("file-missing", path=path)
+        with path.open("rb") as file:
+            for block, expected in enumerate(hashes):
+                data = file.read(size) if size else file.read()
+                if hashlib.sha256(data).hexdigest() != expected:
+                    raise UserError("file-corrupt", path=path, reason=f"block {block} is damaged")
+
+
+def check_source(package: Path, manifest: Manifest, reference: Reference) -> None:
+    """Raises source-differs unless PyTorch gives the golden outputs (up to the tolerance)."""
+    for case in range(len(manifest["golden"]["cases"])):
+        outputs = reference(golden.read_inputs(package, manifest, case))
+        differing = golden.differences(package, manifest, case, outputs)
+        if differing:
+            reason = f"other values of {', '.join(differing)}"
+            raise UserError("source-differs", source="this", package=package, reason=reason)
+
+
+def _hashes(package: Path, manifest: Manifest) -> Iterator[tuple[str, int, list[str]]]:
+    """Name, block size (0: the whole file) and the hash of each block."""
+    weights = manifest["weights"]
+    yield manifest["plan"]["file"], 0, [manifest["plan"]["sha256"]]
+    yield manifest["golden"]["file"], 0, [manifest["golden"]["sha256"]]
+    for shard in weights["shards"]:
+        yield shard["file"], weights["blockBytes"], shard["sha256"]
+    for name, digest in _other_hashes(package).items():
+        yield name, 0, [digest]
+
+
+def _other_hashes(package: Path) -> dict[str, str]:
+    """What package.json says of the files that are the same for many models."""
+    path = package / "package.json"
+    try:
+        hashes: Any = json.loads(path.read_bytes())["wasm-torch-web"]["sha256"]
+        return {str(name): str(digest) for name, digest in hashes.items()}
+    except OSError as error:
+        raise UserError("file-missing", path=path) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError("file-corrupt", path=path, reason="not written by this tool") from error
+
+
+def _self_test(variant: str, result: dict[str, Any]) -> Run:
+    outputs = tuple(
+        OutputError(
+            output["name"],
+            output["maxAbsError"],
+            output["maxRelError"],
+            result["passed"] or output["maxRelError"] <= TOLERANCE,
+        )
+        for output in result["outputs"]
+    )
+    return Run(variant, SELF_TEST, 0.0, outputs)
