@@ -90,3 +90,6 @@ WTW_EXPORT(wtw_helper_new) void* wtw_helper_new();
 WTW_EXPORT(wtw_helper_run) void wtw_helper_run(void* helper);
 WTW_EXPORT(wtw_helpers_quit) void wtw_helpers_quit();
 WTW_EXPORT(wtw_helpers) uint32_t wtw_helpers();  // that have arrived
+// Runs use at most this many threads from now on, the caller included: models that run at the same
+// time share the cores.
+WTW_EXPORT(wtw_set_threads) void wtw_set_threads(uint32_t threads);

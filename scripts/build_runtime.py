@@ -26,6 +26,7 @@ from compile import (
     in_parallel,
     prune,
     runtime_sources,
+    say,
 )
 
 OUT = ROOT / "wasm_torch_web/runtime"
@@ -89,7 +90,8 @@ def link(compiler: Compiler, variant: Variant, objects: Sequence[Path]) -> tuple
     wasm, sizes = cache("links", f"{key}.wasm"), cache("links", f"{key}.json")
     if not sizes.is_file():
         fresh = cache("links", f"{key}.{os.getpid()}.wasm")
-        run([*compiler.command, *flags, *objects, "-o", fresh], env=compiler.env)
+        say(f"link {variant.name} (the first time, emscripten compiles its libraries: a minute)")
+        run([*compiler.command, *flags, *objects, "-o", fresh], quiet=True, env=compiler.env)
         data = fresh.replace(wasm).read_bytes()
         measured = [len(data), len(gzip.compress(data, 9)), len(brotli.compress(data))]
         write_if_changed(sizes, json.dumps(measured).encode())

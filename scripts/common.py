@@ -30,8 +30,8 @@ def run(command: Command, *, quiet: bool = False, env: dict[str, str] | None = N
         words, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, check=False
     )
     if done.returncode:
-        said = b"".join(part[-8000:] for part in (done.stdout, done.stderr) if part)
-        sys.stderr.write(said.decode(errors="replace"))
+        said = ((done.stdout or b"") + (done.stderr or b"")).decode(errors="replace")[-20000:]
+        sys.stderr.write("".join(f"{line[:500]}\n" for line in said.splitlines()))
         raise SystemExit(f"failed with exit code {done.returncode}: {' '.join(words)[:500]}")
 
 

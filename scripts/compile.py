@@ -71,14 +71,18 @@ def compile_one(compiler: Compiler, flags: Sequence[str], source: Path) -> Path:
             os.utime(cached)
             os.utime(listing)
             return cached
-    # One write with its line end, as compilers run side by side.
-    print(f"  {Path(compiler.command[-1]).stem} {source.relative_to(ROOT)}\n", end="", flush=True)
+    say(f"{Path(compiler.command[-1]).stem} {source.relative_to(ROOT)}")
     fresh = cache("objects", f"{base}.{os.getpid()}.o")
     command = [*compiler.command, *flags, "-c", str(source.relative_to(ROOT)), "-MMD"]
-    run([*command, "-MF", f"{fresh}.d", "-o", fresh], env=compiler.env)
+    run([*command, "-MF", f"{fresh}.d", "-o", fresh], quiet=True, env=compiler.env)
     write_if_changed(listing, Path(f"{fresh}.d").read_bytes())
     Path(f"{fresh}.d").unlink()
     return fresh.replace(_object(base, listing))
+
+
+def say(what: str) -> None:
+    """Progress, in one write with its line end, as compilers run side by side."""
+    print(f"  {what}\n", end="", flush=True)
 
 
 def _object(base: str, listing: Path) -> Path:
@@ -95,8 +99,8 @@ def cache(*parts: str) -> Path:
 
 
 def prune() -> None:
-    """Forget objects and links that nothing has asked for in a month."""
-    for folder in ("objects", "links"):
+    """Forget results that nothing has asked for in a month."""
+    for folder in ("objects", "links", "tidy"):
         for path in (cache_home() / folder).glob("*"):
             if path.stat().st_mtime < time.time() - KEEP_SECONDS:
                 path.unlink(missing_ok=True)

@@ -23,7 +23,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    # Importing wasm_torch_web.build binds `build` to that module; the function takes its place.
+    globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return globals()[name]
 
 
 __all__ = ["__version__", "build", "save"]

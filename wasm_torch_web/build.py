@@ -89,7 +89,9 @@ def compile_program(program: ExportedProgram, dynamic: Sequence[capture.DynamicA
     """
     decomposed = capture.decompose(program)
     graph = lower(decomposed)
-    graph.symbols = capture.symbols(decomposed, dynamic)
+    sizes = capture.symbols(decomposed, dynamic)
+    graph.symbols = sizes.symbols
+    graph.substitute(sizes.ties)
     graph.guards = runtime_guards(decomposed, graph.symbols)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
@@ -133,7 +135,7 @@ def build(
             line.notice(notice)
     with line.step("capture"):
         axes = [capture.parse_dynamic(spec) for spec in dynamic]
-        program = _program(loaded, axes)
+        program = capture_source(loaded, axes)
     with line.step("compile"):
         compiled = compile_program(program, axes)
         _attach_ranges(compiled.graph, loaded)
@@ -159,7 +161,11 @@ def build(
     return result
 
 
-def _program(source: Source, axes: Sequence[capture.DynamicAxis]) -> ExportedProgram:
+def capture_source(source: Source, axes: Sequence[capture.DynamicAxis]) -> ExportedProgram:
+    """The source as a program: its own, or its module's with these dynamic axes.
+
+    Errors: dynamic-on-archive and those of `capture.export_module`.
+    """
     if source.program is not None:
         if axes:
             raise UserError("dynamic-on-archive")

@@ -7,10 +7,12 @@ its meaning once.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
 import torch
+from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wasm_torch_web.errors import InternalError
@@ -88,7 +90,7 @@ class Builder:
     # --- nodes ---
 
     def emit(
-        self, name: str, inputs: list[Value | None], attributes: dict[str, Any] | None = None
+        self, name: str, inputs: Sequence[Value | None], attributes: dict[str, Any] | None = None
     ) -> Any:
         """Appends a node of row `name`; gives its output, or a tuple of them."""
         row = ROWS[name]
@@ -108,12 +110,13 @@ class Builder:
         return {a.name: plain(given.get(a.name, a.default)) for a in row.attributes}
 
     def infer(
-        self, row: Row, inputs: list[Value | None], attributes: dict[str, Any]
+        self, row: Row, inputs: Sequence[Value | None], attributes: dict[str, Any]
     ) -> tuple[Any, ...]:
         """Fake outputs of a row."""
         fakes = [None if value is None else value.fake for value in inputs]
         arguments = {key: self._symbolic(item) for key, item in attributes.items()}
-        with self.fake_mode, torch.no_grad():
+        # The Python dispatcher keeps C++ composites from turning symbolic sizes into numbers.
+        with enable_python_dispatcher(), self.fake_mode, torch.no_grad():
             result = row.reference(*fakes, **arguments)
         return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
@@ -131,7 +134,7 @@ class Builder:
 
     # --- calls of aten operators ---
 
-    def call(self, target: str, **arguments: Any) -> Any:
+    def call(self, target: str, /, **arguments: Any) -> Any:
         """Lowers another aten overload: `b.call("aten.mul.Tensor", self=x, other=y)`."""
         return self.lower(target, overload(target), arguments)
 

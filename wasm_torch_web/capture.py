@@ -94,33 +94,71 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
         return program.run_decompositions(table)
 
 
-def symbols(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) -> list[Symbol]:
-    """The program's free sizes under their public names; ties take the first name.
+@dataclass(frozen=True)
+class Sizes:
+    """The free sizes of a program: `symbols` under public names, and `ties`: symbols that the user
+    gave one name although torch.export found no reason, each to the one that stands for it."""
+
+    symbols: list[Symbol]
+    ties: dict[sympy.Symbol, sympy.Symbol]
+
+
+def symbols(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) -> Sizes:
+    """The program's free sizes; axes that guards tie take the first one's name.
 
     Errors: axis-specialised.
     """
     fakes = _input_fakes(program)
     found: dict[sympy.Symbol, Symbol] = {}
+    ties: dict[sympy.Symbol, sympy.Symbol] = {}
     for axis in dynamic:
-        size = fakes[axis.input].shape[axis.axis]
-        expr = size.node.expr if isinstance(size, torch.SymInt) else sympy.Integer(int(size))
-        if not expr.free_symbols:
-            raise UserError(
-                "axis-specialised",
-                axis=f"{axis.input}.{axis.axis}",
-                value=int(expr),
-                reason="the model's code depends on this size",
-            )
-        if isinstance(expr, sympy.Symbol) and expr not in found:
-            found[expr] = Symbol(expr, axis.name, axis.min, axis.max)
+        expr = _size_expression(fakes, axis)
+        if not isinstance(expr, sympy.Symbol):
+            continue
+        named = next((s for s in found.values() if s.name == axis.name), None)
+        if named is not None and named.symbol != expr:
+            ties[expr] = named.symbol
+        known = named or found.get(expr)
+        if known is None:
+            found[expr] = Symbol(expr, axis.name, *_tightened(program, expr, axis.min, axis.max))
+        else:
+            known.min, known.max = max(known.min, axis.min), min(known.max, axis.max)
     for name, fake in fakes.items():
-        for axis_index, expr in _free_sizes(fake):
+        for index, expr in _free_sizes(fake):
             for symbol in sorted(expr.free_symbols, key=str):
-                if symbol not in found:
-                    low, high = _range(program, symbol)
-                    label = f"{name}_{axis_index}" if axis_index is not None else name
-                    found[symbol] = Symbol(symbol, label, low, high)
-    return list(found.values())
+                if symbol not in found and symbol not in ties:
+                    label = name if index is None else f"{name}_{index}"
+                    found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, 0, _LIMIT))
+    return Sizes(list(found.values()), ties)
+
+
+def _size_expression(fakes: dict[str, Any], axis: DynamicAxis) -> sympy.Expr:
+    size = fakes[axis.input].shape[axis.axis]
+    if isinstance(size, torch.SymInt) and size.node.expr.free_symbols:
+        expr: sympy.Expr = size.node.expr
+        return expr
+    raise UserError(
+        "axis-specialised",
+        axis=f"{axis.input}.{axis.axis}",
+        value=int(size),
+        reason="the model's code depends on this size",
+    )
+
+
+_LIMIT = 2**31 - 1
+
+
+def _tightened(
+    program: ExportedProgram, symbol: sympy.Symbol, low: int, high: int
+) -> tuple[int, int]:
+    """The range asked for, less what torch.export found impossible."""
+    bounds = program.range_constraints.get(symbol)
+    if bounds is None:
+        return low, high
+    lower = int(bounds.lower) if bounds.lower.is_finite else 0
+    upper = int(bounds.upper) if bounds.upper.is_finite else high
+    # torch.export never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
+    return max(low, 1 if lower == 2 and low == 0 else (0 if lower == 2 else lower)), min(high, upper)
 
 
 def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
@@ -133,17 +171,6 @@ def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
         for index, size in enumerate(fake.shape)
         if isinstance(size, torch.SymInt)
     ]
-
-
-def _range(program: ExportedProgram, symbol: sympy.Symbol) -> tuple[int, int]:
-    limit = 2**31 - 1
-    bounds = program.range_constraints.get(symbol)
-    if bounds is None:
-        return 0, limit
-    low = int(bounds.lower) if bounds.lower.is_finite else 0
-    high = int(bounds.upper) if bounds.upper.is_finite else limit
-    # torch.export never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
-    return (1 if low == 2 else low), min(high, limit)
 
 
 def _input_fakes(program: ExportedProgram) -> dict[str, Any]:
@@ -219,7 +246,22 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], sh
     except UserError:
         raise
     except Exception as error:
-        raise UserError("capture-failed", reason=_first_line(error)) from error
+        match = _SPECIALISED.search(str(error))
+        if match is None:
+            raise UserError("capture-failed", reason=_first_line(error)) from error
+        raise UserError(
+            "axis-specialised",
+            axis=f"{match['input']}.{match['axis']}",
+            value=match["value"],
+            reason="torch.export found code that only works for this size",
+        ) from error
+
+
+# torch.export's words for an axis that did not stay dynamic.
+_SPECIALISED = re.compile(
+    r"marked L\['(?P<input>\w+)'\](?P<path>\S*)\.size\(\)\[(?P<axis>\d+)\] as dynamic "
+    r"but your code specialized it to be a constant \((?P<value>\d+)\)"
+)
 
 
 def _first_line(error: Exception) -> str:

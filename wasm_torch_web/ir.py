@@ -192,6 +192,23 @@ class Graph:
                 port.value = new
         self.updates = [(s, new if value is old else value) for s, value in self.updates]
 
+    def substitute(self, symbols: dict[sympy.Symbol, sympy.Symbol]) -> None:
+        """Replaces symbols by others in every size and attribute."""
+        if not symbols:
+            return
+
+        def new(item: Any) -> Any:
+            if isinstance(item, (list, tuple)):
+                return type(item)(new(one) for one in item)
+            return item.xreplace(symbols) if isinstance(item, sympy.Basic) else item
+
+        for value in self.values():
+            value.shape = new(value.shape)
+        for node in self.nodes:
+            node.attributes = {name: new(item) for name, item in node.attributes.items()}
+        for port in self.outputs:
+            port.value = new(port.value)
+
     def verify(self, after: str) -> None:
         """Checks that every value is defined before it is read; names the pass that broke it."""
         defined = {port.value for port in self.inputs if isinstance(port.value, Value)}

@@ -6,6 +6,7 @@ Nothing after this module knows an aten name.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,11 +112,11 @@ class _Lowering:
         if isinstance(fake, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)):
             self.values[node.name] = expression(fake)
             return
-        if node.target.__class__.__name__ == "builtin_function_or_method" or not hasattr(
-            node.target, "_schema"
-        ):
+        if not hasattr(node.target, "_schema"):
             self.values[node.name] = self.builtin(node)
             return
+        if not node.target._schema.returns:
+            return  # assertions: what they say about sizes is among the guards
         self.builder.origin = _origin(node)
         target = _target_name(node.target)
         try:
@@ -268,13 +269,14 @@ def _origin(node: FxNode) -> Origin:
 
 
 def _source(trace: str) -> str:
-    """`file.py:12` of the innermost frame, without the author's folders."""
-    for line in reversed(trace.splitlines()):
-        line = line.strip()
-        if line.startswith('File "'):
-            path, _, rest = line.removeprefix('File "').partition('", line ')
-            number = rest.split(",")[0]
-            return f"{'/'.join(Path(path).parts[-2:])}:{number}" if number.isdigit() else ""
-    return ""
+    """`file.py:12` of the innermost frame outside torch, without the author's folders."""
+    frames = [_FRAME.match(line.strip()) for line in trace.splitlines()]
+    places = [(Path(frame["path"]), frame["line"]) for frame in frames if frame]
+    own = [place for place in places if "torch" not in place[0].parts]
+    if not places:
+        return ""
+    path, line = (own or places)[-1]
+    return f"{'/'.join(path.parts[-2:])}:{line}"
 
 
+_FRAME = re.compile(r'File "(?P<path>[^"]+)", line (?P<line>\d+)')

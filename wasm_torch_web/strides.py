@@ -9,13 +9,14 @@ import itertools
 import math
 import sys
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import sympy
 from torch.utils._sympy.functions import FloorDiv, Max, Min
 
-Size = int | sympy.Expr
-Sizes = tuple[Size, ...]
-Place = tuple[Sizes, Sizes, Size]  # shape, strides and offset in elements
+Size: TypeAlias = "int | sympy.Expr"
+Sizes: TypeAlias = tuple[Size, ...]
+Place: TypeAlias = tuple[Sizes, Sizes, Size]  # shape, strides and offset in elements
 
 
 def equal(a: Size, b: Size) -> bool:
@@ -25,17 +26,21 @@ def equal(a: Size, b: Size) -> bool:
 
 def product(sizes: Sequence[Size]) -> Size:
     """The product of the sizes; 1 for none."""
-    return math.prod(sizes)  # type: ignore[arg-type, return-value]
+    return math.prod(sizes)
 
 
 def minimum(a: Size, b: Size) -> Size:
     """The smaller of a and b; an expression where that depends on symbols."""
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else Min(a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return min(a, b)
+    return Min(a, b)  # type: ignore[no-untyped-call]
 
 
 def maximum(a: Size, b: Size) -> Size:
     """The larger of a and b; an expression where that depends on symbols."""
-    return max(a, b) if isinstance(a, int) and isinstance(b, int) else Max(a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    return Max(a, b)  # type: ignore[no-untyped-call]
 
 
 def floor_divide(a: Size, b: Size) -> Size:

@@ -1,7 +1,7 @@
 // A helper in the threaded wasm variants: a stack and a TLS block of its own, then the pool's loop.
 //
 // The host instantiates the module once more in another worker, on the same memory, and calls
-// wtw_helper_run there before anything else. Helpers never allocate: malloc has no lock here.
+// wtw_helper_run there before anything else.
 #include <cstddef>
 #include <cstdlib>
 
@@ -27,6 +27,9 @@ std::byte* allocate(size_t bytes) {
 }
 
 }  // namespace
+
+// malloc's lock spins with it; the library's own would import a clock and thread state.
+extern "C" int sched_yield() { return 0; }
 
 asm(".globaltype __stack_pointer, i32\n");
 

@@ -33,6 +33,10 @@ struct Pool {
   std::atomic<bool> hot{false};
   std::atomic<bool> quit{false};
   std::atomic<int> workers{1};
+
+  // Helpers numbered `limit` or more sit out, asleep on the count of its changes.
+  std::atomic<int> limit{kMaxWorkers};
+  futex::Word limit_changes{0};
 };
 
 Pool pool;
@@ -90,6 +94,14 @@ void sleep() {
   pool.sleepers.fetch_sub(1);
 }
 
+// True after sitting out, until the limit changed.
+bool sat_out(int worker) {
+  const uint32_t changes = pool.limit_changes.load();
+  if (worker < pool.limit.load() || pool.quit.load()) return false;
+  futex::wait(pool.limit_changes, changes);
+  return true;
+}
+
 // True when there is work before the spinning ends.
 bool spin() {
   for (int i = 0; i < kSpins && pool.hot.load(std::memory_order_relaxed); ++i) {
@@ -103,7 +115,7 @@ bool spin() {
 int workers() { return pool.workers.load(); }
 
 void run(int64_t chunks, Body body, void* context) {
-  if (chunks <= 1 || pool.arrived.load() == 0) {
+  if (chunks <= 1 || pool.arrived.load() == 0 || pool.limit.load() == 1) {
     for (int64_t chunk = 0; chunk < chunks; ++chunk) body(context, chunk, 0);
     return;
   }
@@ -125,17 +137,30 @@ int add() {
 void help(int worker) {
   pool.arrived.fetch_add(1);
   while (!pool.quit.load()) {
+    if (sat_out(worker)) continue;
     work(worker);
     if (!spin()) sleep();
   }
   pool.arrived.fetch_sub(1);
 }
 
+void set_limit(int limit) {
+  if (pool.limit.exchange(limit) == limit) return;
+  pool.limit_changes.fetch_add(1);
+  futex::notify_all(pool.limit_changes);
+}
+
 }  // namespace wtw::pool
 
 WTW_EXPORT(wtw_helpers_quit) void wtw_helpers_quit() {
   wtw::pool::pool.quit.store(true);
+  wtw::pool::set_limit(wtw::pool::kMaxWorkers);
   wtw::pool::wake();
 }
 
 WTW_EXPORT(wtw_helpers) uint32_t wtw_helpers() { return wtw::pool::pool.arrived.load(); }
+
+WTW_EXPORT(wtw_set_threads) void wtw_set_threads(uint32_t threads) {
+  constexpr uint32_t most = wtw::pool::kMaxWorkers;
+  wtw::pool::set_limit(static_cast<int>(std::clamp(threads, 1u, most)));
+}

@@ -44,5 +44,7 @@ class Hot {
 int add();
 // What a helper's thread does: works off regions until quit. `worker` is from add().
 void help(int worker);
+// Workers numbered `limit` (at least 1) or more sit out from now on.
+void set_limit(int limit);
 
 }  // namespace wtw::pool

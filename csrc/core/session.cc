@@ -285,6 +285,7 @@ Code run(Session& session, uint32_t program, uint32_t first, uint32_t count) {
   const uint32_t end = first > record.nodes           ? first
                        : count > record.nodes - first ? record.nodes
                                                       : first + count;
+  const pool::Hot hot;
   for (uint32_t n = first; n < end; ++n) {
     const OpSpec& spec = plan.spec(plan.nodes[record.first_node + n]);
     const Code code = spec.kernel->run(binding.calls[n]);

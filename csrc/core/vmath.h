@@ -299,7 +299,9 @@ inline f32x4 hardsigmoid(f32x4 x) {
   return mul(relu6(add(x, kActivation.three)), kActivation.sixth);
 }
 
-inline f32x4 hardswish(f32x4 x) { return mul(x, hardsigmoid(x)); }
+inline f32x4 hardswish(f32x4 x) {
+  return mul(mul(x, relu6(add(x, kActivation.three))), kActivation.sixth);
+}
 
 // log(1 + e^x): 2.8 ulp.
 inline f32x4 softplus(f32x4 x) { return add(relu(x), log1p(exp(neg(abs(x))))); }

@@ -38,7 +38,8 @@ inline bool same_layout(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// body(begin, end, worker) over [0, count), in chunks of `grain`; without the pool where one will do.
+// body(begin, end, worker) over [0, count), in chunks of `grain`; without the pool where one will
+// do.
 template <class F>
 void parallel_ranges(int64_t count, int64_t grain, F&& body) {
   grain = std::max<int64_t>(grain, 1);

@@ -11,10 +11,14 @@ T combined(T a, T b) {
   // Integers wrap as in PyTorch: sums and products are computed unsigned.
   using Wide = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
   switch (kHow) {
-    case Combine::sum: return static_cast<T>(static_cast<Wide>(a) + static_cast<Wide>(b));
-    case Combine::prod: return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b));
-    case Combine::amin: return a != a || a < b ? a : b;
-    case Combine::amax: return a != a || a > b ? a : b;
+    case Combine::sum:
+      return static_cast<T>(static_cast<Wide>(a) + static_cast<Wide>(b));
+    case Combine::prod:
+      return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b));
+    case Combine::amin:
+      return a != a || a < b ? a : b;
+    case Combine::amax:
+      return a != a || a > b ? a : b;
   }
 }
 
@@ -31,10 +35,14 @@ void combine_items(std::byte* to, int64_t to_step, const std::byte* from, int64_
 template <class T>
 Line line_of(Combine how) {
   switch (how) {
-    case Combine::sum: return combine_items<Combine::sum, T>;
-    case Combine::prod: return combine_items<Combine::prod, T>;
-    case Combine::amin: return combine_items<Combine::amin, T>;
-    case Combine::amax: return combine_items<Combine::amax, T>;
+    case Combine::sum:
+      return combine_items<Combine::sum, T>;
+    case Combine::prod:
+      return combine_items<Combine::prod, T>;
+    case Combine::amin:
+      return combine_items<Combine::amin, T>;
+    case Combine::amax:
+      return combine_items<Combine::amax, T>;
   }
 }
 
@@ -57,13 +65,20 @@ void divide(std::byte* data, const int32_t* counts, int64_t n, int extra) {
 template <class F>
 auto with_type(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::float64: return f(double());
-    case DType::int64: return f(int64_t());
-    case DType::int32: return f(int32_t());
-    case DType::int16: return f(int16_t());
-    case DType::int8: return f(int8_t());
-    case DType::uint8: return f(uint8_t());
-    default: return f(float());
+    case DType::float64:
+      return f(double());
+    case DType::int64:
+      return f(int64_t());
+    case DType::int32:
+      return f(int32_t());
+    case DType::int16:
+      return f(int16_t());
+    case DType::int8:
+      return f(int8_t());
+    case DType::uint8:
+      return f(uint8_t());
+    default:
+      return f(float());
   }
 }
 

@@ -84,6 +84,25 @@ void copy_image(const Geometry& g, const Tensor& input, const Call& call, float*
   copy_tensor(inside, input);
 }
 
+// The top left corners of neighbouring output pixels' windows.
+struct Corners {
+  int64_t top[kRows], left[kRows], pixel[kRows];  // pixel: counted through all images
+
+  Corners(const Geometry& g, int64_t first, int64_t count) {
+    int64_t x = first % g.x.out, y = first / g.x.out % g.y.out, n = first / g.x.out / g.y.out;
+    for (int64_t r = 0; r < count; ++r) {
+      top[r] = y * g.y.stride - g.y.before;
+      left[r] = x * g.x.stride - g.x.before;
+      pixel[r] = (n * g.y.in + top[r]) * g.x.in + left[r];
+      if (++x < g.x.out) continue;
+      x = 0;
+      if (++y < g.y.out) continue;
+      y = 0;
+      ++n;
+    }
+  }
+};
+
 // One group of the convolution.
 struct Windows {
   const Memo& memo;
@@ -93,28 +112,28 @@ struct Windows {
   float* out;
   const float* residual;
 
-  // Fills the taps that touch the image for rows [first, last); gives their number.
+  // Fills the taps that touch the image for output pixels [first, last); gives their number.
   int64_t fill(int64_t first, int64_t last, Tap* taps) const;
 };
 
 int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
   const Geometry& g = memo.g;
+  const Corners at(g, first, last - first);
+  const bool padded = g.y.is_padded() || g.x.is_padded();
   const int64_t columns = memo.runs ? 1 : g.x.kernel, count = last - first;
-  int64_t batch[kRows], top[kRows], left[kRows];
-  for (int64_t r = 0; r < count; ++r) {
-    const int64_t line = (first + r) / g.x.out;
-    left[r] = (first + r) % g.x.out * g.x.stride - g.x.before;
-    top[r] = line % g.y.out * g.y.stride - g.y.before;
-    batch[r] = line / g.y.out * g.y.in;
-  }
+  const auto within = [](int64_t i, int64_t n) {
+    return static_cast<uint64_t>(i) < static_cast<uint64_t>(n);
+  };
   Tap* tap = taps;
   for (int64_t ky = 0; ky < g.y.kernel; ++ky) {
     for (int64_t kx = 0; kx < columns; ++kx) {
+      const int64_t down = ky * g.y.dilation, right = kx * g.x.dilation;
       bool touched = false;
       for (int64_t r = 0; r < count; ++r) {
-        const int64_t y = top[r] + ky * g.y.dilation, x = left[r] + kx * g.x.dilation;
-        const bool inside = y >= 0 && y < g.y.in && x >= 0 && x < g.x.in;
-        tap->row[r] = inside ? image + ((batch[r] + y) * g.x.in + x) * g.channels : zeros;
+        const bool inside =
+            !padded || (within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in));
+        const int64_t pixel = at.pixel[r] + down * g.x.in + right;
+        tap->row[r] = inside ? image + pixel * g.channels : zeros;
         touched |= inside;
       }
       if (!touched) continue;

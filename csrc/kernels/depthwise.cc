@@ -26,51 +26,61 @@ template <int K, int S>
   }
 }
 
+// `first` and `last` count only where the tile has padding.
 template <int K, int S, bool padded>
-[[gnu::always_inline]] inline void add_row(const Tile& t, const float* line, const float* weights,
-                                           f32x4 (&acc)[kPixels]) {
+[[gnu::always_inline]] inline void add_row(const float* line, ptrdiff_t pixel_step,
+                                           const float* weights, ptrdiff_t channels, int first,
+                                           int last, f32x4 (&acc)[kPixels]) {
   f32x4 w[K];
-  for (int k = 0; k < K; ++k) w[k] = simd::load(weights + k * t.channels);
-  if constexpr (!padded) {
+  for (int k = 0; k < K; ++k) {
+    w[k] = simd::load(weights);
+    weights += channels;
+  }
 #pragma clang loop unroll(full)
-    for (int i = 0; i < reach(K, S); ++i, line += t.pixel_step) {
-      spread<K, S>(i, simd::load(line), w, acc);
-    }
-  } else {
-#pragma clang loop unroll(full)
-    for (int i = 0; i < reach(K, S); ++i) {
-      if (i >= t.first && i < t.last) {
-        spread<K, S>(i, simd::load(line + i * t.pixel_step), w, acc);
-      }
-    }
+  for (int i = 0; i < reach(K, S); ++i, line += pixel_step) {
+    if (!padded || (i >= first && i < last)) spread<K, S>(i, simd::load(line), w, acc);
   }
 }
 
-void store(const Tile& t, const Clamp& bounds, int64_t c, const f32x4 (&acc)[kPixels]) {
-  for (int j = 0; j < t.count; ++j) {
-    const int64_t at = j * t.out_step + c;
-    f32x4 y = acc[j];
-    if (t.residual) y = simd::add(y, simd::load(t.residual + at));
-    if (bounds.active) y = simd::clamp(y, simd::splat(bounds.low), simd::splat(bounds.high));
-    simd::store(t.out + at, y);
+[[gnu::always_inline]] inline void finish(float* out, const float* residual, ptrdiff_t step,
+                                          int count, const Clamp& bounds, f32x4 (&acc)[kPixels]) {
+  if (residual) {
+#pragma clang loop unroll(full)
+    for (int j = 0; j < kPixels; ++j) {
+      if (j < count) acc[j] = simd::add(acc[j], simd::load(residual + j * step));
+    }
+  }
+  if (bounds.active) {
+    const f32x4 low = simd::splat(bounds.low), high = simd::splat(bounds.high);
+#pragma clang loop unroll(full)
+    for (f32x4& a : acc) a = simd::clamp(a, low, high);
+  }
+#pragma clang loop unroll(full)
+  for (int j = 0; j < kPixels; ++j, out += step) {
+    if (j < count) simd::store(out, acc[j]);
   }
 }
 
 template <int K, int S, bool padded>
 [[gnu::noinline]] void run_channels(const Tile& t, const Epilogue& e) {
   const Clamp bounds = clamp_of(e);
-  for (int64_t next = 0; next < t.channels; next += kLanes) {
-    const int64_t c = std::min(next, t.channels - kLanes);  // the last block overlaps
+  // Copies: the compiler cannot know that stores leave the tile's fields alone.
+  const ptrdiff_t channels = t.channels, pixel_step = t.pixel_step, row_step = t.row_step;
+  const ptrdiff_t rows = t.rows, out_step = t.out_step;
+  const int first = static_cast<int>(t.first), last = static_cast<int>(t.last);
+  const int count = static_cast<int>(t.count);
+  for (ptrdiff_t next = 0; next < channels; next += kLanes) {
+    const ptrdiff_t c = std::min<ptrdiff_t>(next, channels - kLanes);  // the last block overlaps
     const f32x4 bias = e.bias ? simd::load(e.bias + c) : simd::splat(0);
     f32x4 acc[kPixels];
     for (f32x4& a : acc) a = bias;
     const float *line = t.image + c, *weights = t.weights + c;
-    for (int64_t ky = 0; ky < t.rows; ++ky) {
-      add_row<K, S, padded>(t, line, weights, acc);
-      line += t.row_step;
-      weights += K * t.channels;
+    for (ptrdiff_t ky = 0; ky < rows; ++ky) {
+      add_row<K, S, padded>(line, pixel_step, weights, channels, first, last, acc);
+      line += row_step;
+      weights += K * channels;
     }
-    store(t, bounds, c, acc);
+    finish(t.out + c, t.residual ? t.residual + c : nullptr, out_step, count, bounds, acc);
   }
 }
 

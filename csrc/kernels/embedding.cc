@@ -58,12 +58,11 @@ Code run_embedding(Call& call) {
   const int64_t width = weight.shape[1], item = size_of(weight.dtype), bytes = width * item;
   const bool packed = weight.layout == Layout::panel8;  // [rows / 8][width][8]
   const Line copy = copy_line(item);
-  return for_each_index(call, o::indices_, weight.shape[0], kBytesPerChunk / bytes,
-                        [&](int64_t i, int64_t row) {
-                          const int64_t first = packed ? row / 8 * 8 * width + row % 8 : row * width;
-                          copy(out.data + i * bytes, 1, weight.data + first * item, packed ? 8 : 1,
-                               width);
-                        });
+  return for_each_index(
+      call, o::indices_, weight.shape[0], kBytesPerChunk / bytes, [&](int64_t i, int64_t row) {
+        const int64_t first = packed ? row / 8 * 8 * width + row % 8 : row * width;
+        copy(out.data + i * bytes, 1, weight.data + first * item, packed ? 8 : 1, width);
+      });
 }
 
 Code check_one_hot(Call& call) {

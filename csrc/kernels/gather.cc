@@ -56,33 +56,37 @@ Code gather_items(Call& call) {
   const int64_t dim = call.integer(o::dim_), size = axis_size(in, dim), step = axis_step(in, dim);
   Odometer<3> all = walk(index, out, in, dim);
   const auto inner = all.pop();
-  parallel_ranges(
-      all.positions(), kElementsPerChunk / inner.size, [&](int64_t begin, int64_t end, int) {
-        Odometer<3> at = all;
-        at.seek(begin);
-        for (int64_t p = begin; p < end; ++p, at.next()) {
-          for (int64_t i = 0; i < inner.size; ++i) {
-            const int64_t given = index_at(index, at[0] + i * inner.steps[0]);
-            const int64_t place = wrap_index(given, size);
-            if (place < 0) {
-              call.fail(Code::index_out_of_range, __LINE__, o::index_, given, size);
-              return;
-            }
-            out.as<T>()[at[1] + i * inner.steps[1]] =
-                in.as<T>()[at[2] + i * inner.steps[2] + place * step];
-          }
-        }
-      });
+  parallel_ranges(all.positions(), kElementsPerChunk / inner.size,
+                  [&](int64_t begin, int64_t end, int) {
+                    Odometer<3> at = all;
+                    at.seek(begin);
+                    for (int64_t p = begin; p < end; ++p, at.next()) {
+                      for (int64_t i = 0; i < inner.size; ++i) {
+                        const int64_t given = index_at(index, at[0] + i * inner.steps[0]);
+                        const int64_t place = wrap_index(given, size);
+                        if (place < 0) {
+                          call.fail(Code::index_out_of_range, __LINE__, o::index_, given, size);
+                          return;
+                        }
+                        out.as<T>()[at[1] + i * inner.steps[1]] =
+                            in.as<T>()[at[2] + i * inner.steps[2] + place * step];
+                      }
+                    }
+                  });
   return call.status();
 }
 
 Code run_gather(Call& call) {
   if (call.out().numel == 0) return Code::ok;
   switch (size_of(call.out().dtype)) {
-    case 1: return gather_items<uint8_t>(call);
-    case 2: return gather_items<uint16_t>(call);
-    case 4: return gather_items<uint32_t>(call);
-    default: return gather_items<uint64_t>(call);
+    case 1:
+      return gather_items<uint8_t>(call);
+    case 2:
+      return gather_items<uint16_t>(call);
+    case 4:
+      return gather_items<uint32_t>(call);
+    default:
+      return gather_items<uint64_t>(call);
   }
 }
 
@@ -112,12 +116,17 @@ Code check_scatter(Call& call) {
 
 Line scatter_line(Reduce reduce, DType dtype) {
   switch (reduce) {
-    case Reduce::none: return copy_line(size_of(dtype));
+    case Reduce::none:
+      return copy_line(size_of(dtype));
     case Reduce::sum:
-    case Reduce::mean: return combine_line(Combine::sum, dtype);
-    case Reduce::prod: return combine_line(Combine::prod, dtype);
-    case Reduce::amin: return combine_line(Combine::amin, dtype);
-    case Reduce::amax: return combine_line(Combine::amax, dtype);
+    case Reduce::mean:
+      return combine_line(Combine::sum, dtype);
+    case Reduce::prod:
+      return combine_line(Combine::prod, dtype);
+    case Reduce::amin:
+      return combine_line(Combine::amin, dtype);
+    case Reduce::amax:
+      return combine_line(Combine::amax, dtype);
   }
 }
 

@@ -21,16 +21,16 @@ struct Strip {
   int64_t stride;  // of out and residual
 };
 
+// acc += rows x panel; `offset` is the panel's, `depth` the length of a tap in panel floats.
 template <int R>
-void reduce(const Tile& tile, int64_t depth, int64_t offset, f32x4 (&acc)[R][2]) {
-  const Tap* end = tile.taps + tile.n_taps;
-  for (const Tap* tap = tile.taps; tap != end; ++tap) {
+[[gnu::always_inline]] inline void reduce(const Tap* tap, const Tap* end, ptrdiff_t offset,
+                                          ptrdiff_t depth, f32x4 (&acc)[R][2]) {
+  for (; tap != end; ++tap) {
     const float* a[R];
     for (int r = 0; r < R; ++r) a[r] = tap->row[r];
     const float* weights = tap->weights + offset;
-    for (ptrdiff_t k = static_cast<ptrdiff_t>(depth); k > 0; --k) {
+    for (const float* last = weights + depth; weights != last; weights += kPanel) {
       const f32x4 low = simd::load(weights), high = simd::load(weights + 4);
-      weights += kPanel;
       for (int r = 0; r < R; ++r) {
         const f32x4 x = simd::load_splat(a[r]++);
         acc[r][0] = simd::madd(x, low, acc[r][0]);
@@ -45,12 +45,12 @@ void reduce(const Tile& tile, int64_t depth, int64_t offset, f32x4 (&acc)[R][2])
 }
 
 template <int R>
-void finish(const Clamp& bounds, const float* residual, float* out, int64_t stride,
-            f32x4 (&acc)[R][2]) {
+[[gnu::always_inline]] inline void finish(const Clamp& bounds, const float* residual, float* out,
+                                          ptrdiff_t stride, f32x4 (&acc)[R][2]) {
   if (residual) {
-    for (int r = 0; r < R; ++r) {
-      acc[r][0] = simd::add(acc[r][0], simd::load(residual + r * stride));
-      acc[r][1] = simd::add(acc[r][1], simd::load(residual + r * stride + 4));
+    for (int r = 0; r < R; ++r, residual += stride) {
+      acc[r][0] = simd::add(acc[r][0], simd::load(residual));
+      acc[r][1] = simd::add(acc[r][1], simd::load(residual + 4));
     }
   }
   if (bounds.active) {
@@ -60,25 +60,33 @@ void finish(const Clamp& bounds, const float* residual, float* out, int64_t stri
       acc[r][1] = simd::clamp(acc[r][1], low, high);
     }
   }
-  for (int r = 0; r < R; ++r) {
-    simd::store(out + r * stride, acc[r][0]);
-    simd::store(out + r * stride + 4, acc[r][1]);
+  for (int r = 0; r < R; ++r, out += stride) {
+    simd::store(out, acc[r][0]);
+    simd::store(out + 4, acc[r][1]);
   }
 }
 
 template <int R>
 [[gnu::noinline]] void run_strip(const Product& product, const Tile& tile, const Strip& s) {
   const Clamp bounds = clamp_of(product.epilogue);
-  for (int64_t p = 0; p < s.panels; ++p) {
-    const int64_t column = p * kPanel;
-    const float* bias = s.bias ? s.bias + column : kZeros;
+  // Copies: the compiler cannot know that stores leave the structs alone.
+  const Tap *taps = tile.taps, *end = taps + tile.n_taps;
+  const ptrdiff_t depth = product.depth * kPanel, panel = product.k * kPanel, stride = s.stride;
+  const float *bias = s.bias ? s.bias : kZeros, *residual = s.residual;
+  float* out = s.out;
+  ptrdiff_t offset = s.weights;
+  for (ptrdiff_t left = s.panels; left > 0; --left) {
     f32x4 acc[R][2];
     for (int r = 0; r < R; ++r) {
       acc[r][0] = simd::load(bias);
       acc[r][1] = simd::load(bias + 4);
     }
-    reduce<R>(tile, product.depth, s.weights + column * product.k, acc);
-    finish<R>(bounds, s.residual ? s.residual + column : nullptr, s.out + column, s.stride, acc);
+    reduce<R>(taps, end, offset, depth, acc);
+    finish<R>(bounds, residual, out, stride, acc);
+    offset += panel;
+    out += kPanel;
+    if (s.bias) bias += kPanel;
+    if (residual) residual += kPanel;
   }
 }
 

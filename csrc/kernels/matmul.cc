@@ -128,7 +128,7 @@ void multiply_float(Call& call) {
   for_chunks(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
 }
 
-// Numbers other than float32: a plain loop. Integers wrap around, as in PyTorch.
+// Numbers other than float32: a plain loop, kept small. Integers wrap around, as in PyTorch.
 template <class T, class Sum>
 void multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
   const int64_t m = y.size(-2), n = y.size(-1), k = a.size(-1);
@@ -139,6 +139,7 @@ void multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
     const T* w = b.as<T>() + right.at(chunk / m)[0];
     for (int64_t j = 0; j < n; ++j) {
       Sum sum = 0;
+#pragma clang loop vectorize(disable) interleave(disable) unroll(disable)
       for (int64_t i = 0; i < k; ++i) {
         sum += static_cast<Sum>(x[i * column]) * static_cast<Sum>(w[i * deep + j * wide]);
       }

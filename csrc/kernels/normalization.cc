@@ -91,8 +91,10 @@ Code run_rows(Call& call) {
   const int64_t grain = normalization::kGrain / plan.length;
   parallel_ranges(plan.count, grain, [&](int64_t begin, int64_t end, int worker) {
     switch (call.out().dtype) {
-      case DType::float32: return normalize_rows<float>(call, plan, begin, end);
-      case DType::float64: return normalize_rows<double>(call, plan, begin, end);
+      case DType::float32:
+        return normalize_rows<float>(call, plan, begin, end);
+      case DType::float64:
+        return normalize_rows<double>(call, plan, begin, end);
       default: {
         float* row = reinterpret_cast<float*>(call.worker_scratch(worker));
         return normalize_half_rows(call, plan, begin, end, row);

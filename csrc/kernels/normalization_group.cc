@@ -51,9 +51,8 @@ void normalize_group(const Plan& plan, const float* x, float* y, Affine affine, 
     const float weight = affine.weight != nullptr ? affine.weight[first + c] : 1;
     const float bias = affine.bias != nullptr ? affine.bias[first + c] : 0;
     const f32x4 slope = simd::splat(scale * weight), shift = simd::splat(bias);
-    rows::map(x + c * plan.inner, y + c * plan.inner, plan.inner, [&](f32x4 v) {
-      return simd::madd(simd::sub(v, center), slope, shift);
-    });
+    rows::map(x + c * plan.inner, y + c * plan.inner, plan.inner,
+              [&](f32x4 v) { return simd::madd(simd::sub(v, center), slope, shift); });
   }
 }
 

@@ -109,9 +109,12 @@ struct Source {
 
 Source source_of(Mode mode, int64_t size, int64_t before) {
   switch (mode) {
-    case Mode::reflect: return {before, size - 2, -1};
-    case Mode::circular: return {size - before, 0, 1};
-    case Mode::replicate: return {0, size - 1, 0};
+    case Mode::reflect:
+      return {before, size - 2, -1};
+    case Mode::circular:
+      return {size - before, 0, 1};
+    case Mode::replicate:
+      return {0, size - 1, 0};
   }
 }
 

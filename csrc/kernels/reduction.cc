@@ -35,9 +35,14 @@ void map_lines(const Spec& spec, const Lines<T>& x, T* buffer, bool columns,
   if constexpr (std::is_floating_point_v<T>) {
     switch (spec.map) {
       case Map::none:
-      case Map::nonzero: break;
-      case Map::absolute: each([](T v, int64_t) { return std::abs(v); }); break;
-      case Map::square: each([](T v, int64_t) { return v * v; }); break;
+      case Map::nonzero:
+        break;
+      case Map::absolute:
+        each([](T v, int64_t) { return std::abs(v); });
+        break;
+      case Map::square:
+        each([](T v, int64_t) { return v * v; });
+        break;
       case Map::power:
         each([&](T v, int64_t) { return static_cast<T>(std::pow(std::abs(v), spec.parameter)); });
         break;
@@ -59,12 +64,16 @@ void finish(const Spec& spec, int64_t count, Total<T>* totals, int64_t width) {
     if (spec.reversed) total = reverse(total);
     if constexpr (std::is_floating_point_v<T>) {
       switch (spec.last) {
-        case Last::none: break;
-        case Last::mean: total /= n; break;
+        case Last::none:
+          break;
+        case Last::mean:
+          total /= n;
+          break;
         case Last::root:
           total = spec.parameter == 2 ? std::sqrt(total) : std::pow(total, 1 / spec.parameter);
           break;
-        case Last::variance: total /= std::max(0.0, n - spec.parameter);
+        case Last::variance:
+          total /= std::max(0.0, n - spec.parameter);
       }
     }
   }
@@ -165,9 +174,15 @@ void run_in(Call& call) {
 
 Code run(Call& call) {
   switch (widened(call.in(0).dtype)) {
-    case DType::float32: run_in<float>(call); break;
-    case DType::float64: run_in<double>(call); break;
-    default: run_in<int64_t>(call); break;
+    case DType::float32:
+      run_in<float>(call);
+      break;
+    case DType::float64:
+      run_in<double>(call);
+      break;
+    default:
+      run_in<int64_t>(call);
+      break;
   }
   return Code::ok;
 }

@@ -19,7 +19,7 @@
 namespace wtw::reduction {
 
 inline constexpr int64_t kColumns = 64;
-inline constexpr int64_t kBuffer = 1024;      // elements read at a time
+inline constexpr int64_t kBuffer = 1024;     // elements read at a time
 inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
 
 struct Walk {
@@ -72,8 +72,8 @@ void for_lines(const Tensor& x, const Walk& walk, int64_t base, int64_t width, b
                F&& use) {
   const bool columns = walk.across.size > 1;
   // Rows are one line of any length; columns are many lines of the tile's width.
-  const Steps steps = columns ? Steps{walk.along.steps[0], walk.across.steps[0]}
-                              : Steps{0, walk.along.steps[0]};
+  const Steps steps =
+      columns ? Steps{walk.along.steps[0], walk.across.steps[0]} : Steps{0, walk.along.steps[0]};
   const bool direct = !copy && in_place<T>(x, steps);
   const int64_t most = direct ? walk.along.size : columns ? kBuffer / width : kBuffer;
   Odometer<1> outer = walk.reduced;

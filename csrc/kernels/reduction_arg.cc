@@ -77,9 +77,15 @@ Code run(Call& call) {
   const int64_t dim = call.integer(op::argmax::dim_);
   if (x.numel == 0) return Code::ok;
   switch (widened(x.dtype)) {
-    case DType::float32: find<float>(x, y, dim, reversed); break;
-    case DType::float64: find<double>(x, y, dim, reversed); break;
-    default: find<int64_t>(x, y, dim, reversed); break;
+    case DType::float32:
+      find<float>(x, y, dim, reversed);
+      break;
+    case DType::float64:
+      find<double>(x, y, dim, reversed);
+      break;
+    default:
+      find<int64_t>(x, y, dim, reversed);
+      break;
   }
   return Code::ok;
 }

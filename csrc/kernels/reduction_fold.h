@@ -101,7 +101,8 @@ void fold_lines(Fold fold, const Lines<T>& x, bool columns, Total<T>* totals) {
     case Fold::sum:
       if constexpr (vectors) return sum_floats(x, columns, totals);
       return fold_each<Fold::sum>(x, columns, totals);
-    case Fold::prod: return fold_each<Fold::prod>(x, columns, totals);
+    case Fold::prod:
+      return fold_each<Fold::prod>(x, columns, totals);
     case Fold::max:
       if constexpr (vectors) return max_floats(x, columns, totals);
       return fold_each<Fold::max>(x, columns, totals);

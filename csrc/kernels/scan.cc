@@ -75,10 +75,13 @@ void fold_extremes(Piece<T>& piece, Running<T>& running, bool reversed) {
 template <class T>
 void fold_piece(Scan scan, Piece<T>& piece, Running<T>& running) {
   switch (scan) {
-    case Scan::sum: return fold_rows(piece, running, join<Fold::sum, T>);
-    case Scan::prod: return fold_rows(piece, running, join<Fold::prod, T>);
+    case Scan::sum:
+      return fold_rows(piece, running, join<Fold::sum, T>);
+    case Scan::prod:
+      return fold_rows(piece, running, join<Fold::prod, T>);
     case Scan::max:
-    case Scan::min: return fold_extremes(piece, running, scan == Scan::min);
+    case Scan::min:
+      return fold_extremes(piece, running, scan == Scan::min);
     case Scan::log_sum:
       if constexpr (std::is_same_v<T, double>) fold_rows(piece, running, log_add_exp);
   }

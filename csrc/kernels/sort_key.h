@@ -22,15 +22,24 @@ inline uint64_t integer_key(int64_t value) {
 // The key of the element at an offset (in elements).
 inline uint64_t sort_key(const Tensor& t, int64_t offset) {
   switch (t.dtype) {
-    case DType::float32: return float_key(t.as<uint32_t>()[offset], 32, 0x7F800000);
-    case DType::float64: return float_key(t.as<uint64_t>()[offset], 64, 0x7FF0000000000000);
-    case DType::float16: return float_key(t.as<uint16_t>()[offset], 16, 0x7C00);
-    case DType::bfloat16: return float_key(t.as<uint16_t>()[offset], 16, 0x7F80);
-    case DType::int64: return integer_key(t.as<int64_t>()[offset]);
-    case DType::int32: return integer_key(t.as<int32_t>()[offset]);
-    case DType::int16: return integer_key(t.as<int16_t>()[offset]);
-    case DType::int8: return integer_key(t.as<int8_t>()[offset]);
-    default: return t.as<uint8_t>()[offset];
+    case DType::float32:
+      return float_key(t.as<uint32_t>()[offset], 32, 0x7F800000);
+    case DType::float64:
+      return float_key(t.as<uint64_t>()[offset], 64, 0x7FF0000000000000);
+    case DType::float16:
+      return float_key(t.as<uint16_t>()[offset], 16, 0x7C00);
+    case DType::bfloat16:
+      return float_key(t.as<uint16_t>()[offset], 16, 0x7F80);
+    case DType::int64:
+      return integer_key(t.as<int64_t>()[offset]);
+    case DType::int32:
+      return integer_key(t.as<int32_t>()[offset]);
+    case DType::int16:
+      return integer_key(t.as<int16_t>()[offset]);
+    case DType::int8:
+      return integer_key(t.as<int8_t>()[offset]);
+    default:
+      return t.as<uint8_t>()[offset];
   }
 }
 

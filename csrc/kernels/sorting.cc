@@ -50,7 +50,8 @@ Code run_ordered(Call& call, int64_t dim, int64_t count, bool descending) {
   const Tensor& indices = call.out(1);
   if (values.numel == 0) return Code::ok;
   const int64_t n = length(in, dim), item = size_of(in.dtype);
-  const int64_t from = in.rank == 0 ? 0 : in.stride[dim], to = in.rank == 0 ? 0 : values.stride[dim];
+  const int64_t from = in.rank == 0 ? 0 : in.stride[dim],
+                to = in.rank == 0 ? 0 : values.stride[dim];
   const uint64_t flip = descending ? ~uint64_t{0} : 0;
   const Line copy = copy_line(item);
   Odometer<2> lines;

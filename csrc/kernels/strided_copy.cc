@@ -27,10 +27,14 @@ void copy_items(std::byte* to, int64_t to_step, const std::byte* from, int64_t f
 
 Line copy_line(int64_t item) {
   switch (item) {
-    case 1: return copy_items<uint8_t>;
-    case 2: return copy_items<uint16_t>;
-    case 4: return copy_items<uint32_t>;
-    default: return copy_items<uint64_t>;
+    case 1:
+      return copy_items<uint8_t>;
+    case 2:
+      return copy_items<uint16_t>;
+    case 4:
+      return copy_items<uint32_t>;
+    default:
+      return copy_items<uint64_t>;
   }
 }
 
@@ -41,15 +45,14 @@ void copy_strided(int rank, const int64_t* shape, std::byte* to, const int64_t* 
   if (all.positions() == 0) return;
   const auto inner = all.pop();
   const Line line = copy_line(item);
-  parallel_ranges(all.positions(), kBytesPerChunk / (inner.size * item),
-                  [&](int64_t begin, int64_t end, int) {
-                    Odometer<2> at = all;
-                    at.seek(begin);
-                    for (int64_t i = begin; i < end; ++i, at.next()) {
-                      line(to + at[0] * item, inner.steps[0], from + at[1] * item, inner.steps[1],
-                           inner.size);
-                    }
-                  });
+  parallel_ranges(
+      all.positions(), kBytesPerChunk / (inner.size * item), [&](int64_t begin, int64_t end, int) {
+        Odometer<2> at = all;
+        at.seek(begin);
+        for (int64_t i = begin; i < end; ++i, at.next()) {
+          line(to + at[0] * item, inner.steps[0], from + at[1] * item, inner.steps[1], inner.size);
+        }
+      });
 }
 
 void copy_tensor(const Tensor& out, const Tensor& in) {

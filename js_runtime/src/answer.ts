@@ -10,7 +10,7 @@ export function answering({ engine, selfTest }: Opened): Answer {
   const answer = (request: Request): Reply | Promise<Reply> => {
     switch (request.call) {
       case 'run':
-        return engine.run(request.inputs, request.keep);
+        return engine.run(request.inputs, request.keep, request.threads);
       case 'reset':
         engine.reset();
         return null;

@@ -1,5 +1,6 @@
 // A loaded model on the thread that computes: wire inputs in, wire outputs out, over the C API.
 import { dtypeOf } from './dtypes.ts';
+import { wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
 import { fixedValue } from './tensors.ts';
@@ -10,9 +11,14 @@ import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
 const IO = { bytes: 128, data: 0, size: 8, kind: 16, dtype: 20, rank: 24, integer: 32, real: 40, shape: 48 };
 const KINDS = ['tensor', 'int', 'float', 'bool'] as const;
 const ALL = 0xffffffff;
+const PROGRAM = 'forward';
+
+const keyOf = (program: string, node: number, output: number) => `${program} ${node} ${output}`;
 
 export class Engine {
+  private readonly program: number;
   private readonly session: number;
+  private readonly kept = new Map<string, WireTensor>();
 
   /** `model` is a handle of wtw_model_new; its plan and weights stay in memory. */
   constructor(
@@ -20,12 +26,15 @@ export class Engine {
     private readonly manifest: Manifest,
     private readonly model: number,
   ) {
+    this.program = Object.keys(manifest.programs).indexOf(PROGRAM);
     this.session = this.newSession();
   }
 
-  /** Runs `forward`; `keep` keeps every value for peek. */
-  run(inputs: readonly WireInput[], keep = false): WireOutput[] {
-    return this.runSession(this.session, inputs, keep);
+  /** Runs `forward`; `keep` keeps every value for `peek`, until the next run. */
+  run(inputs: readonly WireInput[], keep: boolean, threads: number): WireOutput[] {
+    this.kept.clear();
+    this.instance.runtime.wtw_set_threads(threads);
+    return this.runSession(this.session, inputs, keep ? () => this.runKeeping() : undefined);
   }
 
   reset(): void {
@@ -36,46 +45,67 @@ export class Engine {
   withSession<T>(work: (run: (inputs: readonly WireInput[]) => WireOutput[]) => T): T {
     const session = this.newSession();
     try {
-      return work((inputs) => this.runSession(session, inputs, false));
+      return work((inputs) => this.runSession(session, inputs));
     } finally {
       this.instance.runtime.wtw_session_free(session);
     }
   }
 
-  /** A value of the last run that kept all. */
+  /** Output `output` of node `node` in the last run, which was told to keep it. */
   peek(program: string, node: number, output: number): WireTensor {
-    const index = this.programIndex(program);
-    const io = this.instance.alloc(IO.bytes);
-    const memories = [io];
-    try {
-      const ask = (memory: number, bytes: number) =>
-        this.check(
-          this.instance.runtime.wtw_peek(this.session, index, node, output, io, memory, bytes),
-          program,
-        );
-      ask(0, 0); // only its size
-      const bytes = Number(this.instance.view(io, IO.bytes).getBigUint64(IO.size, true));
-      const memory = this.instance.alloc(Math.max(bytes, 1));
-      memories.push(memory);
-      ask(memory, bytes);
-      return this.tensorAt(this.instance.view(io, IO.bytes), memory);
-    } finally {
-      memories.forEach((memory) => this.instance.runtime.wtw_free(memory));
+    const value = this.kept.get(keyOf(program, node, output));
+    if (value === undefined) {
+      throw wtwError('internal', { reason: `${keyOf(program, node, output)} was not kept` });
     }
+    return { ...value, buffer: value.buffer.slice(0) };
   }
 
-  private runSession(session: number, inputs: readonly WireInput[], keep: boolean): WireOutput[] {
+  private runSession(
+    session: number,
+    inputs: readonly WireInput[],
+    runNodes = () => this.runNodes(session, 0, ALL),
+  ): WireOutput[] {
     const { runtime } = this.instance;
-    const index = this.programIndex('forward');
     const { outputs } = this.manifest.programs.forward;
-    const io = runtime.wtw_io(session, index) >>> 0;
-    runtime.wtw_keep(session, keep ? 1 : 0);
+    const io = runtime.wtw_io(session, this.program) >>> 0;
     inputs.forEach((input, i) => writeIo(this.ioAt(io, i), input));
-    this.check(runtime.wtw_bind(session, index), 'forward');
+    this.check(runtime.wtw_bind(session, this.program));
     inputs.forEach((input, i) => this.copyIn(this.ioAt(io, i), input));
-    this.check(runtime.wtw_run(session, index, 0, ALL), 'forward');
+    runNodes();
     const computed = outputs.filter((port) => fixedValue(port) === undefined);
     return computed.map((_, i) => this.readIo(this.ioAt(io, inputs.length + i)));
+  }
+
+  private runNodes(session: number, first: number, count: number): void {
+    this.check(this.instance.runtime.wtw_run(session, this.program, first, count));
+  }
+
+  // A node's outputs last until a later node uses their memory.
+  private runKeeping(): void {
+    this.manifest.graph.nodes.forEach(({ outputs }, node) => {
+      this.runNodes(this.session, node, 1);
+      outputs.forEach((_, output) =>
+        this.kept.set(keyOf(PROGRAM, node, output), this.copyOut(node, output)),
+      );
+    });
+  }
+
+  private copyOut(node: number, output: number): WireTensor {
+    const { runtime } = this.instance;
+    const io = this.instance.alloc(IO.bytes);
+    let memory = 0;
+    try {
+      const peek = (bytes: number) =>
+        this.check(runtime.wtw_peek(this.session, this.program, node, output, io, memory, bytes));
+      peek(0); // only describes it
+      const bytes = Number(this.ioAt(io, 0).getBigUint64(IO.size, true));
+      memory = this.instance.alloc(bytes);
+      peek(bytes);
+      return this.tensorAt(this.ioAt(io, 0), memory);
+    } finally {
+      runtime.wtw_free(memory);
+      runtime.wtw_free(io);
+    }
   }
 
   // Memory may have grown since the last look: views are made anew each time.
@@ -119,19 +149,15 @@ export class Engine {
     return session;
   }
 
-  private programIndex(program: string): number {
-    return Object.keys(this.manifest.programs).indexOf(program);
-  }
-
-  private check(code: number, program: string): void {
-    if (code !== 0) throw lastFailure(this.instance, this.manifest, program);
+  private check(code: number): void {
+    if (code !== 0) throw lastFailure(this.instance, this.manifest);
   }
 }
 
 /** What went wrong in the runtime's last call, as an error. */
-export function lastFailure(instance: Instance, manifest: Manifest, program = 'forward') {
+export function lastFailure(instance: Instance, manifest: Manifest) {
   const address = instance.runtime.wtw_failure() >>> 0;
-  return failureError(readFailure(instance.view(address, FAILURE_BYTES)), manifest, program);
+  return failureError(readFailure(instance.view(address, FAILURE_BYTES)), manifest, PROGRAM);
 }
 
 function writeIo(io: DataView, input: WireInput): void {

@@ -94,17 +94,17 @@ export class Fetcher {
     }
   }
 
-  // The buffer may move on its way through the stream.
+  // The buffer moves on its way through the stream: views of it do not outlive a read.
   private async fill(source: Source, buffer: ArrayBuffer, length: number) {
-    let block = new Uint8Array(buffer, 0, 0);
-    while (block.length < length) {
-      const free = new Uint8Array(block.buffer, block.length, length - block.length);
-      const part = await source.read(free);
+    let filled = 0;
+    while (filled < length) {
+      const part = await source.read(new Uint8Array(buffer, filled, length - filled));
       if (part === undefined) return undefined;
       this.received(part.length);
-      block = new Uint8Array(part.buffer, 0, block.length + part.length);
+      filled += part.length;
+      buffer = part.buffer;
     }
-    return block;
+    return new Uint8Array(buffer, 0, length);
   }
 }
 

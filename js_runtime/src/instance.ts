@@ -14,7 +14,6 @@ export interface Runtime {
   wtw_io(session: number, program: number): number;
   wtw_bind(session: number, program: number): number;
   wtw_run(session: number, program: number, first: number, count: number): number;
-  wtw_keep(session: number, keep: number): void;
   wtw_peek(
     session: number,
     program: number,
@@ -25,6 +24,7 @@ export interface Runtime {
     bytes: number,
   ): number;
   wtw_failure(): number;
+  wtw_set_threads(threads: number): void;
   wtw_sha256(data: number, bytes: number, out: number): void;
   /** Only where memory is shared. */
   wtw_helper_new(): number;

@@ -1,5 +1,6 @@
 // A package's assets and the user's options in, a model out.
 import { type Backend, localBackend, NoWorker, workerBackend } from './backend.ts';
+import { Budget } from './budget.ts';
 import { reasonOf, wtwError } from './errors.ts';
 import { createModel } from './model.ts';
 import type { OpenOptions } from './open.ts';
@@ -20,7 +21,8 @@ export const loaderFor =
     const opening = { addresses, variant, threads, signal, onProgress };
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
     const backend = await openBackend(platform, start, opening, options.worker);
-    return createModel(backend, options.debug ?? false);
+    const budget = new Budget(threads === undefined ? platform.cores() : undefined);
+    return createModel(backend, budget, options.debug ?? false);
   };
 
 async function openBackend(

@@ -1,11 +1,12 @@
 // A backend in, the object that users hold out.
 import type { Backend } from './backend.ts';
+import type { Budget } from './budget.ts';
 import { wtwError } from './errors.ts';
 import type { InputPort, OutputPort } from './manifest.ts';
 import { outputsOf, tensorOf, wireInputs } from './tensors.ts';
 import type { DType, InputValue, Model, ModelDebug, ModelInfo, PortInfo } from './types.ts';
 
-export function createModel(backend: Backend, debug: boolean): Model {
+export function createModel(backend: Backend, budget: Budget, debug: boolean): Model {
   const { forward } = backend.summary.manifest.programs;
   let disposed = false;
   // Everything of a call up to its posting happens before the first await: that keeps the order.
@@ -14,7 +15,10 @@ export function createModel(backend: Backend, debug: boolean): Model {
     return backend.call(name, request);
   };
   const run = async (inputs: Record<string, InputValue>, keep: boolean) =>
-    outputsOf(forward, await call('run', { inputs: wireInputs(forward, inputs), keep }));
+    budget.use(async (threads) => {
+      const request = { inputs: wireInputs(forward, inputs), keep, threads };
+      return outputsOf(forward, await call('run', request));
+    });
   const debugging: ModelDebug = {
     run: (inputs) => run(inputs, true),
     peek: async (program, node, output) =>

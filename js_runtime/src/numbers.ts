@@ -31,7 +31,7 @@ export function toFloat16(value: number): number {
   const magnitude = Math.abs(value);
   if (magnitude >= 65520) return sign | 0x7c00; // half a step above the largest
   // The spacing of the numbers around the magnitude; below 2^-14 they are subnormal.
-  const exponent = Math.max(Math.floor(Math.log2(magnitude || 1)), -14);
+  const exponent = Math.max(Math.floor(Math.log2(magnitude)), -14);
   const steps = roundToEven(magnitude / 2 ** (exponent - 10));
   return sign | (((exponent + 14) << 10) + steps); // a carry moves into the exponent by itself
 }

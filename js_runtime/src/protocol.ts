@@ -18,8 +18,11 @@ export type WireOutput = WireTensor | number | boolean;
 
 /** What the engine can be asked for, and what it answers. */
 export interface Calls {
-  /** Inputs and outputs in the order of the plan. */
-  run: { request: { inputs: readonly WireInput[]; keep: boolean }; reply: WireOutput[] };
+  /** Inputs and outputs in the order of the plan; at most so many threads. */
+  run: {
+    request: { inputs: readonly WireInput[]; keep: boolean; threads: number };
+    reply: WireOutput[];
+  };
   reset: { request: Record<never, never>; reply: null };
   selfTest: { request: Record<never, never>; reply: SelfTestResult };
   peek: { request: { program: string; node: number; output: number }; reply: WireTensor };

@@ -26,7 +26,9 @@ def test_takes_semantic_versions(version: str) -> None:
     assert check_version(version) == version
 
 
-@pytest.mark.parametrize("version", ["", "1", "1.2", "v1.2.3", "01.2.3", "1.2.3-", "1.2.3 ", "٣.1.1"])
+@pytest.mark.parametrize(
+    "version", ["", "1", "1.2", "v1.2.3", "01.2.3", "1.2.3-", "1.2.3 ", "٣.1.1"]
+)
 def test_refuses_other_versions(version: str) -> None:
     with pytest.raises(UserError, match="version"):
         check_version(version)

@@ -7,7 +7,18 @@ import pytest
 
 from wasm_torch_web.bundle.escape import code, doc, js_key, js_member, js_string
 
-HOSTILE = ["</script>", "*/ alert(1) /*", "'\"`", "a\\", "${x}", "\u2028", "a b", "日本", "@name@", "//"]
+HOSTILE = [
+    "</script>",
+    "*/ alert(1) /*",
+    "'\"`",
+    "a\\",
+    "${x}",
+    "\u2028",
+    "a b",
+    "日本",
+    "@name@",
+    "//",
+]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from support.fake_model import INPUTS, fake_model
+from support.fake_runtime import fake_runtime
 
 from wasm_torch_web.bundle import entry, pack
 from wasm_torch_web.errors import UserError
@@ -19,11 +20,16 @@ HOSTILE = "</script>*/`'\"\\|${x} "
 
 
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
+def runtime(tmp_path: Path) -> Path:
+    return fake_runtime(tmp_path / "runtime")
+
+
+@pytest.fixture
+def package(tmp_path: Path, runtime: Path) -> Path:
     folder = tmp_path / "pkg"
     folder.mkdir()
     fake_model(folder)
-    pack(folder)
+    pack(folder, runtime)
     return folder
 
 
@@ -61,7 +67,9 @@ def test_every_export_leads_to_a_file(package: Path) -> None:
 
 def test_package_json_has_the_hash_of_every_file_that_the_manifest_has_not(package: Path) -> None:
     hashes = read_json(package / "package.json")["wasm-torch-web"]["sha256"]
-    assert {"index.js", "worker.js", "runtime-simd128-single.wasm", "headers/_headers"} <= set(hashes)
+    assert {"index.js", "worker.js", "runtime-simd128-single.wasm", "headers/_headers"} <= set(
+        hashes
+    )
     assert not {"model.json", "plan.bin", "weights-00.bin", "golden.bin"} & set(hashes)
     for name, digest in hashes.items():
         assert sha256((package / name).read_bytes()).hexdigest() == digest
@@ -77,22 +85,24 @@ def test_the_copy_command_copies_what_a_page_needs(package: Path, tmp_path: Path
 
 @pytest.mark.parametrize("arguments", [[], ["copy"], ["remove", "x"], ["copy", "a", "b"]])
 def test_the_copy_command_explains_itself(package: Path, arguments: list[str]) -> None:
-    result = subprocess.run(["node", package / "copy.js", *arguments], capture_output=True, text=True)
+    result = subprocess.run(
+        ["node", package / "copy.js", *arguments], capture_output=True, text=True
+    )
     assert result.returncode == 2
     assert "npx fake-model copy DIR" in result.stderr
 
 
-def test_hostile_input_names_harm_nothing(tmp_path: Path) -> None:
+def test_hostile_input_names_harm_nothing(tmp_path: Path, runtime: Path) -> None:
     fake_model(tmp_path, inputs=[INPUTS[0] | {"name": HOSTILE}])
-    pack(tmp_path)
+    pack(tmp_path, runtime)
     assert HOSTILE not in (tmp_path / "index.d.ts").read_text()
     for name in ("index.js", "index.node.js", "index.cjs", "copy.js"):
         assert "script>" not in (tmp_path / name).read_text()
 
 
-def test_pack_is_the_same_twice(package: Path) -> None:
+def test_pack_is_the_same_twice(package: Path, runtime: Path) -> None:
     before = {p: p.read_bytes() for p in package.rglob("*") if p.is_file()}
-    pack(package)
+    pack(package, runtime)
     assert before == {p: p.read_bytes() for p in package.rglob("*") if p.is_file()}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from support.fake_model import fake_model
+from support.fake_runtime import fake_runtime
 
-from wasm_torch_web.bundle import pack
+from wasm_torch_web.bundle import RUNTIME, pack
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +75,9 @@ export async function wrong(model: Model): Promise<void> {{
   await load({{ variant: 'fast' }});
 }}
 """
-ESM = COMMON + "\nimport { WtwError as Thrown } from 'fake-model';\nexport const isThrown = Thrown;\n"
+ESM = (
+    COMMON + "\nimport { WtwError as Thrown } from 'fake-model';\nexport const isThrown = Thrown;\n"
+)
 COMMONJS = COMMON + "\nimport wtw = require('fake-model');\nexport const again = wtw.load;\n"
 
 RESOLUTIONS = {"node16": "node16", "nodenext": "nodenext", "bundler": "esnext"}
@@ -85,7 +89,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     package = folder / "node_modules" / "fake-model"
     package.mkdir(parents=True)
     fake_model(package, inputs=INPUTS, outputs=OUTPUTS, symbols=SYMBOLS)
-    pack(package)
+    runtime = fake_runtime(folder / "runtime")
+    shutil.copyfile(RUNTIME / "js" / "runtime.d.ts", runtime / "js" / "runtime.d.ts")
+    pack(package, runtime)
     (folder / "esm.mts").write_text(ESM)
     (folder / "commonjs.cts").write_text(COMMONJS)
     return folder

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
-from wasm_torch_web.bundle import entry
-from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.bundle import pack
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.reference import Flat
 
-from .fake_model import fake_manifest, fake_model
-
-LOADER = Path(__file__).with_name("echo_loader.js")
+from .fake_model import fake_files, fake_manifest
+from .fake_runtime import fake_runtime
 
 
 def echo(inputs: Flat) -> Flat:
@@ -28,11 +25,9 @@ def echo_package(folder: Path, example: dict[str, Any], shapes: dict[str, list[A
     outputs = [port | {"name": f"{port['name']}_out"} for port in inputs]
     manifest = fake_manifest(inputs=inputs, outputs=outputs)
     folder.mkdir(exist_ok=True)
-    fake_model(folder, manifest)
+    fake_files(folder)
     golden.write(folder, manifest, golden.make_cases(manifest, [example], echo))
-    manifests.write(folder, manifest)
-    entry.write(folder, manifest)
-    shutil.copyfile(LOADER, folder / "loader.js")
+    pack(folder, fake_runtime(folder.with_name("runtime")))
     return manifest
 
 

@@ -48,16 +48,20 @@ def fake_manifest(
     }
 
 
-def fake_model(folder: Path, manifest: Manifest | None = None, **changes: Any) -> Manifest:
-    """Writes the files of `fake_manifest(**changes)` and golden data of the shapes it names."""
-    manifest = manifest or fake_manifest(**changes)
+def fake_files(folder: Path) -> None:
+    """Writes the plan and the weights of a fake manifest."""
     (folder / "plan.bin").write_bytes(_bytes(5000, 1))
     (folder / "weights-00.bin").write_bytes(_bytes(100_000, 2))
+
+
+def fake_model(folder: Path, **changes: Any) -> Manifest:
+    """Writes the files of `fake_manifest(**changes)` and golden data of the shapes it names."""
+    manifest = fake_manifest(**changes)
+    fake_files(folder)
     forward = manifest["programs"]["forward"]
     inputs = {port["name"]: _example(port) for port in forward["inputs"]}
     outputs = {port["name"]: _example(port) for port in forward["outputs"]}
     golden.write(folder, manifest, [golden.Case(inputs, outputs)])
-    manifests.write(folder, manifest)
     return manifest
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,30 +11,15 @@ from support.echo_package import echo, echo_package
 
 from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
-from wasm_torch_web.verify.chromium import launched
-from wasm_torch_web.verify.parity import check_in
+from wasm_torch_web.ops.table import DTYPES
+from wasm_torch_web.verify.parity import check, check_in
 from wasm_torch_web.verify.reference import Flat
 from wasm_torch_web.verify.session import open_package
-
-DTYPES = "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64".split()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    example = {"x": torch.arange(12.0).reshape(4, 3), "ids": torch.arange(5), "n": 3, "flag": True}
-    echo_package(tmp_path / "pkg", example, {"x": ["batch", 3]})
-    return tmp_path / "pkg"
 
 
 def test_every_dtype_travels_bit_for_bit(browser: Browser, tmp_path: Path) -> None:
     bits = torch.randint(0, 256, (6, 8), dtype=torch.uint8, generator=torch.Generator())
-    values = {name: bits.view(getattr(torch, name)) for name in DTYPES if name != "bool"}
+    values = {str(d).removeprefix("torch."): bits.view(d) for d in DTYPES if d != torch.bool}
     values |= {"bool": bits % 2 == 1, "scalar": torch.tensor(1.5), "empty": torch.zeros(0, 3)}
     echo_package(tmp_path / "pkg", values, {})
     with open_package(browser, tmp_path / "pkg") as model:
@@ -51,11 +35,11 @@ def test_every_dtype_travels_bit_for_bit(browser: Browser, tmp_path: Path) -> No
 
 
 def test_numbers_travel(browser: Browser, tmp_path: Path) -> None:
-    values = {"i": -7, "f": 0.25, "b": False, "nan": float("nan"), "inf": float("-inf")}
-    echo_package(tmp_path / "pkg", {"i": 1, "f": 2.5, "b": True}, {})
+    values = {"i": -7, "f": 0.25, "b": False}
+    echo_package(tmp_path / "pkg", values, {})
     with open_package(browser, tmp_path / "pkg") as model:
         model.load()
-        outputs, _ = model.run({name: values[name] for name in "ifb"})
+        outputs, _ = model.run(values)
     assert outputs == {"i_out": -7, "f_out": 0.25, "b_out": False}
 
 
@@ -118,7 +102,9 @@ def test_the_page_is_isolated_and_strict(browser: Browser, package: Path) -> Non
     with open_package(browser, package) as model:
         model.load()
         assert model._tab.evaluate("crossOriginIsolated") is True
-        inline = "document.body.append(Object.assign(document.createElement('script'), { text: 'x = 1' }))"
+        inline = (
+            "let s = document.createElement('script'); s.text = 'x = 1'; document.body.append(s)"
+        )
         model._tab.evaluate(inline)
         assert model._tab.evaluate("typeof x") == "undefined"
 
@@ -130,7 +116,9 @@ def test_an_error_in_the_page_keeps_its_message(browser: Browser, package: Path)
     assert "load option variant: broken" in caught.value.message
 
 
-def test_a_package_that_cannot_be_imported_is_a_coded_error(browser: Browser, package: Path) -> None:
+def test_a_package_that_cannot_be_imported_is_a_coded_error(
+    browser: Browser, package: Path
+) -> None:
     (package / "loader.js").unlink()
     with pytest.raises(UserError) as caught, open_package(browser, package):
         pytest.fail("the page cannot work")
@@ -143,8 +131,8 @@ def test_peek_gives_a_tensor(browser: Browser, package: Path) -> None:
         assert model.peek(4, 1).tolist() == [4, 1, 7]
 
 
-def test_no_chromium_is_a_coded_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_chromium_is_a_coded_error(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHROMIUM", "/nowhere/chromium")
-    with pytest.raises(UserError) as caught, launched():
-        pytest.fail("there is none")
+    with pytest.raises(UserError) as caught:
+        check(package, echo)
     assert (caught.value.code, caught.value.exit_code) == ("WTW602", 4)

@@ -9,8 +9,8 @@ from wasm_torch_web.bundle.names import bare
 from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.variants import VARIANTS
 
-VARIANTS = ("relaxed-threads", "relaxed-single", "simd128-threads", "simd128-single")
 WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
 SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
 # What a page needs besides the assets when it is served without a bundler.

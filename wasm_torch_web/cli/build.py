@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 @everywhere
 @click.pass_obj
 def command(
-    console: Console, source: str, explain: bool, no_verify: bool, no_source_info: bool, **rest: Any
+    console: Console,
+    /,
+    source: str,
+    explain: bool,
+    no_verify: bool,
+    no_source_info: bool,
+    **rest: Any,
 ) -> dict[str, Any]:
     """Turn a PyTorch model into an npm package, and prove it against PyTorch.
 

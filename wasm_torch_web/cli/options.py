@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-
 def everywhere(function: F) -> F:
     """`--json` and `--debug`; `main` reads both from the arguments themselves."""
     function = click.option(

@@ -19,7 +19,7 @@ from wasm_torch_web.console import Console
 @everywhere
 @click.pass_obj
 def command(
-    console: Console, package: Path, host: str, port: int, open_browser: bool
+    console: Console, /, package: Path, host: str, port: int, open_browser: bool
 ) -> dict[str, Any]:
     """Serve the demo page of a built package, with the headers that threads need."""
     from wasm_torch_web.serving import serve

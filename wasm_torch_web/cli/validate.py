@@ -26,6 +26,7 @@ from wasm_torch_web.console import Console
 @click.pass_obj
 def command(
     console: Console,
+    /,
     package: Path,
     source: str | None,
     variants: tuple[str, ...],
@@ -37,10 +38,10 @@ def command(
     with console.working():
         reference = None
         if source is not None:
-            from wasm_torch_web.inspection import open_source
+            from wasm_torch_web.inspection import open_reference
 
             console.step("load")
-            reference = open_source(source, read_options(**reading), console.notice).reference
+            reference = open_reference(source, read_options(**reading), console.notice)
         console.step("validate")
         report = validate(package, reference, chosen_variants(variants), console.detail)
     console.print()

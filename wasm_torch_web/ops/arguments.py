@@ -10,8 +10,8 @@ import torch
 from wasm_torch_web.strides import equal
 
 if TYPE_CHECKING:
-    from wasm_torch_web.ir import Value
     from wasm_torch_web.builder import Builder
+    from wasm_torch_web.ir import Value
 
 
 HALF = (torch.float16, torch.bfloat16)

@@ -14,8 +14,8 @@ from wasm_torch_web.ops.samples import normal
 from wasm_torch_web.ops.table import BOOL, F32, Case, flag, lowers, real, row, tensor
 
 if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-    from wasm_torch_web.lower import Builder
 
 
 def _reference(
@@ -92,7 +92,7 @@ row(
 
 @lowers("aten.scaled_dot_product_attention.default")
 @in_float32
-def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Value | None:
+def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Any:
     """Without dropout, on up to four axes."""
     query, key, value = a["query"], a["key"], a["value"]
     depth, rank = query.shape[-1], query.rank
@@ -115,7 +115,7 @@ def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Value | None:
     return y
 
 
-def _expanded(b: Builder, x: Value, batch: Any, heads: Any) -> Value:
+def _expanded(b: Builder, x: Value, batch: Any, heads: Any) -> Any:
     if (batch, heads) == (x.shape[0], x.shape[1]):
         return x
     return b.emit("expand", [x], {"size": (batch, heads, -1, -1)})

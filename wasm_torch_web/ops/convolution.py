@@ -18,8 +18,8 @@ from wasm_torch_web.ops.samples import channels_last, corners, normal
 from wasm_torch_web.ops.table import F32, Case, integer, integers, lowers, row, tensor
 
 if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-    from wasm_torch_web.lower import Builder
 
 # (height, width); padding may also be (top, left, bottom, right).
 GEOMETRY = (integers("stride", (1, 1)), integers("padding", (0, 0)), integers("dilation", (1, 1)))
@@ -233,7 +233,7 @@ def _two(sizes: Sequence[Any], rank: int, neutral: int) -> tuple[Any, Any]:
     return (neutral, sizes[0]) if rank == 3 else pair(sizes)
 
 
-def _permuted_weight(b: Builder, weight: Value, groups: int, transposed: bool) -> Value:
+def _permuted_weight(b: Builder, weight: Value, groups: int, transposed: bool) -> Any:
     """PyTorch's weight as (O, KH, KW, I / groups)."""
     if not transposed:
         return b.emit("permute", [weight], {"dims": (0, 2, 3, 1)})
@@ -245,7 +245,7 @@ def _permuted_weight(b: Builder, weight: Value, groups: int, transposed: bool) -
 
 @lowers("aten.convolution.default")
 @in_float32
-def convolution(b: Builder, a: dict[str, Any]) -> Value | None:
+def convolution(b: Builder, a: dict[str, Any]) -> Any:
     """1-D and 2-D; 1-D is an image of height 1."""
     x, weight, bias, groups = a["input"], a["weight"], a["bias"], a["groups"]
     rank = x.rank
@@ -270,7 +270,7 @@ def _emit(
     groups: int,
     sizes: dict[str, Any],
     a: dict[str, Any],
-) -> Value:
+) -> Any:
     if a["transposed"]:
         sizes["output_padding"] = _two(a["output_padding"], len(a["input"].shape), 0)
         rearranged = _permuted_weight(b, weight, groups, True)

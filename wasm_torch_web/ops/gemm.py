@@ -162,7 +162,7 @@ def in_float32(function: Callable[[Builder, dict[str, Any]], Any]) -> Any:
     return lowering
 
 
-def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Value:
+def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Any:
     """x @ y (+ bias) for any ranks; constant weights on the right become `linear`."""
     if x.rank == 1:
         wide = product(b, b.emit("unsqueeze", [x], {"dim": 0}), y, bias)
@@ -175,17 +175,17 @@ def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Value:
     return result if bias is None else b.call("aten.add.Tensor", self=result, other=bias)
 
 
-def _squeezed(b: Builder, x: Value, dim: int) -> Value:
+def _squeezed(b: Builder, x: Value, dim: int) -> Any:
     return b.emit("squeeze", [x], {"dim": (dim % x.rank,)})
 
 
-def _emit_linear(b: Builder, x: Value, weight: Value, bias: Value | None) -> Value:
+def _emit_linear(b: Builder, x: Value, weight: Value, bias: Value | None) -> Any:
     return b.emit("linear", [x, weight, bias, None], {})
 
 
 @lowers("aten.linear.default")
 @in_float32
-def linear(b: Builder, a: dict[str, Any]) -> Value:
+def linear(b: Builder, a: dict[str, Any]) -> Any:
     """Weights in PyTorch's layout (N, K) are what the kernel wants."""
     x, weight, bias = a["input"], a["weight"], a["bias"]
     if weight.rank == 2 and x.dtype == torch.float32:
@@ -196,47 +196,47 @@ def linear(b: Builder, a: dict[str, Any]) -> Value:
 
 @lowers("aten.matmul.default")
 @in_float32
-def matmul(b: Builder, a: dict[str, Any]) -> Value:
+def matmul(b: Builder, a: dict[str, Any]) -> Any:
     """A product with broadcast leading axes."""
     return product(b, a["self"], a["other"])
 
 
 @lowers("aten.mm.default", "aten.bmm.default")
 @in_float32
-def mm(b: Builder, a: dict[str, Any]) -> Value:
+def mm(b: Builder, a: dict[str, Any]) -> Any:
     """Matrices, or as many on both sides."""
     return product(b, a["self"], a["mat2"])
 
 
 @lowers("aten.mv.default")
 @in_float32
-def mv(b: Builder, a: dict[str, Any]) -> Value:
+def mv(b: Builder, a: dict[str, Any]) -> Any:
     """Matrix times vector."""
     return product(b, a["self"], a["vec"])
 
 
 @lowers("aten.dot.default")
 @in_float32
-def dot(b: Builder, a: dict[str, Any]) -> Value:
+def dot(b: Builder, a: dict[str, Any]) -> Any:
     """Vector times vector: a 0-d tensor."""
     return product(b, a["self"], a["tensor"])
 
 
 @lowers("aten.addmm.default")
 @in_float32
-def addmm(b: Builder, a: dict[str, Any]) -> Value:
+def addmm(b: Builder, a: dict[str, Any]) -> Any:
     """beta * self + alpha * (mat1 @ mat2)."""
     return _scaled_sum(b, a, a["mat1"], a["mat2"])
 
 
 @lowers("aten.baddbmm.default")
 @in_float32
-def baddbmm(b: Builder, a: dict[str, Any]) -> Value:
+def baddbmm(b: Builder, a: dict[str, Any]) -> Any:
     """beta * self + alpha * (batch1 @ batch2)."""
     return _scaled_sum(b, a, a["batch1"], a["batch2"])
 
 
-def _scaled_sum(b: Builder, a: dict[str, Any], x: Value, y: Value) -> Value:
+def _scaled_sum(b: Builder, a: dict[str, Any], x: Value, y: Value) -> Any:
     bias, alpha, beta = a["self"], a["alpha"], a["beta"]
     if alpha == 1 and beta == 1 and bias.shape == y.shape[1:]:
         return product(b, x, y, bias)
@@ -246,7 +246,7 @@ def _scaled_sum(b: Builder, a: dict[str, Any], x: Value, y: Value) -> Value:
     return b.call("aten.add.Tensor", self=_times(b, bias, beta), other=result)
 
 
-def _times(b: Builder, x: Value, factor: Any) -> Value:
+def _times(b: Builder, x: Value, factor: Any) -> Any:
     if factor == 1:
         return x
     return b.call("aten.mul.Tensor", self=x, other=b.scalar(factor, x.dtype))

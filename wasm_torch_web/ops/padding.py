@@ -17,8 +17,15 @@ if TYPE_CHECKING:
 
 
 def _constant(self: torch.Tensor, value: torch.Tensor, pad: tuple[int, ...]) -> torch.Tensor:
-    inside = torch.constant_pad_nd(torch.ones_like(self, dtype=torch.bool), pad, False)
-    return torch.where(inside, torch.constant_pad_nd(self, pad, 0), value)
+    widths = [(0, 0)] * self.dim()
+    for i in range(0, len(pad), 2):
+        widths[-1 - i // 2] = (pad[i], pad[i + 1])
+    sizes = list(zip(self.shape, widths, strict=True))
+    result = value.expand([n + before + after for n, (before, after) in sizes]).clone()
+    inside = [slice(max(b, 0), n + b + min(a, 0)) for n, (b, a) in sizes]
+    source = [slice(max(-b, 0), n + min(a, 0)) for n, (b, a) in sizes]
+    result[tuple(inside)] = self[tuple(source)]
+    return result
 
 
 def _constant_cases() -> Iterator[Case]:

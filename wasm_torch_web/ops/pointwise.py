@@ -8,7 +8,7 @@ converted to `compute` (float32, float64 or int64), the result to `dtype`; integ
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -16,11 +16,11 @@ import torch
 from torch._prims_common import ELEMENTWISE_TYPE_PROMOTION_KIND, elementwise_dtypes
 
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, FLOATS, INTS, Case, dtype, real, row, tensor
+from wasm_torch_web.ops.table import ALL, Case, dtype, real, row, tensor
 
 if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-    from wasm_torch_web.lower import Builder
 
 Promotion = ELEMENTWISE_TYPE_PROMOTION_KIND
 # What a function exists for, by compute dtype.
@@ -43,6 +43,7 @@ def pointwise(
     computes: Sequence[torch.dtype] = FLOATING,
     parameters: dict[str, float] | None = None,
     boolean: bool = False,
+    inplace: int = 0,
 ) -> None:
     """Adds a row: `function` of operands of dtype `compute`, and of `parameters` (its floats).
 
@@ -62,7 +63,7 @@ def pointwise(
         outputs=[tensor("output", ALL, "like")],
         attributes=[dtype("compute"), dtype("dtype"), *map(real, parameters)],
         reference=reference,
-        inplace=0,
+        inplace=inplace,
         pointwise=True,
         cases=functools.partial(_cases, len(names), computes, parameters, boolean),
     )
@@ -72,36 +73,36 @@ def _cases(
     count: int, computes: Sequence[torch.dtype], parameters: dict[str, float], boolean: bool
 ) -> Iterator[Case]:
     """Every dtype, odd sizes, broadcasting, strides, and values where functions go wrong."""
+    main = computes[0]
+    every = [one for one in ALL if computes_in(one) in computes]
 
-    def case(*inputs: torch.Tensor) -> Case:
-        common = functools.reduce(torch.promote_types, (x.dtype for x in inputs))
-        compute = computes_in(common)
-        if compute not in computes:
-            compute = computes[0]
-            common = compute
-        result = torch.bool if boolean else common
-        return Case(inputs, {"compute": compute, "dtype": result, **parameters})
+    def case(inputs: Iterable[torch.Tensor], dtype: torch.dtype = main) -> Case:
+        attributes = {"compute": computes_in(dtype), "dtype": torch.bool if boolean else dtype}
+        return Case(tuple(inputs), {**attributes, **parameters})
 
-    def operands(make: Callable[..., torch.Tensor], *shape: int, dtype: torch.dtype) -> Case:
-        return case(*(make(*shape, dtype=dtype, seed=seed) for seed in range(count)))
+    def samples(*shape: int, dtype: torch.dtype = main) -> list[torch.Tensor]:
+        return [sample(*shape, dtype=dtype, seed=seed) for seed in range(count)]
 
-    dtypes = [d for d in FLOATS + INTS if computes_in(d) in computes] or list(FLOATS)
-    for one in dtypes:
-        make = corners if one.is_floating_point else normal
-        yield operands(make, 67, dtype=one)
-    for shape in ((), (0, 3), (1,), (3,), (4,), (5,), (15, 17), (3, 1500)):
-        yield operands(normal, *shape, dtype=dtypes[0])
-    yield case(*(normal(5, 6, 7, dtype=dtypes[0], seed=s).transpose(s % 3, 2) for s in range(count))
-               ) if count == 1 else case(*_broadcast(dtypes[0])[:count])
-    yield case(*(normal(9, 22, dtype=dtypes[0], seed=s)[1::2, ::3] for s in range(count)))
+    for one in every:
+        yield case(samples(67, dtype=one), one)
+    for shape in ((), (0, 3), (1,), (3,), (4,), (5,), (15, 17), (3, 1500), (40000,)):
+        yield case(samples(*shape))
+    yield case(sample(41, dtype=every[(3 * i + 1) % len(every)], seed=i) for i in range(count))
+    yield case(x[1::2, ::3] for x in samples(9, 22))
+    yield case(x.transpose(0, 2) for x in samples(4, 5, 6))
+    yield case(x.permute(0, 3, 1, 2) for x in samples(2, 5, 3, 7))
+    if count > 1:
+        shapes = ((4, 1, 7, 3), (5, 1, 1), (3,))
+        yield case(sample(*shapes[i], dtype=main, seed=i) for i in range(count))
+        yield case(sample(*shapes[2 - i], dtype=main, seed=i) for i in range(count))
+        yield case(sample(*((2, 33, 40) if i == 0 else ()), dtype=main) for i in range(count))
 
 
-def _broadcast(dtype: torch.dtype) -> tuple[torch.Tensor, ...]:
-    return (
-        normal(4, 1, 7, 3, dtype=dtype, seed=3).transpose(2, 3),
-        normal(5, 1, 1, dtype=dtype, seed=4),
-        normal(7, dtype=dtype, seed=5),
-    )
+def sample(*shape: int, dtype: torch.dtype, seed: int = 0) -> torch.Tensor:
+    """Floats with corner values; integers of both signs, zeros among them."""
+    if dtype.is_floating_point:
+        return corners(*shape, dtype=dtype, seed=seed)
+    return (normal(*shape, dtype=torch.float64, seed=seed) * 4).to(torch.int64).to(dtype)
 
 
 def emit(

@@ -29,8 +29,8 @@ from wasm_torch_web.ops.table import (
 )
 
 if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-    from wasm_torch_web.lower import Builder
 
 Reduction = Callable[..., torch.Tensor]
 

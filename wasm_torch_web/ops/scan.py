@@ -12,8 +12,8 @@ from wasm_torch_web.ops.samples import channels_last, corners, normal
 from wasm_torch_web.ops.table import ALL, FLOATS, Case, integer, lowers, row, tensor
 
 if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-    from wasm_torch_web.lower import Builder
 
 SUMS = (*FLOATS, torch.int64)
 INT64 = (torch.int64,)

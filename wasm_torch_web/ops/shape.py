@@ -198,3 +198,37 @@ def select_scatter(b: Builder, a: dict[str, Any]) -> Value:
     bounds = {"dim": dim, "start": index, "end": index + 1, "step": 1}
     result: Value = b.emit("slice_scatter", [x, src], bounds)
     return result
+
+
+@lowers("aten.im2col.default")
+def im2col(b: Builder, a: dict[str, Any]) -> Value:
+    """Sliding windows (torch.nn.functional.unfold): views of the padded image, then one copy."""
+    x = a["self"]
+    high, wide = a["padding"]
+    x = b.call("aten.constant_pad_nd.default", self=x, pad=(wide, wide, high, high), value=0)
+    if x.rank == 3:
+        x = b.emit("unsqueeze", [x], {"dim": 0})
+    options = zip(a["kernel_size"], a["dilation"], a["stride"], strict=True)
+    for dimension, (size, dilation, step) in zip((2, 3), options, strict=True):
+        span = {"dimension": dimension, "size": dilation * (size - 1) + 1, "step": step}
+        x = b.emit("unfold", [x], span)
+        x = b.emit("slice", [x], {"dim": -1, "step": dilation})
+    x = b.emit("permute", [x], {"dims": (0, 1, 4, 5, 2, 3)})
+    n, channels, kh, kw, rows, columns = x.shape
+    size = (channels * kh * kw, rows * columns)
+    result: Value = b.emit("reshape", [x], {"size": size if a["self"].rank == 3 else (n, *size)})
+    return result
+
+
+def _triangle_indices(name: str) -> None:
+    @lowers(f"aten.{name}.default")
+    def lowering(b: Builder, a: dict[str, Any]) -> Value | None:
+        """A constant, where the matrix' size does not depend on the inputs."""
+        if not isinstance(a["row"], int) or not isinstance(a["col"], int):
+            return None
+        dtype = a["dtype"] if isinstance(a["dtype"], torch.dtype) else torch.int64
+        return b.constant(getattr(torch, name)(a["row"], a["col"], a["offset"], dtype=dtype))
+
+
+for _name in ("tril_indices", "triu_indices"):
+    _triangle_indices(_name)

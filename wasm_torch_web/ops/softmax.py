@@ -13,8 +13,8 @@ from wasm_torch_web.ops.samples import channels_last, corners, normal
 from wasm_torch_web.ops.table import FLOATS, Case, flag, integer, lowers, row, tensor
 
 if TYPE_CHECKING:
-    from wasm_torch_web.ir import Value
     from wasm_torch_web.builder import Builder
+    from wasm_torch_web.ir import Value
 
 
 def _reference(x: torch.Tensor, dim: int, log: bool, safe: bool) -> torch.Tensor:
@@ -65,7 +65,9 @@ def _emit(b: Builder, a: dict[str, Any], log: bool = False, safe: bool = False) 
     x = cast(b, a["self"], a.get("dtype"))
     if a.get("half_to_float"):
         x = cast(b, x, torch.float32)
-    result: Value = b.emit("softmax", [x], {"dim": axis(a["dim"], x.rank), "log": log, "safe": safe})
+    result: Value = b.emit(
+        "softmax", [x], {"dim": axis(a["dim"], x.rank), "log": log, "safe": safe}
+    )
     return result
 
 

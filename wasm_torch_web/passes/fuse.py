@@ -170,14 +170,6 @@ def _leaky_relu(node: Node) -> Epilogue | None:
 
 
 def _clamp(node: Node) -> Epilogue | None:
-    """Bounds that are constants, not NaN."""
-    bounds = [-math.inf, math.inf]
-    for index, value in enumerate(node.inputs[1:3]):
-        if value is None:
-            continue
-        if value.data is None or value.data.numel() != 1:
-            return None
-        bounds[index] = float(value.data)
-    if any(math.isnan(bound) for bound in bounds):
-        return None
-    return ("clamp", bounds[0], bounds[1])
+    low, high = node.attributes["min"], node.attributes["max"]
+    numbers = all(isinstance(bound, (int, float)) for bound in (low, high))
+    return ("clamp", float(low), float(high)) if numbers else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zipfile
 from enum import Enum
@@ -22,6 +23,7 @@ class Kind(Enum):
     HUGGING_FACE = "Hugging Face folder"
 
 
+END_RECORD_BYTES = 22  # without a comment; PyTorch writes none
 INDEX = "model.safetensors.index.json"
 
 # Beginnings of files that users take for models, and what to tell them.
@@ -110,12 +112,24 @@ def check_zip(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = archive.infolist()
-            reason = _unsound(parts, path.stat().st_size) or _corrupt(archive, parts)
+            reason = _framed(path, parts) or _unsound(parts, path.stat().st_size)
+            reason = reason or _corrupt(archive, parts)
     except (zipfile.BadZipFile, OSError, ValueError, struct.error, NotImplementedError) as error:
-        reason = f"not a whole zip archive ({error})"
+        reason = f"not a whole zip archive ({str(error).rstrip('.')})"
     if reason:
         raise UserError("source-damaged", path=path, kind="zip archive", reason=reason)
     return [part.filename for part in parts]
+
+
+def _framed(path: Path, parts: list[zipfile.ZipInfo]) -> str:
+    """An archive is the whole file, from the first byte to the end record: zipfile would also find
+    one inside a truncated file, such as the sample inputs of a torch.export archive."""
+    with path.open("rb") as file:
+        file.seek(-min(END_RECORD_BYTES, path.stat().st_size), os.SEEK_END)
+        end = file.read(4)
+    if end != b"PK\5\6" or (parts and min(part.header_offset for part in parts) != 0):
+        return "bytes before or after the archive"
+    return ""
 
 
 def _unsound(parts: list[zipfile.ZipInfo], file_bytes: int) -> str:
@@ -142,7 +156,7 @@ def _corrupt(archive: zipfile.ZipFile, parts: list[zipfile.ZipInfo]) -> str:
                 while stream.read(1 << 20):
                     pass
         except (zipfile.BadZipFile, EOFError, RuntimeError, OSError) as error:
-            return str(error)
+            return str(error).rstrip(".")
         except Exception as error:  # zlib.error: which module inflates depends on the method
             return f"{part.filename}: {error}"
     return ""

@@ -52,13 +52,19 @@ class Source:
 
     @cached_property
     def eager(self) -> torch.nn.Module:
-        """What runs in PyTorch: the module, or the program as a module."""
-        if self.program is not None:
+        """What runs in PyTorch: the module, or the program as a module.
+
+        Raises UserError model-failed where torch cannot make a module of the program.
+        """
+        if self.program is None:
+            assert self.module is not None
+            return self.module
+        try:
             module = self.program.module()
-            assert isinstance(module, torch.nn.Module)
-            return module
-        assert self.module is not None
-        return self.module
+        except Exception as error:
+            raise UserError("model-failed", reason=summary(error)) from error
+        assert isinstance(module, torch.nn.Module)
+        return module
 
     def reference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """PyTorch's outputs, without gradients, from the initial state and on copies of the inputs.

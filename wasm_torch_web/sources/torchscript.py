@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch._export.converter import TS2EPConverter
+from torch.export import ExportedProgram
 from torch.fx.graph import _PyTreeCodeGen
 
 from wasm_torch_web.bundle.names import suggest
@@ -37,10 +38,10 @@ def read(path: Path, options: Options) -> Source:
     """
     script = _load(path, options.trust_pickle)
     was_training = any(module.training for module in script.modules())
-    script = _without_branches(path, script.eval())
+    script.eval()
     signature = _signature(script)
     (args, _), ranges = bind(signature, None, options.inputs, path)
-    module = _convert(script, args, list(signature.parameters))
+    module = _convert(path, script, args, list(signature.parameters))
     source = module_source(module, (args, {}), Options(), suggest(path.stem))
     source.ranges, source.path, source.digest = ranges, path, digest([path])
     source.notices = ["TorchScript is a program: build it only if you trust where it comes from."]
@@ -52,28 +53,23 @@ def read(path: Path, options: Options) -> Source:
 def _load(path: Path, trust: bool) -> Any:
     try:
         script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-        for node in _nodes(script.inlined_graph):
-            if node.kind() in _FORBIDDEN and not trust:
-                raise UserError("pickle-refused", path=path, reason=f"it calls {node.kind()}")
     except RuntimeError as error:
         kind = Kind.TORCHSCRIPT.value
         raise UserError("source-damaged", path=path, kind=kind, reason=summary(error)) from error
+    reaching = sorted(_kinds(script).intersection(_FORBIDDEN))
+    if reaching and not trust:
+        raise UserError("pickle-refused", path=path, reason=f"it calls {', '.join(reaching)}")
     return script
 
 
-def _without_branches(path: Path, script: Any) -> Any:
-    """The script itself, or frozen where that removes all control flow (`if self.training`)."""
-    if not _branches(script):
-        return script
-    frozen = torch.jit.freeze(script)
-    if branches := _branches(frozen):
-        reason = ", ".join(sorted(branches))
-        raise UserError("scripted-control-flow", path=path, reason=reason)
-    return frozen
-
-
-def _branches(script: Any) -> set[str]:
-    return {node.kind() for node in _nodes(script.inlined_graph) if node.kind() in _CONTROL}
+def _kinds(script: Any) -> set[str]:
+    """The operators of every method of every submodule."""
+    methods = [
+        module._c._get_method(name)
+        for module in script.modules()
+        for name in module._c._method_names()
+    ]
+    return {node.kind() for method in methods for node in _nodes(method.graph)}
 
 
 def _nodes(block: Any) -> Iterator[Any]:
@@ -94,22 +90,31 @@ def _signature(script: Any) -> Signature:
     )
 
 
-def _convert(script: Any, args: tuple[Any, ...], names: list[str]) -> torch.nn.Module:
+def _convert(path: Path, script: Any, args: tuple[Any, ...], names: list[str]) -> torch.nn.Module:
+    """Branches on flags and ranks are decided here; those on sizes leave guards in the module."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # buffers that are not used
             program = TS2EPConverter(script, args, {}).convert()
     except Exception as error:
+        if control := sorted(_kinds(script).intersection(_CONTROL)):
+            reason = ", ".join(control)
+            raise UserError("scripted-control-flow", path=path, reason=reason) from error
         reason = f"TorchScript that torch cannot convert ({summary(error)})"
         raise UserError("capture-failed", reason=reason) from error
+    if branches := [node.name for node in program.graph.nodes if node.op == "get_attr"]:
+        raise UserError("scripted-control-flow", path=path, reason=branches[0])
     if operator := training_operator(program):
         raise UserError("training-program", reason=f"it holds {operator}")
-    # Without its guards: they only say that the converter saw sizes of at least 2.
-    unlifted = program.module(check_guards=False)
-    assert isinstance(unlifted, torch.fx.GraphModule)
-    codegen = unlifted.graph._codegen
+    return _as_module(program, names)
+
+
+def _as_module(program: ExportedProgram, names: list[str]) -> torch.nn.Module:
+    """A module of its own class (a program's cannot be put into eval mode), whose forward has the
+    script's argument names instead of `image_1`."""
+    module = program.module()
+    assert isinstance(module, torch.fx.GraphModule)
+    codegen = module.graph._codegen
     assert isinstance(codegen, _PyTreeCodeGen)
-    # The script's own argument names instead of `image_1`.
-    unlifted.graph.set_codegen(_PyTreeCodeGen(codegen.pytree_info._replace(orig_args=names)))
-    # A module of its own class, as the one of a program cannot be put into eval mode.
-    return torch.fx.GraphModule(unlifted, unlifted.graph, "TorchScript").eval()
+    module.graph.set_codegen(_PyTreeCodeGen(codegen.pytree_info._replace(orig_args=names)))
+    return torch.fx.GraphModule(module, module.graph, "TorchScript").eval()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from wasm_torch_web.errors import UserError
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 PLACES = (
@@ -65,6 +71,20 @@ def launched(headless: bool = True) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def apart(function: Callable[P, T]) -> Callable[P, T]:
+    """`function`, run in a thread of its own.
+
+    Playwright's plain interface refuses a thread that has an asyncio loop, as notebooks do.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            return threads.submit(function, *args, **kwargs).result()
+
+    return run
 
 
 def describe(browser: Browser) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
 from wasm_torch_web.format.weights import raw
 from wasm_torch_web.verify.compare import compare
@@ -67,7 +68,7 @@ def run_inputs(inputs: Mapping[str, Tensor | Random | float]) -> Flat:
 
 
 def write(folder: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
-    """Writes golden.bin and sets manifest["golden"]; the caller writes the manifest."""
+    """Writes golden.bin, and the manifest with its entry `golden`."""
     writer = _Writer(_samples(cases))
     entries = [
         {
@@ -80,6 +81,7 @@ def write(folder: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
     (folder / FILE).write_bytes(data)
     digest = hashlib.sha256(data).hexdigest()
     manifest["golden"] = {"file": FILE, "bytes": len(data), "sha256": digest, "cases": entries}
+    manifests.write(folder, manifest)
 
 
 def read_inputs(folder: Path, manifest: Manifest, case: int) -> Flat:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.chromium import describe, launched
+from wasm_torch_web.verify.chromium import apart, describe, launched
 from wasm_torch_web.verify.compare import OutputError, compare, wrong
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.report import Report, Run
@@ -20,6 +20,7 @@ from wasm_torch_web.verify.trials import Trial, trials
 Progress = Callable[[str], None]
 
 
+@apart
 def check(
     package: Path,
     reference: Reference,

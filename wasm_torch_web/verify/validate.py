@@ -12,7 +12,7 @@ from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.chromium import describe, launched
+from wasm_torch_web.verify.chromium import apart, describe, launched
 from wasm_torch_web.verify.compare import TOLERANCE, OutputError
 from wasm_torch_web.verify.parity import Progress, check_in
 from wasm_torch_web.verify.reference import Reference
@@ -22,6 +22,7 @@ from wasm_torch_web.verify.session import open_package
 SELF_TEST = "self-test"
 
 
+@apart
 def validate(
     package: Path,
     reference: Reference | None = None,
@@ -34,6 +35,8 @@ def validate(
     """
     progress("checking the files")
     manifest = manifests.read(package)
+    if not manifest.get("golden"):
+        raise UserError("manifest-invalid", path=package / manifests.FILE, reason="no golden data")
     check_integrity(package, manifest)
     if reference is not None:
         progress("comparing the source with the package's golden data")

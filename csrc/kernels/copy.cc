@@ -1,0 +1,161 @@
+// Elements anyhow in memory in, the same elements dense in the order of the output's strides out.
+//
+// Where both sides have the same innermost axis that is a copy of rows. Where the axis that is
+// innermost in the input lies further out in the output it is a transposition, done in squares
+// that stay in the cache.
+#include <algorithm>
+
+#include "core/kernel.h"
+#include "core/simd.h"
+#include "kernels/axis.h"
+#include "kernels/memory_order.h"
+#include "kernels/odometer.h"
+#include "kernels/strided_copy.h"
+#include "ops.h"
+
+namespace wtw {
+namespace {
+
+constexpr int64_t kSide = 32;  // of a square
+
+// The output's axes in memory order, neighbours that both sides walk as one merged; steps in
+// elements.
+struct Axes {
+  int count = 0;
+  int64_t size[kMaxRank], to[kMaxRank], from[kMaxRank];
+
+  Axes(const Tensor& out, const Tensor& in) {
+    const MemoryOrder order = memory_order(out);
+    for (int i = 0; i < order.count; ++i) {
+      const int axis = order.axis[i];
+      add(out.shape[axis], out.stride[axis], in.stride[axis]);
+    }
+  }
+
+  void add(int64_t n, int64_t to_step, int64_t from_step) {
+    const int last = count - 1;
+    if (last >= 0 && to[last] == n * to_step && from[last] == n * from_step) {
+      n *= size[last];
+    } else {
+      ++count;
+    }
+    size[count - 1] = n;
+    to[count - 1] = to_step;
+    from[count - 1] = from_step;
+  }
+
+  // The axis along which input elements are neighbours, or -1.
+  int input_inner() const {
+    for (int i = 0; i < count; ++i) {
+      if (from[i] == 1) return i;
+    }
+    return -1;
+  }
+};
+
+// Output element (r, c) is at r * to_row + c, the same input element at c * from_column + r.
+struct Matrix {
+  int64_t rows, columns, to_row, from_column;
+};
+
+template <class T>
+void transpose_items(T* to, const T* from, const Matrix& m) {
+  for (int64_t r = 0; r < m.rows; ++r) {
+    for (int64_t c = 0; c < m.columns; ++c) to[r * m.to_row + c] = from[c * m.from_column + r];
+  }
+}
+
+void transpose4x4(float* to, const float* from, const Matrix& m) {
+  const auto row = [&](int i) { return simd::load(from + i * m.from_column); };
+  const v128_t a = row(0), b = row(1), c = row(2), d = row(3);
+  const v128_t ab_low = wasm_i32x4_shuffle(a, b, 0, 4, 1, 5);
+  const v128_t cd_low = wasm_i32x4_shuffle(c, d, 0, 4, 1, 5);
+  const v128_t ab_high = wasm_i32x4_shuffle(a, b, 2, 6, 3, 7);
+  const v128_t cd_high = wasm_i32x4_shuffle(c, d, 2, 6, 3, 7);
+  simd::store(to, wasm_i64x2_shuffle(ab_low, cd_low, 0, 2));
+  simd::store(to + m.to_row, wasm_i64x2_shuffle(ab_low, cd_low, 1, 3));
+  simd::store(to + 2 * m.to_row, wasm_i64x2_shuffle(ab_high, cd_high, 0, 2));
+  simd::store(to + 3 * m.to_row, wasm_i64x2_shuffle(ab_high, cd_high, 1, 3));
+}
+
+// Whole 4 x 4 squares in registers, the edges element by element.
+void transpose_floats(float* to, const float* from, const Matrix& m) {
+  const int64_t rows = m.rows & ~3, columns = m.columns & ~3;
+  for (int64_t r = 0; r < rows; r += 4) {
+    for (int64_t c = 0; c < columns; c += 4) {
+      transpose4x4(to + r * m.to_row + c, from + c * m.from_column + r, m);
+    }
+  }
+  transpose_items(to + columns, from + columns * m.from_column,
+                  {m.rows, m.columns - columns, m.to_row, m.from_column});
+  transpose_items(to + rows * m.to_row, from + rows,
+                  {m.rows - rows, columns, m.to_row, m.from_column});
+}
+
+void transpose(std::byte* to, const std::byte* from, const Matrix& m, int64_t item) {
+  const auto as = [&]<class T>(T*) {
+    transpose_items(reinterpret_cast<T*>(to), reinterpret_cast<const T*>(from), m);
+  };
+  switch (item) {
+    case 1:
+      return as(static_cast<uint8_t*>(nullptr));
+    case 2:
+      return as(static_cast<uint16_t*>(nullptr));
+    case 4:
+      return transpose_floats(reinterpret_cast<float*>(to), reinterpret_cast<const float*>(from),
+                              m);
+    default:
+      return as(static_cast<uint64_t*>(nullptr));
+  }
+}
+
+// Axis `row` and the last one are the matrix; the others count matrices.
+void copy_transposed(const Tensor& out, const Tensor& in, const Axes& axes, int row) {
+  const int64_t item = size_of(out.dtype);
+  const int column = axes.count - 1;
+  const Matrix all = {axes.size[row], axes.size[column], axes.to[row], axes.from[column]};
+  Odometer<2> matrices;
+  for (int i = 0; i < column; ++i) {
+    if (i != row) matrices.add(axes.size[i], {axes.to[i], axes.from[i]});
+  }
+  const int64_t strips = (all.rows + kSide - 1) / kSide;
+  const int64_t grain = std::max<int64_t>(1, 32768 / (kSide * all.columns));
+  parallel_ranges(matrices.positions() * strips, grain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t strip = begin; strip < end; ++strip) {
+      const auto offset = matrices.at(strip / strips);
+      const int64_t r = strip % strips * kSide;
+      Matrix square = all;
+      square.rows = std::min(kSide, all.rows - r);
+      for (int64_t c = 0; c < all.columns; c += kSide) {
+        square.columns = std::min(kSide, all.columns - c);
+        transpose(out.data + (offset[0] + r * all.to_row + c) * item,
+                  in.data + (offset[1] + c * all.from_column + r) * item, square, item);
+      }
+    }
+  });
+}
+
+Code check(Call& call) {
+  WTW_CHECK(call.in(0).dtype == call.out().dtype && same_shape(call.in(0), call.out()));
+  return Code::ok;
+}
+
+Code run(Call& call) {
+  const Tensor& out = call.out();
+  const Tensor& in = call.in(0);
+  if (out.numel == 0) return Code::ok;
+  const Axes axes(out, in);
+  const int inner = axes.input_inner();
+  if (inner >= 0 && inner < axes.count - 1) {
+    copy_transposed(out, in, axes, inner);
+  } else {
+    copy_strided(axes.count, axes.size, out.data, axes.to, in.data, axes.from, size_of(in.dtype));
+  }
+  return Code::ok;
+}
+
+}  // namespace
+
+WTW_KERNEL(copy, check, run);
+
+}  // namespace wtw

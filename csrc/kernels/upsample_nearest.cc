@@ -1,0 +1,95 @@
+// upsample_nearest2d: every output pixel is a copy of one input pixel, whatever its dtype.
+#include <cstring>
+
+#include "core/kernel.h"
+#include "core/simd.h"
+#include "kernels/axis.h"
+#include "kernels/upsample.h"
+#include "ops.h"
+
+namespace wtw {
+
+Code upsample::read_image(Call& call, Image& image) {
+  using namespace op::upsample_nearest2d;
+  const Tensor &x = call.in(input_), &y = call.out();
+  const auto size = call.integers(output_size_);
+  const auto scales = call.reals(scales_);
+  WTW_CHECK(x.rank == 4 && y.rank == 4 && x.dtype == y.dtype);
+  WTW_CHECK(x.shape[0] == y.shape[0] && x.shape[1] == y.shape[1]);
+  WTW_CHECK(size.size() == 2 && scales.size() == 2);
+  image.images = x.shape[0];
+  image.channels = x.shape[1];
+  for (int i = 0; i < 2; ++i) {
+    Axis& axis = i == 0 ? image.height : image.width;
+    axis.in = x.shape[2 + i];
+    axis.out = y.shape[2 + i];
+    axis.scale = scales[i];
+    WTW_CHECK(size[i] == axis.out && (axis.valid() || y.numel == 0));
+  }
+  return Code::ok;
+}
+
+namespace {
+
+using upsample::Axis;
+using upsample::Image;
+
+constexpr int64_t kGrain = 128 << 10;  // bytes of a chunk
+
+struct Plan {
+  Image image;
+  bool exact;  // the pixel whose centre is nearest, not the one at the rounded down position
+};
+
+int64_t source(const Axis& axis, int64_t o, bool exact) {
+  const float ratio = axis.ratio<float>(), at = static_cast<float>(o);
+  const float position = exact ? (at + 0.5f) * ratio : at * ratio;
+  return std::min(static_cast<int64_t>(std::floor(position)), axis.in - 1);
+}
+
+void copy_pixel(std::byte* to, const std::byte* from, int64_t bytes) {
+  for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
+    wasm_v128_store(to, wasm_v128_load(from));
+  }
+  for (; bytes > 0; --bytes) *to++ = *from++;
+}
+
+Code check(Call& call) {
+  Plan plan = {{}, call.flag(op::upsample_nearest2d::exact_)};
+  if (Code code = upsample::read_image(call, plan.image); code != Code::ok) return code;
+  call.memo<Plan>() = plan;
+  call.need_scratch(plan.image.width.out * static_cast<int64_t>(sizeof(int64_t)));
+  return Code::ok;
+}
+
+Code run(Call& call) {
+  const Tensor &x = call.in(op::upsample_nearest2d::input_), &y = call.out();
+  if (y.numel == 0) return Code::ok;
+  const Plan plan = call.memo<Plan>();
+  const bool exact = plan.exact;
+  const Axis &height = plan.image.height, &width = plan.image.width;
+  const int64_t pixel = plan.image.channels * size_of(x.dtype), line = width.out * pixel;
+  auto* offsets = reinterpret_cast<int64_t*>(call.scratch());  // of source pixels in a row
+  for (int64_t o = 0; o < width.out; ++o) offsets[o] = source(width, o, exact) * pixel;
+  const int64_t lines = plan.image.images * height.out;
+  parallel_ranges(lines, kGrain / line, [&](int64_t begin, int64_t end, int) {
+    int64_t last = -1;  // source row of the output row before
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i / height.out * height.in + source(height, i % height.out, exact);
+      std::byte* to = y.data + i * line;
+      if (row == last) {
+        std::memcpy(to, to - line, line);
+        continue;
+      }
+      last = row;
+      const std::byte* from = x.data + row * width.in * pixel;
+      for (int64_t o = 0; o < width.out; ++o) copy_pixel(to + o * pixel, from + offsets[o], pixel);
+    }
+  });
+  return Code::ok;
+}
+}  // namespace
+
+WTW_KERNEL(upsample_nearest2d, check, run);
+
+}  // namespace wtw

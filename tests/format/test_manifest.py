@@ -1,0 +1,122 @@
+"""model.json: written and read back; each thing that can be wrong is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.fake_model import fake_manifest, fake_model
+
+from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.format import manifest as manifests
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    fake_model(tmp_path)
+    return tmp_path
+
+
+def code(package: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        manifests.read(package)
+    return caught.value.code
+
+
+def edit(package: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads((package / "model.json").read_text())
+    change(manifest)
+    (package / "model.json").write_text(json.dumps(manifest))
+
+
+def test_what_is_written_is_read(package: Path) -> None:
+    manifest = manifests.read(package)
+    manifests.write(package, manifest)
+    assert manifests.read(package) == manifest
+    assert not list(package.glob(".*"))
+
+
+def test_it_is_too_large_to_be_inlined(package: Path) -> None:
+    assert (package / "model.json").stat().st_size >= manifests.MIN_ASSET_BYTES
+
+
+def test_a_folder_without_one_is_no_package(tmp_path: Path) -> None:
+    assert code(tmp_path) == "WTW301"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", "NaN", '{"format": NaN}', '{"a": 1e999}', "[" * 100_000, "\ud800"],
+)
+def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
+    (package / "model.json").write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert code(package) == "WTW302"
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "format 2": lambda m: m.update(format=2),
+    "programs": lambda m: m.pop("programs"),
+    "surplus": lambda m: m.update(surplus=1),
+    "plan.file": lambda m: m["plan"].update(file="../plan.bin"),
+    "shards[0].file": lambda m: m["weights"]["shards"][0].update(file="/etc/passwd"),
+    "add up": lambda m: m["weights"].update(bytes=1),
+    "one hash for each block": lambda m: m["weights"]["shards"][0]["sha256"].pop(),
+    "beyond the weights": lambda m: m["weights"]["tensors"].append(
+        {
+            "name": "w",
+            "dtype": "float32",
+            "shape": [1],
+            "layout": "plain",
+            "offset": 99968,
+            "bytes": 64,
+        }
+    ),
+    "same name": lambda m: m["symbols"].append(m["symbols"][0]),
+    "maximum": lambda m: m["golden"].update(bytes=10**9),
+}
+
+
+@pytest.mark.parametrize("reason", CHANGES)
+def test_a_changed_manifest_is_refused(package: Path, reason: str) -> None:
+    edit(package, CHANGES[reason])
+    with pytest.raises(UserError) as caught:
+        manifests.read(package)
+    assert caught.value.code == "WTW302"
+    assert reason in caught.value.message
+
+
+def test_another_abi_has_its_own_code(package: Path) -> None:
+    edit(package, lambda m: m.update(abi=2))
+    assert code(package) == "WTW305"
+
+
+@pytest.mark.parametrize("name", ["plan.bin", "weights-00.bin", "golden.bin"])
+def test_files_must_be_there_in_full(package: Path, name: str) -> None:
+    (package / name).write_bytes(b"short")
+    assert code(package) == "WTW304"
+    (package / name).unlink()
+    assert code(package) == "WTW303"
+
+
+def test_a_wrong_manifest_of_ours_is_our_bug(tmp_path: Path) -> None:
+    manifest = fake_manifest()
+    del manifest["plan"]
+    with pytest.raises(InternalError):
+        manifests.write(tmp_path, manifest)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"generator": {"name": "other"}}', "[" * 100_000]
+)
+def test_folders_of_others_are_told_apart(tmp_path: Path, text: str) -> None:
+    assert not manifests.is_ours(tmp_path)
+    (tmp_path / "model.json").write_text(text)
+    assert not manifests.is_ours(tmp_path)
+
+
+def test_folders_of_ours_are_known(package: Path) -> None:
+    assert manifests.is_ours(package)

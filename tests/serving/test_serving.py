@@ -1,0 +1,227 @@
+"""The server: headers, types, compression, ranges; and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import brotli
+import pytest
+from starlette.routing import Mount
+from support.fake_model import fake_model
+
+from wasm_torch_web import serving
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving.guard import is_local
+
+SCRIPT = b"// a script\n" + b"export const x = 1;\n" * 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    site = tmp_path / "site"
+    (site / "inner").mkdir(parents=True)
+    (site / "index.js").write_bytes(SCRIPT)
+    (site / "small.js").write_bytes(b"1")
+    (site / "model.wasm").write_bytes(bytes(5000))
+    (site / "weights.bin").write_bytes(bytes(range(256)) * 40)
+    (site / "inner" / "page.html").write_text("<!doctype html>")
+    (tmp_path / "secret.txt").write_text("secret")
+    (site / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (site / "up").symlink_to(tmp_path)
+    return site
+
+
+@pytest.fixture
+def address(folder: Path) -> Iterator[str]:
+    with running(application([Mount("/", Files(directory=folder))])) as url:
+        yield url.removeprefix("http://")
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+def ask(address: str, path: str, method: str = "GET", **headers: str) -> Answer:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, headers=named)
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response.status, {name.lower(): value for name, value in response.getheaders()}, body
+
+
+def test_every_answer_isolates_the_page(address: str) -> None:
+    for path in ("/index.js", "/missing.js"):
+        _, headers, _ = ask(address, path)
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert headers["cross-origin-embedder-policy"] == "require-corp"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "script-src 'self' 'wasm-unsafe-eval'" in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [
+        ("/index.js", "text/javascript; charset=utf-8"),
+        ("/model.wasm", "application/wasm"),
+        ("/weights.bin", "application/octet-stream"),
+        ("/inner/page.html", "text/html; charset=utf-8"),
+    ],
+)
+def test_types(address: str, path: str, type_: str) -> None:
+    assert ask(address, path)[1]["content-type"] == type_
+
+
+def test_text_is_compressed_as_the_browser_takes_it(address: str) -> None:
+    decoders = {"br": brotli.decompress, "gzip": gzip.decompress, "identity": bytes}
+    taken = {"gzip, deflate, br": "br", "gzip;q=0.9": "gzip", "": "identity"}
+    for accepted, encoding in taken.items():
+        status, headers, body = ask(address, "/index.js", accept_encoding=accepted)
+        assert status == 200
+        assert headers.get("content-encoding", "identity") == encoding
+        assert decoders[encoding](body) == SCRIPT
+        assert int(headers["content-length"]) == len(body)
+
+
+def test_weights_and_small_files_are_not_compressed(address: str) -> None:
+    for path in ("/weights.bin", "/small.js"):
+        assert "content-encoding" not in ask(address, path, accept_encoding="br")[1]
+
+
+def test_ranges_count_bytes_of_the_file(address: str) -> None:
+    status, headers, body = ask(address, "/weights.bin", range="bytes=254-257")
+    assert (status, body) == (206, bytes([254, 255, 0, 1]))
+    assert headers["content-range"] == "bytes 254-257/10240"
+    status, _, body = ask(address, "/index.js", range="bytes=0-3", accept_encoding="br")
+    assert (status, body) == (206, SCRIPT[:4])
+    assert ask(address, "/weights.bin", range="bytes=99999-")[0] == 416
+
+
+def test_a_browser_that_has_the_file_is_told_so(address: str, folder: Path) -> None:
+    etags = set()
+    for accepted in ("br", "gzip", ""):
+        etag = ask(address, "/index.js", accept_encoding=accepted)[1]["etag"]
+        etags.add(etag)
+        status, _, body = ask(address, "/index.js", accept_encoding=accepted, if_none_match=etag)
+        assert (status, body) == (304, b"")
+    assert len(etags) == 3
+    (folder / "index.js").write_bytes(SCRIPT * 2)
+    status, _, body = ask(address, "/index.js", accept_encoding="br", if_none_match=etags.pop())
+    assert (status, brotli.decompress(body)) == (200, SCRIPT * 2)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/inner/../../secret.txt",
+        "/..%2fsecret.txt",
+        "//etc/passwd",
+        "/%2fetc/passwd",
+        "/link.txt",
+        "/up/secret.txt",
+        "/index.js%00.txt",
+        "/inner",
+        "/" + "x" * 5000,
+    ],
+)
+def test_nothing_outside_of_the_folder_is_served(address: str, path: str) -> None:
+    status, _, body = ask(address, path)
+    assert status == 404
+    assert b"secret" not in body
+
+
+def test_only_reading_is_allowed(address: str) -> None:
+    assert ask(address, "/index.js", method="POST")[0] == 405
+    assert ask(address, "/index.js", method="HEAD")[2] == b""
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", ""])
+def test_foreign_hosts_are_refused(address: str, host: str) -> None:
+    assert ask(address, "/index.js", host=host)[0] == 421
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost:80", "127.0.0.1:80", "192.168.1.5", "[::1]", "[::1]:8000"]
+)
+def test_addresses_cannot_be_rebound(host: str) -> None:
+    assert is_local(host)
+
+
+def test_a_taken_port_is_a_coded_error(address: str) -> None:
+    port = int(address.rpartition(":")[2])
+    with pytest.raises(UserError) as caught, running(application([]), port=port):
+        pytest.fail("the port is taken")
+    assert caught.value.code == "WTW606"
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    (tmp_path / "pkg").mkdir()
+    fake_model(tmp_path / "pkg")
+    return tmp_path / "pkg"
+
+
+def test_the_demo_shows_its_page_and_the_package(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    (demo / "index.html").write_text("<!doctype html><title>Demo</title>")
+    monkeypatch.setattr(serving, "DEMO", demo)
+    with running(serving.demo(package)) as url:
+        address = url.removeprefix("http://")
+        assert b"Demo" in ask(address, "/")[2]
+        assert ask(address, "/package/plan.bin")[2] == (package / "plan.bin").read_bytes()
+        assert "blob:" in ask(address, "/")[1]["content-security-policy"]
+
+
+def test_a_missing_demo_is_a_coded_error(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "DEMO", package / "nothing")
+    with pytest.raises(UserError, match="WTW604"):
+        serving.demo(package)
+
+
+def test_a_damaged_package_is_a_coded_error(package: Path) -> None:
+    (package / "plan.bin").unlink()
+    with pytest.raises(UserError, match="WTW303"):
+        serving.demo(package)
+
+
+def test_ctrl_c_ends_it_cleanly(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    script = (
+        "import sys; from pathlib import Path; from wasm_torch_web import serving;"
+        "serving.DEMO = Path(sys.argv[1]); serving.serve(Path(sys.argv[2])); print('ended')"
+    )
+    command = [sys.executable, "-u", "-c", script, tmp_path, package]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        _wait_until_it_answers(url.removeprefix("http://"))
+        os.kill(server.pid, signal.SIGINT)
+        out, err = server.communicate(timeout=20)
+    assert (out, err, server.returncode) == ("ended\n", "", 0)
+
+
+def _wait_until_it_answers(address: str) -> None:
+    host, _, port = address.partition(":")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with socket.create_connection((host, int(port)), timeout=20):
+            if ask(address, "/")[0] == 200:
+                return
+    pytest.fail("the server does not answer")

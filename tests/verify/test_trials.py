@@ -1,0 +1,80 @@
+"""Which sizes and inputs are tried."""
+
+from __future__ import annotations
+
+import torch
+from support.fake_model import fake_manifest
+
+from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.verify.reference import Flat
+from wasm_torch_web.verify.trials import trials
+
+X = {"name": "x", "kind": "tensor", "dtype": "float32", "shape": ["batch", "T"]}
+IDS = {"name": "ids", "kind": "tensor", "dtype": "int64", "shape": ["batch", "T + 1"]}
+SCALE = {"name": "scale", "kind": "float"}
+
+
+def manifest(
+    batch: tuple[int, int], length: tuple[int, int], guards: tuple[str, ...] = ()
+) -> Manifest:
+    symbols = [
+        {"name": name, "min": low, "max": high}
+        for name, (low, high) in {"batch": batch, "T": length}.items()
+    ]
+    return fake_manifest(inputs=[X, IDS, SCALE], symbols=symbols, guards=guards)
+
+
+def golden(batch: int, length: int) -> Flat:
+    ids = torch.arange(batch * (length + 1)).reshape(batch, length + 1) % 5 + 3
+    return {"x": torch.full((batch, length), 0.5), "ids": ids, "scale": 2.0}
+
+
+def sizes(found: Manifest, example: Flat) -> list[tuple[int, ...]]:
+    return [tuple(trial.inputs["x"].shape) for trial in trials(found, example)]  # type: ignore[union-attr]
+
+
+def test_example_minimum_one_and_another_size() -> None:
+    found = manifest(batch=(0, 16), length=(2, 32))
+    assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8), (0, 2), (1, 2), (7, 12)]
+
+
+def test_the_other_size_stays_inside_the_range() -> None:
+    found = manifest(batch=(1, 5), length=(7, 9))
+    assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8), (1, 7)]
+
+
+def test_sizes_that_break_a_guard_are_left_out() -> None:
+    found = manifest(batch=(1, 16), length=(2, 32), guards=("Eq(Mod(batch, 2), 0)",))
+    assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]
+
+
+def test_guards_that_cannot_be_read_leave_the_example() -> None:
+    found = manifest(batch=(1, 16), length=(2, 32), guards=("Unknown(batch)",))
+    assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]
+
+
+def test_random_inputs_keep_to_shape_dtype_and_range() -> None:
+    found, example = manifest(batch=(1, 16), length=(2, 32)), golden(4, 8)
+    for trial in trials(found, example)[1:]:
+        x, ids = trial.inputs["x"], trial.inputs["ids"]
+        assert isinstance(x, torch.Tensor)
+        assert isinstance(ids, torch.Tensor)
+        assert ids.shape == (x.shape[0], x.shape[1] + 1)
+        assert ids.dtype == torch.int64
+        assert set(ids.flatten().tolist()) <= {3, 4, 5, 6, 7}
+        assert float(x.min()) >= 0.5 and float(x.max()) <= 1.5
+        assert trial.inputs["scale"] == 2.0
+
+
+def test_no_two_random_trials_are_alike() -> None:
+    found = trials(manifest(batch=(1, 16), length=(2, 32)), golden(4, 8))
+    firsts = [float(trial.inputs["x"].flatten()[0]) for trial in found]  # type: ignore[union-attr]
+    assert len(set(firsts)) == len(firsts)
+
+
+def test_a_given_range_wins_over_the_example() -> None:
+    found = manifest(batch=(1, 16), length=(2, 32))
+    found["programs"]["forward"]["inputs"] = [X, IDS | {"range": [100, 101]}, SCALE]
+    ids = trials(found, golden(4, 8))[1].inputs["ids"]
+    assert isinstance(ids, torch.Tensor)
+    assert set(ids.flatten().tolist()) == {100, 101}

@@ -1,0 +1,45 @@
+"""`wasm-torch-web bisect PKG --source SOURCE`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wasm_torch_web.cli.options import dynamic_option, everywhere, read_options, source_options
+from wasm_torch_web.console import Console
+from wasm_torch_web.variants import VARIANTS
+
+
+@click.command("bisect")
+@click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
+@click.option("--source", required=True, help="The model it was built from.")
+@source_options
+@dynamic_option
+@click.option("--variant", type=click.Choice(VARIANTS), help="The runtime; default: the best one.")
+@everywhere
+@click.pass_obj
+def command(
+    console: Console,
+    /,
+    package: Path,
+    source: str,
+    dynamic: tuple[str, ...],
+    variant: str | None,
+    **reading: Any,
+) -> dict[str, Any]:
+    """Find the first operator where the browser and PyTorch part."""
+    from wasm_torch_web.capture import parse_dynamic
+    from wasm_torch_web.inspection import open_program
+    from wasm_torch_web.verify.bisect import bisect
+
+    with console.working():
+        console.step("load")
+        axes = [parse_dynamic(spec) for spec in dynamic]
+        _, program = open_program(source, read_options(**reading), console.notice, axes)
+        console.step("bisect")
+        found = bisect(package, program, variant, console.detail)
+    console.print()
+    console.print(found.table())
+    return found.to_json()

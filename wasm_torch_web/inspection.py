@@ -1,0 +1,195 @@
+"""A package or a source in, what the model is made of out: ports, operators, weights, memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+from torch.export import ExportedProgram
+
+from wasm_torch_web import capture, signature
+from wasm_torch_web.build import capture_source, compile_program
+from wasm_torch_web.console import clean, columns, megabytes, shape_text
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format import writer
+from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.format.plan_reader import Memory, PlanReader
+from wasm_torch_web.sources import Options, Source, load
+from wasm_torch_web.verify.reference import Reference, flat_reference
+
+_LISTED = 10
+
+
+Notice = Callable[[str], None]
+
+
+def open_program(
+    path: str, options: Options, notice: Notice, axes: Sequence[capture.DynamicAxis] = ()
+) -> tuple[Source, ExportedProgram]:
+    """A source and its captured program; raises UserError as `build`."""
+    source = load(path, options)
+    for text in source.notices:
+        notice(text)
+    return source, capture_source(source, axes)
+
+
+def open_reference(path: str, options: Options, notice: Notice) -> Reference:
+    """A source as the function that a package is compared with; raises UserError as `build`."""
+    source, program = open_program(path, options, notice)
+    return flat_reference(signature.read(program), source)
+
+
+@contextmanager
+def compiled(path: str, options: Options, notice: Notice, dynamic: Sequence[str]) -> Iterator[Path]:
+    """A source compiled into a folder that is gone afterwards: model.json, plan.bin, weights."""
+    axes = [capture.parse_dynamic(spec) for spec in dynamic]
+    source, program = open_program(path, options, notice, axes)
+    model = compile_program(program, axes)
+    with TemporaryDirectory() as name:
+        writer.write(
+            model.graph,
+            Path(name),
+            name=source.name,
+            version="0.0.0",
+            parameters=model.parameters,
+        )
+        yield Path(name)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` shows; `symbols` are the sizes that `memory` was computed with."""
+
+    manifest: Manifest
+    operators: Counter[str]
+    memory: Memory
+    symbols: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """For `--json`: weights with all their names, biggest first."""
+        manifest = self.manifest
+        forward = manifest["programs"]["forward"]
+        return {
+            "name": manifest["name"],
+            "version": manifest["version"],
+            "verified": manifest["verified"],
+            "parameters": manifest["parameters"],
+            "symbols": manifest["symbols"],
+            "inputs": forward["inputs"],
+            "outputs": forward["outputs"],
+            "guards": forward["guards"],
+            "operators": dict(self.operators.most_common()),
+            "weights": {"bytes": manifest["weights"]["bytes"], "tensors": _by_size(manifest)},
+            "memory": vars(self.memory) | {"symbols": self.symbols},
+        }
+
+    def tables(self) -> Iterator[Table]:
+        """A card, the inputs and outputs, operators, weights, memory."""
+        yield _card(self.manifest)
+        yield _ports(self.manifest)
+        yield _operators(self.operators)
+        yield _weights(self.manifest)
+        yield self._memory()
+
+    def _memory(self) -> Table:
+        sizes = ", ".join(f"{name} = {size}" for name, size in self.symbols.items())
+        table = columns(f"Memory of a run{f' ({sizes})' if sizes else ''}", "", "bytes>", "")
+        table.show_header = False
+        memory, nodes = self.memory, self.manifest["graph"]["nodes"]
+        place = nodes[memory.peak_node] if memory.peak_node < len(nodes) else {"op": "end"}
+        where = " in ".join(str(place[key]) for key in ("op", "module") if place.get(key))
+        table.add_row("most at once", megabytes(memory.peak), escape(clean(f"at {where}")))
+        table.add_row("without reuse", megabytes(memory.total), f"{memory.buffers} buffers")
+        table.add_row("weights", megabytes(self.manifest["weights"]["bytes"]), "")
+        if memory.state:
+            table.add_row("state", megabytes(memory.state), "kept between runs")
+        return table
+
+
+def inspect(folder: Path) -> Inspection:
+    """Reads a package, or the files of a compiled source; raises UserError as `manifest.read`."""
+    manifest = manifests.read(folder)
+    symbols = _example_sizes(manifest)
+    plan = (folder / manifest["plan"]["file"]).read_bytes()
+    memory = PlanReader(plan, list(symbols.values())).memory()
+    operators = Counter(str(node["op"]) for node in manifest["graph"]["nodes"])
+    return Inspection(manifest, operators, memory, symbols)
+
+
+def _example_sizes(manifest: Manifest) -> dict[str, int]:
+    """Each symbol's size in the first golden case, else the smallest that it may have."""
+    sizes = {symbol["name"]: int(symbol["min"]) for symbol in manifest["symbols"]}
+    golden = manifest.get("golden")
+    examples = golden["cases"][0]["inputs"] if golden else {}
+    for port in manifest["programs"]["forward"]["inputs"]:
+        given = examples.get(port["name"], {}).get("shape", ())
+        for size, value in zip(port.get("shape", ()), given, strict=False):
+            if size in sizes:
+                sizes[size] = value
+    return sizes
+
+
+def _card(manifest: Manifest) -> Table:
+    table = columns("", "", "")
+    table.show_header = False
+    verified = manifest["verified"]
+    said = f"in {clean(verified['browser'])}" if verified else "no"
+    table.add_row("model", f"[bold]{escape(manifest['name'])}[/] {escape(manifest['version'])}")
+    table.add_row("parameters", f"{manifest['parameters']:,}")
+    table.add_row("weights", megabytes(manifest["weights"]["bytes"]))
+    table.add_row("verified", escape(said))
+    table.add_row("made by", f"PyTorch {escape(clean(manifest['generator']['torch']))}")
+    return table
+
+
+def _ports(manifest: Manifest) -> Table:
+    table = columns("Inputs and outputs", "", "name", "dtype", "shape")
+    forward = manifest["programs"]["forward"]
+    for what, ports in (("in", forward["inputs"]), ("out", forward["outputs"])):
+        for port in ports:
+            shape = shape_text(port["shape"]) if "shape" in port else str(port.get("value", ""))
+            dtype = port.get("dtype", port["kind"])
+            table.add_row(what, escape(clean(port["name"])), dtype, escape(clean(shape)))
+    for symbol in manifest["symbols"]:
+        table.add_row("size", symbol["name"], "", f"{symbol['min']} to {symbol['max']}")
+    for guard in forward["guards"]:
+        table.add_row("must", escape(clean(guard)))
+    return table
+
+
+def _operators(operators: Counter[str]) -> Table:
+    table = columns(f"{operators.total():,} operators", "operator", "count>")
+    for name, count in operators.most_common():
+        table.add_row(name, str(count))
+    return table
+
+
+def _weights(manifest: Manifest) -> Table:
+    tensors = _by_size(manifest)
+    table = columns(
+        f"{len(tensors):,} weights, the largest first", "name", "dtype", "shape", "layout", "size>"
+    )
+    for weight in tensors[:_LISTED]:
+        table.add_row(
+            escape(clean(weight["name"])),
+            weight["dtype"],
+            escape(shape_text(weight["shape"])),
+            weight["layout"],
+            megabytes(weight["bytes"]),
+        )
+    if len(tensors) > _LISTED:
+        rest = sum(weight["bytes"] for weight in tensors[_LISTED:])
+        table.add_row(f"[dim]{len(tensors) - _LISTED:,} more[/]", "", "", "", megabytes(rest))
+    return table
+
+
+def _by_size(manifest: Manifest) -> list[dict[str, Any]]:
+    weights: list[dict[str, Any]] = manifest["weights"]["tensors"]
+    return sorted(weights, key=lambda weight: -int(weight["bytes"]))

@@ -1,0 +1,203 @@
+"""Pointwise arithmetic of two and three operands.
+
+Integers wrap; where PyTorch raises on an integer division by zero, the result is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from wasm_torch_web.ops.pointwise import (
+    ANY,
+    FLOATING,
+    Promotion,
+    computes_in,
+    emit,
+    pointwise,
+    promote,
+    promoted,
+)
+from wasm_torch_web.ops.table import lowers
+
+if TYPE_CHECKING:
+    from wasm_torch_web.builder import Builder
+    from wasm_torch_web.ir import Value
+
+PAIR = "input other"
+
+
+def _division(function: Callable[..., torch.Tensor], **mode: str) -> Callable[..., torch.Tensor]:
+    """A division that gives 0 where integers are divided by 0."""
+
+    def divide(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        if a.is_floating_point():
+            return function(a, b, **mode)
+        zero = b == 0
+        return function(a, b.masked_fill(zero, 1), **mode).masked_fill(zero, 0)
+
+    return divide
+
+
+pointwise("add", torch.add, PAIR, ANY)
+pointwise("sub", torch.sub, PAIR, ANY)
+pointwise("mul", torch.mul, PAIR, ANY)
+pointwise("div", torch.div, PAIR)
+pointwise("div_trunc", _division(torch.div, rounding_mode="trunc"), PAIR, ANY)
+pointwise("div_floor", _division(torch.div, rounding_mode="floor"), PAIR, ANY)
+pointwise("remainder", _division(torch.remainder), PAIR, ANY)
+pointwise("fmod", _division(torch.fmod), PAIR, ANY)
+pointwise("pow", torch.pow, PAIR, ANY)
+pointwise("maximum", torch.maximum, PAIR, ANY)
+pointwise("minimum", torch.minimum, PAIR, ANY)
+pointwise("fmax", torch.fmax, PAIR)
+pointwise("fmin", torch.fmin, PAIR)
+pointwise("atan2", torch.atan2, PAIR)
+pointwise("hypot", torch.hypot, PAIR)
+pointwise("copysign", torch.copysign, PAIR)
+pointwise(
+    "where",
+    lambda condition, input, other: torch.where(condition.bool(), input, other),
+    "condition input other",
+    ANY,
+    inplace=1,
+)
+pointwise("lerp", torch.lerp, "input end weight")
+pointwise(
+    "addcmul",
+    lambda a, b, c, value: torch.addcmul(a, b, c, value=_as(a, value)),
+    "input tensor1 tensor2",
+    ANY,
+    {"value": -3.0},
+)
+pointwise(
+    "addcdiv",
+    lambda a, b, c, value: torch.addcdiv(a, b, c, value=value),
+    "input tensor1 tensor2",
+    FLOATING,
+    {"value": -1.5},
+)
+
+
+def _as(x: torch.Tensor, number: float) -> float:
+    """A number that PyTorch takes beside x: an int beside integers."""
+    return number if x.is_floating_point() else int(number)
+
+
+def _lower_binary(name: str, promotion: Promotion, *targets: str) -> None:
+    @lowers(*targets)
+    def lowering(b: Builder, a: dict[str, Any]) -> Value:
+        return promote(b, name, [a["self"], a["other"]], promotion)
+
+
+_lower_binary("mul", Promotion.DEFAULT, "aten.mul.Tensor", "aten.mul.Scalar")
+_lower_binary("div", Promotion.INT_TO_FLOAT, "aten.div.Tensor", "aten.div.Scalar")
+_lower_binary(
+    "div_floor", Promotion.DEFAULT, "aten.floor_divide.default", "aten.floor_divide.Scalar"
+)
+_lower_binary(
+    "remainder",
+    Promotion.DEFAULT,
+    "aten.remainder.Tensor",
+    "aten.remainder.Scalar",
+    "aten.remainder.Scalar_Tensor",
+)
+_lower_binary("fmod", Promotion.DEFAULT, "aten.fmod.Tensor", "aten.fmod.Scalar")
+_lower_binary("maximum", Promotion.DEFAULT, "aten.maximum.default")
+_lower_binary("minimum", Promotion.DEFAULT, "aten.minimum.default")
+_lower_binary("atan2", Promotion.INT_TO_FLOAT, "aten.atan2.default")
+_lower_binary("hypot", Promotion.DEFAULT, "aten.hypot.default")
+_lower_binary("copysign", Promotion.INT_TO_FLOAT, "aten.copysign.Tensor", "aten.copysign.Scalar")
+
+
+def _lower_nan_ignoring(name: str, of_integers: str) -> None:
+    @lowers(f"aten.{name}.default")
+    def lowering(b: Builder, a: dict[str, Any]) -> Value:
+        operands = [a["self"], a["other"]]
+        floating = promoted(operands)[1].is_floating_point
+        return promote(b, name if floating else of_integers, operands)
+
+
+_lower_nan_ignoring("fmax", "maximum")
+_lower_nan_ignoring("fmin", "minimum")
+
+
+def _lower_scaled(name: str, sign: int) -> None:
+    @lowers(f"aten.{name}.Tensor", f"aten.{name}.Scalar")
+    def lowering(b: Builder, a: dict[str, Any]) -> Value:
+        """self + alpha * other: `addcmul` where alpha is not 1, to round once."""
+        x, other, alpha = a["self"], a["other"], a["alpha"]
+        if alpha == 1:
+            return promote(b, name, [x, other])
+        compute, dtype = promoted([x, other])
+        return emit(b, "addcmul", [x, other, 1], compute, dtype, value=sign * alpha)
+
+
+_lower_scaled("add", 1)
+_lower_scaled("sub", -1)
+
+
+@lowers("aten.div.Tensor_mode", "aten.div.Scalar_mode")
+def div_mode(b: Builder, a: dict[str, Any]) -> Value:
+    """Division, rounded to a whole number where a mode says how."""
+    operands = [a["self"], a["other"]]
+    if a["rounding_mode"] is None:
+        return promote(b, "div", operands, Promotion.INT_TO_FLOAT)
+    return promote(b, f"div_{a['rounding_mode']}", operands)
+
+
+# Powers that have a row of their own; True where integers have one too.
+_POWERS: dict[float, tuple[str, bool]] = {
+    2: ("square", True),
+    0.5: ("sqrt", False),
+    -0.5: ("rsqrt", False),
+    -1: ("reciprocal", False),
+}
+
+
+@lowers("aten.pow.Tensor_Tensor", "aten.pow.Tensor_Scalar", "aten.pow.Scalar")
+def pow_(b: Builder, a: dict[str, Any]) -> Value:
+    """A power; common exponents are cheap (the general case costs 50 multiplications)."""
+    x, exponent = a["self"], a["exponent"]
+    compute, dtype = promoted([x, exponent], Promotion.BOOL_TO_LONG)
+    if isinstance(exponent, (int, float)):
+        name, of_integers = _POWERS.get(exponent, ("", False))
+        if name and (of_integers or dtype.is_floating_point):
+            return emit(b, name, [x], compute, dtype)
+        if exponent == 3 and compute == computes_in(compute):
+            return emit(b, "mul", [emit(b, "square", [x], compute, compute), x], compute, dtype)
+    return emit(b, "pow", [x, exponent], compute, dtype)
+
+
+@lowers("aten.where.self")
+def where(b: Builder, a: dict[str, Any]) -> Value:
+    """The condition takes no part in promotion."""
+    compute, dtype = promoted([a["self"], a["other"]])
+    return emit(b, "where", [a["condition"], a["self"], a["other"]], compute, dtype)
+
+
+@lowers("aten.masked_fill.Scalar", "aten.masked_fill.Tensor")
+def masked_fill(b: Builder, a: dict[str, Any]) -> Value:
+    """`where` with the value first; the result has the dtype of `self`."""
+    dtype = a["self"].dtype
+    return emit(b, "where", [a["mask"], a["value"], a["self"]], computes_in(dtype), dtype)
+
+
+@lowers("aten.lerp.Scalar", "aten.lerp.Tensor")
+def lerp(b: Builder, a: dict[str, Any]) -> Value:
+    """self + weight * (end - self)."""
+    return promote(b, "lerp", [a["self"], a["end"], a["weight"]])
+
+
+@lowers("aten.addcmul.default")
+def addcmul(b: Builder, a: dict[str, Any]) -> Value:
+    """self + value * tensor1 * tensor2."""
+    return promote(b, "addcmul", [a["self"], a["tensor1"], a["tensor2"]], value=a["value"])
+
+
+@lowers("aten.addcdiv.default")
+def addcdiv(b: Builder, a: dict[str, Any]) -> Value:
+    """self + value * tensor1 / tensor2."""
+    return promote(b, "addcdiv", [a["self"], a["tensor1"], a["tensor2"]], value=a["value"])
