@@ -1,7 +1,15 @@
 // js_runtime/src in, wasm_torch_web/runtime/js out: loader.js, loader.node.js, worker.js and
 // runtime.d.ts. With `--tests`, tests/js is bundled into build/js_tests instead.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as esbuild from 'esbuild';
 import { compile } from 'json-schema-to-typescript';
@@ -40,15 +48,27 @@ async function bundle(name, format, target) {
     target,
     banner: { js: BANNER },
   });
-  console.log(`${name}.js${' '.repeat(20 - name.length)}${statSync(`${OUT}/${name}.js`).size} bytes`);
+  console.log(
+    `${name}.js${' '.repeat(20 - name.length)}${statSync(`${OUT}/${name}.js`).size} bytes`,
+  );
 }
 
 /** The declarations of the public files, as one. */
 function declarations() {
-  run('node_modules/.bin/tsc', '--noEmit', 'false', '--declaration', '--emitDeclarationOnly',
-    '--rootDir', '.', '--outDir', 'build/js_types');
+  run(
+    'node_modules/.bin/tsc',
+    '--noEmit',
+    'false',
+    '--declaration',
+    '--emitDeclarationOnly',
+    '--rootDir',
+    '.',
+    '--outDir',
+    'build/js_types',
+  );
   const parts = ['types', 'wtw_error'].map((name) =>
-    readFileSync(`build/js_types/${SOURCE}/${name}.d.ts`, 'utf8'));
+    readFileSync(`build/js_types/${SOURCE}/${name}.d.ts`, 'utf8'),
+  );
   const loader = 'export declare const loadModel: LoadModel;\n';
   writeFileSync(`${OUT}/runtime.d.ts`, `${BANNER}\n${parts.join('')}${loader}`);
 }

@@ -153,6 +153,13 @@ _ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{path}: the pickled object needs code that cannot be imported: {reason}",
         "Run the command in the folder of that code, or set PYTHONPATH.",
     ),
+    "examples-invalid": (
+        121,
+        U,
+        "example_inputs: {reason}",
+        "Give a tuple of inputs, a dict of keyword inputs, or (args, kwargs), as forward takes "
+        "them.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,

@@ -37,6 +37,7 @@ template <class In>
 void truth(void* out, const void* in, int64_t n) {
   auto* o = static_cast<uint8_t*>(out);
   const auto* x = static_cast<const In*>(in);
+#pragma clang loop vectorize(disable) unroll(disable)
   for (int64_t i = 0; i < n; ++i) o[i] = x[i] != 0;
 }
 

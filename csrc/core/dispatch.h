@@ -18,16 +18,16 @@ enum LayoutBit : uint32_t {
 };
 
 struct OperandSpec {
-  uint32_t dtypes;   // a bit for each DType
-  uint32_t layouts;  // LayoutBit
-  uint32_t flags;    // 1 optional, 2 variadic (the last input repeats)
+  uint16_t dtypes;  // a bit for each DType
+  uint8_t layouts;  // LayoutBit
+  uint8_t flags;    // 1 optional, 2 variadic (the last input repeats)
 };
 
-enum class AttrKind : uint32_t { integer, real, flag, dtype, choice, integers, reals };
+enum class AttrKind : uint8_t { integer, real, flag, dtype, choice, integers, reals };
 
 struct AttrSpec {
   AttrKind kind;
-  uint32_t choices;  // of an enumeration
+  uint8_t choices;  // of an enumeration
 };
 
 struct OpSpec {
@@ -35,8 +35,8 @@ struct OpSpec {
   const OperandSpec* inputs;
   const OperandSpec* outputs;
   const AttrSpec* attrs;
-  uint32_t n_in, n_out, n_attr;
-  int32_t inplace;  // the input whose memory output 0 may take, or -1
+  uint8_t n_in, n_out, n_attr;
+  int8_t inplace;  // the input whose memory output 0 may take, or -1
   bool stateful;    // input 0 is state that the node writes; output 0 is the same value
   const Kernel* kernel;
 };

@@ -28,9 +28,6 @@ std::byte* allocate(size_t bytes) {
 
 }  // namespace
 
-// malloc's lock spins with it; the library's own would import a clock and thread state.
-extern "C" int sched_yield() { return 0; }
-
 asm(".globaltype __stack_pointer, i32\n");
 
 WTW_EXPORT(wtw_helper_new) void* wtw_helper_new() {

@@ -38,13 +38,11 @@ inline bool same_layout(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// body(begin, end, worker) over [0, count), in chunks of `grain`; without the pool where one will
-// do.
+// body(begin, end, worker) over [0, count), in chunks of `grain`.
 template <class F>
 void parallel_ranges(int64_t count, int64_t grain, F&& body) {
   grain = std::max<int64_t>(grain, 1);
   const int64_t chunks = (count + grain - 1) / grain;
-  if (chunks <= 1) return body(0, count, 0);
   pool::parallel(chunks, [&](int64_t chunk, int worker) {
     body(chunk * grain, std::min(count, (chunk + 1) * grain), worker);
   });

@@ -11,7 +11,7 @@ namespace wtw::columns {
 
 using simd::f32x4;
 
-// Rows whose sum is kept in float32 before it joins a float64 total: long sums stay exact.
+// Rows whose fold is kept in float32 before it joins a float64 total: long sums stay exact.
 inline constexpr int64_t kRun = 128;
 
 // A matrix of `rows` x `width`, its rows `pitch` floats apart.
@@ -20,17 +20,18 @@ struct Matrix {
   int64_t rows, width, pitch;
 };
 
-// totals[c] = join(totals[c], result) for every column, `result` being the fold by
-// acc = step(acc, x, c) from `start` over a run of its rows. Columns go in vectors of 4, c being
-// the first of them; what lies beside the matrix is seen as zeros.
-template <class Step, class Join>
-void fold(const Matrix& x, double* totals, float start, Step&& step, Join&& join) {
-  const auto flush = [&](const f32x4* acc, int64_t c, int64_t lanes) {
-    alignas(16) float results[16];
-    for (int64_t i = 0; 4 * i < lanes; ++i) simd::store(results + 4 * i, acc[i]);
-    for (int64_t i = 0; i < lanes; ++i) totals[c + i] = join(totals[c + i], results[i]);
-  };
+// Joins the folds of n neighbouring columns to their totals.
+using Join = void (*)(double* totals, const float* folds, int64_t n);
+
+void join_sums(double* totals, const float* sums, int64_t n);
+
+// The fold of every column by acc = step(acc, x, c) from `start`, a run of rows at a time.
+// Columns go in vectors of 4, c being the first of them; what lies beside the matrix is seen as
+// zeros.
+template <class Step>
+void fold(const Matrix& x, double* totals, float start, Step&& step, Join join) {
   const f32x4 first = simd::splat(start);
+  alignas(16) float folds[16];
   for (int64_t top = 0; top < x.rows; top += kRun) {
     const float* run = x.data + top * x.pitch;
     const int64_t n = std::min(kRun, x.rows - top);
@@ -41,7 +42,8 @@ void fold(const Matrix& x, double* totals, float start, Step&& step, Join&& join
         const float* at = run + r * x.pitch + c;
         for (int i = 0; i < 4; ++i) acc[i] = step(acc[i], simd::load(at + 4 * i), c + 4 * i);
       }
-      flush(acc, c, 16);
+      for (int i = 0; i < 4; ++i) simd::store(folds + 4 * i, acc[i]);
+      join(totals + c, folds, 16);
     }
     for (; c < x.width; c += 4) {
       const int64_t lanes = std::min<int64_t>(4, x.width - c);
@@ -50,7 +52,8 @@ void fold(const Matrix& x, double* totals, float start, Step&& step, Join&& join
         const float* at = run + r * x.pitch + c;
         acc = step(acc, lanes == 4 ? simd::load(at) : rows::load_part(at, lanes, 0), c);
       }
-      flush(&acc, c, lanes);
+      simd::store(folds, acc);
+      join(totals + c, folds, lanes);
     }
   }
 }
@@ -58,9 +61,8 @@ void fold(const Matrix& x, double* totals, float start, Step&& step, Join&& join
 // totals[c] += the sum down column c of f(x, c).
 template <class F>
 void add_sums(const Matrix& x, double* totals, F&& f) {
-  fold(
-      x, totals, 0, [&](f32x4 acc, f32x4 v, int64_t c) { return simd::add(acc, f(v, c)); },
-      [](double total, float sum) { return total + double{sum}; });
+  const auto step = [&](f32x4 acc, f32x4 v, int64_t c) { return simd::add(acc, f(v, c)); };
+  fold(x, totals, 0, step, join_sums);
 }
 
 }  // namespace wtw::columns

@@ -6,15 +6,22 @@
 namespace wtw {
 namespace {
 
-template <Combine kHow, class T>
-T combined(T a, T b) {
-  // Integers wrap as in PyTorch: sums and products are computed unsigned.
-  using Wide = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
-  switch (kHow) {
+// Integers wrap as in PyTorch: sums and products are computed unsigned.
+template <class T>
+using Wide = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
+
+template <class T>
+T add(T a, T b) {
+  return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
+}
+
+template <class T>
+T combined(Combine how, T a, T b) {
+  switch (how) {
     case Combine::sum:
-      return static_cast<T>(static_cast<Wide>(a) + static_cast<Wide>(b));
+      return add(a, b);
     case Combine::prod:
-      return static_cast<T>(static_cast<Wide>(a) * static_cast<Wide>(b));
+      return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b));
     case Combine::amin:
       return a != a || a < b ? a : b;
     case Combine::amax:
@@ -22,42 +29,24 @@ T combined(T a, T b) {
   }
 }
 
-template <Combine kHow, class T>
-void combine_items(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step,
-                   int64_t n) {
+template <class T>
+void add_items(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step,
+               int64_t n) {
   auto* target = reinterpret_cast<T*>(to);
   const auto* source = reinterpret_cast<const T*>(from);
+#pragma clang loop vectorize(disable) unroll(disable)
   for (int64_t i = 0; i < n; ++i) {
-    target[i * to_step] = combined<kHow>(target[i * to_step], source[i * from_step]);
+    target[i * to_step] = add(target[i * to_step], source[i * from_step]);
   }
 }
 
 template <class T>
-Line line_of(Combine how) {
-  switch (how) {
-    case Combine::sum:
-      return combine_items<Combine::sum, T>;
-    case Combine::prod:
-      return combine_items<Combine::prod, T>;
-    case Combine::amin:
-      return combine_items<Combine::amin, T>;
-    case Combine::amax:
-      return combine_items<Combine::amax, T>;
-  }
-}
-
-template <class T>
-void divide(std::byte* data, const int32_t* counts, int64_t n, int extra) {
-  auto* items = reinterpret_cast<T*>(data);
-  for (int64_t i = 0; i < n; ++i) {
-    if (counts[i] == 0) continue;
-    const auto count = static_cast<int64_t>(counts[i]) + extra;
-    if constexpr (std::is_integral_v<T>) {
-      const int64_t value = static_cast<int64_t>(items[i]);
-      items[i] = static_cast<T>(value / count - (value % count < 0 ? 1 : 0));
-    } else {
-      items[i] /= static_cast<T>(count);
-    }
+T divided(T value, int64_t count) {
+  if constexpr (std::is_integral_v<T>) {
+    const int64_t wide = value;
+    return static_cast<T>(wide / count - (wide % count < 0 ? 1 : 0));
+  } else {
+    return value / static_cast<T>(count);
   }
 }
 
@@ -88,12 +77,26 @@ bool combines(DType dtype) {
   return dtype <= DType::uint8 && dtype != DType::float16 && dtype != DType::bfloat16;
 }
 
-Line combine_line(Combine how, DType dtype) {
-  return with_type(dtype, [&](auto zero) { return line_of<decltype(zero)>(how); });
+void combine(Combine how, DType dtype, std::byte* to, const std::byte* from) {
+  with_type(dtype, [&](auto zero) {
+    using T = decltype(zero);
+    auto* target = reinterpret_cast<T*>(to);
+    *target = combined(how, *target, *reinterpret_cast<const T*>(from));
+  });
+}
+
+Line add_line(DType dtype) {
+  return with_type(dtype, [](auto zero) -> Line { return add_items<decltype(zero)>; });
 }
 
 void divide_by_counts(DType dtype, std::byte* data, const int32_t* counts, int64_t n, int extra) {
-  with_type(dtype, [&](auto zero) { divide<decltype(zero)>(data, counts, n, extra); });
+  for (int64_t i = 0; i < n; ++i) {
+    if (counts[i] == 0) continue;
+    with_type(dtype, [&](auto zero) {
+      auto* items = reinterpret_cast<decltype(zero)*>(data);
+      items[i] = divided(items[i], int64_t{counts[i]} + extra);
+    });
+  }
 }
 
 }  // namespace wtw

@@ -58,9 +58,18 @@ struct Matrix {
   int64_t rows, columns, to_row, from_column;
 };
 
+// The longer side innermost: images have three channels.
 template <class T>
 void transpose_items(T* to, const T* from, const Matrix& m) {
+  if (m.columns < 4) {
+    for (int64_t c = 0; c < m.columns; ++c) {
+#pragma clang loop vectorize(disable)
+      for (int64_t r = 0; r < m.rows; ++r) to[r * m.to_row + c] = from[c * m.from_column + r];
+    }
+    return;
+  }
   for (int64_t r = 0; r < m.rows; ++r) {
+#pragma clang loop vectorize(disable)
     for (int64_t c = 0; c < m.columns; ++c) to[r * m.to_row + c] = from[c * m.from_column + r];
   }
 }

@@ -47,47 +47,36 @@ Code check_gather(Call& call) {
   return Code::ok;
 }
 
-template <class T>
-Code gather_items(Call& call) {
+Code run_gather(Call& call) {
   namespace o = op::gather;
   const Tensor& in = call.in(o::self_);
   const Tensor& index = call.in(o::index_);
   const Tensor& out = call.out();
+  if (out.numel == 0) return Code::ok;
   const int64_t dim = call.integer(o::dim_), size = axis_size(in, dim), step = axis_step(in, dim);
+  const int64_t item = size_of(out.dtype);
   Odometer<3> all = walk(index, out, in, dim);
-  const auto inner = all.pop();
-  parallel_ranges(all.positions(), kElementsPerChunk / inner.size,
+  const auto line = all.pop();
+  const auto gather_line = [&](const Odometer<3>& at) {
+    for (int64_t i = 0; i < line.size; ++i) {
+      const int64_t given = index_at(index, at[0] + i * line.steps[0]);
+      const int64_t place = wrap_index(given, size);
+      if (place < 0) return call.fail(Code::index_out_of_range, __LINE__, o::index_, given, size);
+      const int64_t to = at[1] + i * line.steps[1];
+      const int64_t from = at[2] + i * line.steps[2] + place * step;
+      copy_item(out.data + to * item, in.data + from * item, item);
+    }
+    return Code::ok;
+  };
+  parallel_ranges(all.positions(), kElementsPerChunk / line.size,
                   [&](int64_t begin, int64_t end, int) {
                     Odometer<3> at = all;
                     at.seek(begin);
                     for (int64_t p = begin; p < end; ++p, at.next()) {
-                      for (int64_t i = 0; i < inner.size; ++i) {
-                        const int64_t given = index_at(index, at[0] + i * inner.steps[0]);
-                        const int64_t place = wrap_index(given, size);
-                        if (place < 0) {
-                          call.fail(Code::index_out_of_range, __LINE__, o::index_, given, size);
-                          return;
-                        }
-                        out.as<T>()[at[1] + i * inner.steps[1]] =
-                            in.as<T>()[at[2] + i * inner.steps[2] + place * step];
-                      }
+                      if (gather_line(at) != Code::ok) return;
                     }
                   });
   return call.status();
-}
-
-Code run_gather(Call& call) {
-  if (call.out().numel == 0) return Code::ok;
-  switch (size_of(call.out().dtype)) {
-    case 1:
-      return gather_items<uint8_t>(call);
-    case 2:
-      return gather_items<uint16_t>(call);
-    case 4:
-      return gather_items<uint32_t>(call);
-    default:
-      return gather_items<uint64_t>(call);
-  }
 }
 
 using Reduce = op::scatter::Reduce;
@@ -114,19 +103,16 @@ Code check_scatter(Call& call) {
   return Code::ok;
 }
 
-Line scatter_line(Reduce reduce, DType dtype) {
+Combine combine_of(Reduce reduce) {
   switch (reduce) {
-    case Reduce::none:
-      return copy_line(size_of(dtype));
-    case Reduce::sum:
-    case Reduce::mean:
-      return combine_line(Combine::sum, dtype);
     case Reduce::prod:
-      return combine_line(Combine::prod, dtype);
+      return Combine::prod;
     case Reduce::amin:
-      return combine_line(Combine::amin, dtype);
+      return Combine::amin;
     case Reduce::amax:
-      return combine_line(Combine::amax, dtype);
+      return Combine::amax;
+    default:
+      return Combine::sum;
   }
 }
 
@@ -159,12 +145,18 @@ Code run_scatter(Call& call) {
   copy_tensor(out, call.in(o::self_));
   auto* counts = needs_counts(call) ? reinterpret_cast<int32_t*>(call.scratch()) : nullptr;
   if (counts != nullptr) std::fill_n(counts, out.numel, 0);
-  const Line copy = copy_line(item), combine = scatter_line(reduce, out.dtype);
+  const Combine how = combine_of(reduce);
   at.seek(0);
   for (int64_t p = 0; p < index.numel; ++p, at.next()) {
     const int64_t place = at[2] + wrap_index(index_at(index, at[0]), size) * step;
     const bool first = counts != nullptr && counts[place]++ == 0 && !include_self;
-    (first ? copy : combine)(out.data + place * item, 1, src.data + at[1] * item, 1, 1);
+    std::byte* to = out.data + place * item;
+    const std::byte* from = src.data + at[1] * item;
+    if (first || reduce == Reduce::none) {
+      copy_item(to, from, item);
+    } else {
+      combine(how, out.dtype, to, from);
+    }
   }
   if (reduce == Reduce::mean) {
     divide_by_counts(out.dtype, out.data, counts, out.numel, include_self ? 1 : 0);

@@ -82,6 +82,15 @@ Code resolve(Call& call, const Tensor& full, int first, std::span<const int64_t>
   return Code::ok;
 }
 
+// What happens to each line: its elements go from picked into full, or the other way.
+struct Move {
+  Line line;
+  std::byte* full;
+  std::byte* picked;
+  int64_t item;
+  bool into;
+};
+
 // Walks full and picked together: (front, indices) are positions, back is the box of each.
 struct Walk {
   Odometer<2> front, back;  // offsets in full and in picked
@@ -102,9 +111,8 @@ struct Walk {
     line = back.pop();
   }
 
-  // body(offset in full, offset in picked) for each line of positions [begin, end).
-  template <class F>
-  void lines(const int64_t* places, int64_t begin, int64_t end, F&& body) {
+  // Moves the lines of positions [begin, end): out of full (into picked), or into it.
+  void lines(const int64_t* places, int64_t begin, int64_t end, const Move& move) {
     const int64_t period = picks.positions();
     int64_t j = begin % period;
     front.seek(begin / period);
@@ -112,7 +120,13 @@ struct Walk {
     back.seek(0);
     for (int64_t p = begin; p < end; ++p, picks.next()) {
       for (int64_t i = 0; i < back.positions(); ++i, back.next()) {
-        body(front[0] + places[j] + back[0], front[1] + picks[0] + back[1]);
+        std::byte* in_full = move.full + (front[0] + places[j] + back[0]) * move.item;
+        std::byte* in_picked = move.picked + (front[1] + picks[0] + back[1]) * move.item;
+        if (move.into) {
+          move.line(in_full, line.steps[0], in_picked, line.steps[1], line.size);
+        } else {
+          move.line(in_picked, line.steps[1], in_full, line.steps[0], line.size);
+        }
       }
       if (++j == period) {
         j = 0;
@@ -138,14 +152,10 @@ Code run_index(Call& call) {
   const auto* places = reinterpret_cast<const int64_t*>(call.scratch());
   const int64_t item = size_of(out.dtype);
   const int64_t bytes = walk.back.positions() * walk.line.size * item;
-  const Line copy = copy_line(item);
-  parallel_ranges(walk.front.positions() * walk.picks.positions(), kBytesPerChunk / bytes,
-                  [&](int64_t begin, int64_t end, int) {
-                    Walk(walk).lines(places, begin, end, [&](int64_t full, int64_t picked) {
-                      copy(out.data + picked * item, walk.line.steps[1], in.data + full * item,
-                           walk.line.steps[0], walk.line.size);
-                    });
-                  });
+  const Move move = {copy_line(item), in.data, out.data, item, false};
+  parallel_ranges(
+      walk.front.positions() * walk.picks.positions(), kBytesPerChunk / bytes,
+      [&](int64_t begin, int64_t end, int) { Walk(walk).lines(places, begin, end, move); });
   return Code::ok;
 }
 
@@ -174,13 +184,9 @@ Code run_index_put(Call& call) {
   Walk walk(out, values, index, shape);
   const auto* places = reinterpret_cast<const int64_t*>(call.scratch());
   const int64_t item = size_of(out.dtype);
-  const Line put =
-      call.flag(o::accumulate_) ? combine_line(Combine::sum, out.dtype) : copy_line(item);
-  walk.lines(places, 0, walk.front.positions() * walk.picks.positions(),
-             [&](int64_t full, int64_t picked) {
-               put(out.data + full * item, walk.line.steps[0], values.data + picked * item,
-                   walk.line.steps[1], walk.line.size);
-             });
+  const Line line = call.flag(o::accumulate_) ? add_line(out.dtype) : copy_line(item);
+  const Move move = {line, out.data, values.data, item, true};
+  walk.lines(places, 0, walk.front.positions() * walk.picks.positions(), move);
   return Code::ok;
 }
 

@@ -20,7 +20,7 @@ int64_t step_along(const Tensor& t, const Tensor& out, int axis) {
 }
 
 // Offsets of t's matrices by a flat index over the output's leading axes.
-Odometer<1> matrices_of(const Tensor& t, const Tensor& out) {
+[[gnu::noinline]] Odometer<1> matrices_of(const Tensor& t, const Tensor& out) {
   Odometer<1> offsets;
   for (int axis = 0; axis < out.rank - 2; ++axis) {
     offsets.add(out.shape[axis], {step_along(t, out, axis)});
@@ -128,23 +128,60 @@ void multiply_float(Call& call) {
   for_chunks(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
 }
 
-// Numbers other than float32: a plain loop, kept small. Integers wrap around, as in PyTorch.
+// ---- numbers other than float32: a plain loop, kept small ----
+
+// A row of the output: x (k numbers) times w (k, n).
+struct RowTimes {
+  const std::byte *x, *w;
+  std::byte* y;
+  int64_t column, deep, wide;  // steps along k of x, along k and n of w
+  int64_t n, k;
+};
+
+// Integers wrap around, as in PyTorch.
 template <class T, class Sum>
-void multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
-  const int64_t m = y.size(-2), n = y.size(-1), k = a.size(-1);
-  const int64_t row = a.step(-2), column = a.step(-1), deep = b.step(-2), wide = b.step(-1);
-  const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
-  for_chunks(y.numel / n, [&](int64_t chunk, int) {
-    const T* x = a.as<T>() + left.at(chunk / m)[0] + chunk % m * row;
-    const T* w = b.as<T>() + right.at(chunk / m)[0];
-    for (int64_t j = 0; j < n; ++j) {
-      Sum sum = 0;
+void multiply_row(const RowTimes& r) {
+  const T *x = reinterpret_cast<const T*>(r.x), *w = reinterpret_cast<const T*>(r.w);
+  for (int64_t j = 0; j < r.n; ++j) {
+    Sum sum = 0;
 #pragma clang loop vectorize(disable) interleave(disable) unroll(disable)
-      for (int64_t i = 0; i < k; ++i) {
-        sum += static_cast<Sum>(x[i * column]) * static_cast<Sum>(w[i * deep + j * wide]);
-      }
-      y.as<T>()[chunk * n + j] = static_cast<T>(sum);
+    for (int64_t i = 0; i < r.k; ++i) {
+      sum += static_cast<Sum>(x[i * r.column]) * static_cast<Sum>(w[i * r.deep + j * r.wide]);
     }
+    reinterpret_cast<T*>(r.y)[j] = static_cast<T>(sum);
+  }
+}
+
+auto row_function(DType dtype) -> void (*)(const RowTimes&) {
+  switch (dtype) {
+    case DType::float64:
+      return multiply_row<double, double>;
+    case DType::int64:
+      return multiply_row<int64_t, uint64_t>;
+    case DType::int32:
+      return multiply_row<int32_t, uint32_t>;
+    case DType::int16:
+      return multiply_row<int16_t, uint32_t>;
+    case DType::int8:
+      return multiply_row<int8_t, uint32_t>;
+    default:
+      return multiply_row<uint8_t, uint32_t>;
+  }
+}
+
+void multiply_rows(const Tensor& a, const Tensor& b, const Tensor& y) {
+  const int64_t m = y.size(-2), n = y.size(-1), item = size_of(y.dtype);
+  const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
+  const auto multiply = row_function(y.dtype);
+  for_chunks(y.numel / n, [&](int64_t row, int) {
+    multiply({.x = a.data + (left.at(row / m)[0] + row % m * a.step(-2)) * item,
+              .w = b.data + right.at(row / m)[0] * item,
+              .y = y.data + row * n * item,
+              .column = a.step(-1),
+              .deep = b.step(-2),
+              .wide = b.step(-1),
+              .n = n,
+              .k = a.size(-1)});
   });
 }
 
@@ -155,28 +192,10 @@ Code run(Call& call) {
     std::memset(y.data, 0, y.numel * size_of(y.dtype));
     return Code::ok;
   }
-  switch (y.dtype) {
-    case DType::float32:
-      multiply_float(call);
-      break;
-    case DType::float64:
-      multiply<double, double>(a, b, y);
-      break;
-    case DType::int64:
-      multiply<int64_t, uint64_t>(a, b, y);
-      break;
-    case DType::int32:
-      multiply<int32_t, uint32_t>(a, b, y);
-      break;
-    case DType::int16:
-      multiply<int16_t, uint32_t>(a, b, y);
-      break;
-    case DType::int8:
-      multiply<int8_t, uint32_t>(a, b, y);
-      break;
-    default:
-      multiply<uint8_t, uint32_t>(a, b, y);
-      break;
+  if (y.dtype == DType::float32) {
+    multiply_float(call);
+  } else {
+    multiply_rows(a, b, y);
   }
   return Code::ok;
 }

@@ -51,7 +51,7 @@ bool broadcasts(const Call& call) {
 class Walk {
  public:
   Walk() = default;
-  Walk(const Tensor& in, const Tensor& out, const MemoryOrder& order)
+  [[gnu::noinline]] Walk(const Tensor& in, const Tensor& out, const MemoryOrder& order)
       : data_(in.data), item_(size_of(in.dtype)), line_(copy_line(item_)) {
     for (int i = 0; i < order.count; ++i) {
       const int axis = order.axis[i];

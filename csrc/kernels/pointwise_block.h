@@ -34,6 +34,8 @@ void each(void* out, const void* const* in, int64_t n, const double* parameters,
   const Parameters<V> p(parameters);
   auto* to = static_cast<T*>(out);
   const T* const from[] = {static_cast<const T*>(in[operand])...};
+  // Floats are vectors already; doubles and integers are rare, and their loops must stay small.
+#pragma clang loop vectorize(disable) unroll(disable)
   for (int64_t i = 0; i < n; i += sizeof(V) / sizeof(T)) {
     if constexpr (std::is_invocable_v<decltype(function), decltype((void)operand, V{})...,
                                       decltype(p)>) {

@@ -2,13 +2,13 @@
 // of its lines along some axes out.
 //
 // A reduction is a map of elements, a fold and a last step: the norm squares, sums and takes the
-// root; `all` is the minimum of (x != 0), and a minimum is the reversed maximum of reversed
-// elements.
+// root; `all` is the minimum of (x != 0).
 #include "kernels/reduction.h"
 
+#include <algorithm>
 #include <cmath>
 
-#include "kernels/reduction_fold.h"
+#include "core/convert.h"
 #include "ops.h"
 
 namespace wtw {
@@ -23,98 +23,84 @@ struct Spec {
   Fold fold;
   Map map = Map::none;
   Last last = Last::none;
-  bool reversed = false;  // order turned round: the largest is the smallest
-  double parameter = 0;   // exponent of power and root, correction of variance
+  double parameter = 0;  // exponent of power and root, correction of variance
+
+  // Maps are for float64 and int64.
+  DType compute(DType dtype) const {
+    const DType direct = compute_type(dtype, fold);
+    return map != Map::none && direct == DType::float32 ? DType::float64 : direct;
+  }
 };
 
-template <class T>
-void map_lines(const Spec& spec, const Lines<T>& x, T* buffer, bool columns,
-               const Total<T>* means) {
-  const auto each = [&](auto&& f) { for_elements(x, buffer, f); };
-  if (spec.map == Map::nonzero) each([](T v, int64_t) { return static_cast<T>(v != 0); });
-  if constexpr (std::is_floating_point_v<T>) {
+// x = f(x, column) for the elements of lines, which lie in a buffer.
+template <class T, class F>
+void for_elements(const Lines& lines, T* buffer, F&& f) {
+  for (int64_t r = 0; r < lines.count; ++r) {
+    T* line = buffer + r * lines.pitch;
+    for (int64_t i = 0; i < lines.length; ++i) line[i] = f(line[i], lines.columns ? i : 0);
+  }
+}
+
+void map_lines(const Spec& spec, DType compute, const Lines& lines, Buffer& buffer,
+               const Totals& means) {
+  if (compute == DType::int64) {
+    return for_elements(lines, buffer.as<int64_t>(), [](int64_t v, int64_t) { return v != 0; });
+  }
+  for_elements(lines, buffer.as<double>(), [&](double v, int64_t column) {
     switch (spec.map) {
-      case Map::none:
-      case Map::nonzero:
-        break;
-      case Map::absolute:
-        each([](T v, int64_t) { return std::abs(v); });
-        break;
-      case Map::square:
-        each([](T v, int64_t) { return v * v; });
-        break;
-      case Map::power:
-        each([&](T v, int64_t) { return static_cast<T>(std::pow(std::abs(v), spec.parameter)); });
-        break;
-      case Map::distance:
-        each([&](T v, int64_t i) {
-          const T d = v - static_cast<T>(means[columns ? i : 0]);
-          return d * d;
-        });
+      case Map::none: return v;
+      case Map::nonzero: return static_cast<double>(v != 0);
+      case Map::absolute: return std::abs(v);
+      case Map::square: return v * v;
+      case Map::power: return std::pow(std::abs(v), spec.parameter);
+      case Map::distance: return (v - means.real[column]) * (v - means.real[column]);
     }
-  }
-  if (spec.reversed) each([](T v, int64_t) { return reverse(v); });
+  });
 }
 
-template <class T>
-void finish(const Spec& spec, int64_t count, Total<T>* totals, int64_t width) {
-  const double n = static_cast<double>(count);
-  for (int64_t i = 0; i < width; ++i) {
-    Total<T>& total = totals[i];
-    if (spec.reversed) total = reverse(total);
-    if constexpr (std::is_floating_point_v<T>) {
-      switch (spec.last) {
-        case Last::none:
-          break;
-        case Last::mean:
-          total /= n;
-          break;
-        case Last::root:
-          total = spec.parameter == 2 ? std::sqrt(total) : std::pow(total, 1 / spec.parameter);
-          break;
-        case Last::variance:
-          total /= std::max(0.0, n - spec.parameter);
-      }
+// The last step of floats; integers have none.
+void finish(const Spec& spec, int64_t count, double* totals, int64_t width) {
+  const double n = static_cast<double>(count), degrees = std::max(0.0, n - spec.parameter);
+  for (double* total = totals; total < totals + width; ++total) {
+    switch (spec.last) {
+      case Last::none: break;
+      case Last::mean: *total /= n; break;
+      case Last::variance: *total /= degrees; break;
+      case Last::root:
+        *total = spec.parameter == 2 ? std::sqrt(*total) : std::pow(*total, 1 / spec.parameter);
     }
   }
 }
 
-template <class T>
-void fold_tile(const Tensor& x, const Walk& walk, const Spec& spec, int64_t base, int64_t width,
-               const Total<T>* means, Total<T>* totals) {
-  alignas(16) T buffer[kBuffer];
-  const bool columns = walk.across.size > 1, mapped = spec.map != Map::none || spec.reversed;
-  std::fill(totals, totals + width, identity<T>(spec.fold));
-  for_lines(x, walk, base, width, mapped, buffer, [&](const Lines<T>& lines) {
-    if (mapped) map_lines(spec, lines, buffer, columns, means);
-    fold_lines(spec.fold, lines, columns, totals);
+void fold_tile(const Tensor& x, const Walk& walk, const Spec& spec, const Tile& tile,
+               const Totals& means, Totals& totals) {
+  const DType compute = spec.compute(x.dtype);
+  const bool mapped = spec.map != Map::none;
+  Buffer buffer;
+  start(spec.fold, compute, totals, tile.width);
+  for_lines(x, walk, tile, compute, mapped, buffer, [&](const Lines& lines) {
+    if (mapped) map_lines(spec, compute, lines, buffer, means);
+    add_lines(spec.fold, compute, lines, totals);
   });
+  if (compute != DType::int64) finish(spec, walk.count, totals.real, tile.width);
 }
 
-template <class T>
-void reduce(const Tensor& x, const Tensor& y, std::span<const int64_t> dims, const Spec& spec) {
-  const Walk walk = walk_of(x, dims);
-  for_tiles(walk, [&](int64_t base, int64_t place, int64_t width) {
-    Total<T> totals[kColumns], means[kColumns] = {};
-    if (spec.map == Map::distance) {
-      const Spec mean = {Fold::sum, Map::none, Last::mean};
-      fold_tile<T>(x, walk, mean, base, width, nullptr, means);
-      finish<T>(mean, walk.count, means, width);
-    }
-    fold_tile<T>(x, walk, spec, base, width, means, totals);
-    finish<T>(spec, walk.count, totals, width);
-    store_as(y.dtype, y.data + place * size_of(y.dtype), kCompute<Total<T>>, totals, width);
-  });
+void store_totals(const Tensor& x, const Tensor& y, int64_t place, const Totals& totals,
+                  int64_t width) {
+  const DType type = is_floating(x.dtype) ? DType::float64 : DType::int64;
+  store_as(y.dtype, y.data + place * size_of(y.dtype), type, &totals, width);
 }
 
-// The reduction of no elements, for each element of the output.
-template <class T>
-void fill_empty(const Tensor& y, const Spec& spec) {
+// Every element of the output is the fold of nothing; the extremes of nothing are those of truth
+// values: none is true, all are.
+void reduce_nothing(const Tensor& x, const Tensor& y, const Spec& spec) {
   for (int64_t i = 0; i < y.numel; ++i) {
-    // Of extremes only those of truth values exist: none of nothing is true, all of it is.
-    Total<T> total = spec.fold == Fold::max ? spec.reversed : identity<T>(spec.fold);
-    if (spec.fold != Fold::max) finish<T>(spec, 0, &total, 1);
-    store_as(y.dtype, y.data + i * size_of(y.dtype), kCompute<Total<T>>, &total, 1);
+    Totals totals;
+    const bool extreme = spec.fold == Fold::max || spec.fold == Fold::min;
+    start(extreme ? Fold::sum : spec.fold, spec.compute(x.dtype), totals, 1);
+    if (is_floating(x.dtype)) finish(spec, 0, totals.real, 1);
+    if (spec.fold == Fold::min) start(Fold::prod, spec.compute(x.dtype), totals, 1);
+    store_totals(x, y, i, totals, 1);
   }
 }
 
@@ -122,11 +108,31 @@ void fill_empty(const Tensor& y, const Spec& spec) {
 std::span<const int64_t> dims_of(const Call& call) { return call.integers(op::sum::dim_); }
 bool keeps_dim(const Call& call) { return call.flag(op::sum::keepdim_); }
 
+Code run(Call& call) {
+  const Tensor &x = call.in(0), &y = call.out();
+  const Spec spec = call.memo<Spec>();
+  if (x.numel == 0) {
+    reduce_nothing(x, y, spec);
+    return Code::ok;
+  }
+  const Walk walk = walk_of(x, dims_of(call));
+  for_tiles(walk, [&](const Tile& tile) {
+    Totals totals, means;
+    if (spec.map == Map::distance) {
+      fold_tile(x, walk, {Fold::sum, Map::none, Last::mean}, tile, means, means);
+    }
+    fold_tile(x, walk, spec, tile, means, totals);
+    store_totals(x, y, tile.place, totals, tile.width);
+  });
+  return Code::ok;
+}
+
 Code check_reduction(Call& call, const Spec& spec, DType out) {
   const Tensor &x = call.in(0), &y = call.out();
   WTW_CHECK(fits(x, dims_of(call), keeps_dim(call), y) && y.dtype == out);
-  const bool extreme = spec.fold == Fold::max && spec.map != Map::nonzero;
-  WTW_CHECK(!extreme || x.numel > 0 || y.numel == 0);
+  const bool needs_elements =
+      (spec.fold == Fold::max || spec.fold == Fold::min) && spec.map != Map::nonzero;
+  WTW_CHECK(!needs_elements || x.numel > 0 || y.numel == 0);
   call.memo<Spec>() = spec;
   return Code::ok;
 }
@@ -137,64 +143,41 @@ Code check_sum(Call& call) {
   return check_reduction(call, {fold, Map::none, last}, is_floating(in) ? in : DType::int64);
 }
 
-template <bool reversed>
+template <Fold fold>
 Code check_extreme(Call& call) {
-  return check_reduction(call, {Fold::max, Map::none, Last::none, reversed}, call.in(0).dtype);
+  return check_reduction(call, {fold}, call.in(0).dtype);
 }
 
-template <bool reversed>
+template <Fold fold>
 Code check_truth(Call& call) {
   const DType out = call.in(0).dtype == DType::uint8 ? DType::uint8 : DType::boolean;
-  return check_reduction(call, {Fold::max, Map::nonzero, Last::none, reversed}, out);
+  return check_reduction(call, {fold, Map::nonzero}, out);
 }
 
 Code check_var(Call& call) {
-  const Spec spec = {Fold::sum, Map::distance, Last::variance, false,
-                     call.real(op::var::correction_)};
+  const double correction = call.real(op::var::correction_);
+  const Spec spec = {Fold::sum, Map::distance, Last::variance, correction};
   return check_reduction(call, spec, call.in(0).dtype);
 }
 
 Code check_norm(Call& call) {
   const double ord = call.real(op::linalg_vector_norm::ord_);
-  Spec spec = {Fold::sum, Map::power, Last::root, false, ord};
-  if (std::isinf(ord)) spec = {Fold::max, Map::absolute, Last::none, ord < 0};
+  Spec spec = {Fold::sum, Map::power, Last::root, ord};
+  if (std::isinf(ord)) spec = {ord > 0 ? Fold::max : Fold::min, Map::absolute};
   if (ord == 0) spec = {Fold::sum, Map::nonzero};
   if (ord == 1) spec = {Fold::sum, Map::absolute};
   if (ord == 2) spec.map = Map::square;
   return check_reduction(call, spec, call.in(0).dtype);
-}
-
-template <class T>
-void run_in(Call& call) {
-  const Tensor &x = call.in(0), &y = call.out();
-  const Spec spec = call.memo<Spec>();
-  if (x.numel == 0) return fill_empty<T>(y, spec);
-  reduce<T>(x, y, dims_of(call), spec);
-}
-
-Code run(Call& call) {
-  switch (widened(call.in(0).dtype)) {
-    case DType::float32:
-      run_in<float>(call);
-      break;
-    case DType::float64:
-      run_in<double>(call);
-      break;
-    default:
-      run_in<int64_t>(call);
-      break;
-  }
-  return Code::ok;
 }
 }  // namespace
 
 WTW_KERNEL(sum, check_sum<Fold::sum>, run);
 WTW_KERNEL(mean, (check_sum<Fold::sum, Last::mean>), run);
 WTW_KERNEL(prod, check_sum<Fold::prod>, run);
-WTW_KERNEL(amax, check_extreme<false>, run);
-WTW_KERNEL(amin, check_extreme<true>, run);
-WTW_KERNEL(any, check_truth<false>, run);
-WTW_KERNEL(all, check_truth<true>, run);
+WTW_KERNEL(amax, check_extreme<Fold::max>, run);
+WTW_KERNEL(amin, check_extreme<Fold::min>, run);
+WTW_KERNEL(any, check_truth<Fold::max>, run);
+WTW_KERNEL(all, check_truth<Fold::min>, run);
 WTW_KERNEL(var, check_var, run);
 WTW_KERNEL(linalg_vector_norm, check_norm, run);
 

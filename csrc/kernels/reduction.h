@@ -1,4 +1,4 @@
-// How reductions walk a tensor with any strides, and how they read it in the type they compute in.
+// How reductions walk a tensor with any strides, and the folds of what they read.
 //
 // The output is dense over the kept axes, so that one tile of the output is up to kColumns
 // neighbours along the innermost kept axis. Where that axis is the tighter one in memory, the
@@ -6,21 +6,17 @@
 // lines run along the innermost reduced axis.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
-#include <type_traits>
 
-#include "core/convert.h"
 #include "core/kernel.h"
-#include "kernels/axis.h"
+#include "kernels/fold.h"
 #include "kernels/odometer.h"
 
 namespace wtw::reduction {
 
 inline constexpr int64_t kColumns = 64;
-inline constexpr int64_t kBuffer = 1024;     // elements read at a time
-inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
+inline constexpr int64_t kBuffer = 1024;  // elements read at a time
 
 struct Walk {
   Odometer<1> kept, reduced;
@@ -28,7 +24,7 @@ struct Walk {
   Odometer<1>::Axis along = {1, {}};   // the innermost reduced axis
   int64_t count = 1;                   // elements that one element of the output is made of
 
-  int64_t tiles() const { return (across.size + kColumns - 1) / kColumns; }
+  bool columns() const { return across.size > 1; }
 };
 
 // Of a tensor with elements; `dims` are ascending axes of it.
@@ -37,76 +33,70 @@ Walk walk_of(const Tensor& x, std::span<const int64_t> dims);
 // Whether `dims` are ascending axes of x and `y` has the shape that reducing them gives.
 bool fits(const Tensor& x, std::span<const int64_t> dims, bool keepdim, const Tensor& y);
 
-// The type that elements of a dtype are computed in.
-template <class T>
-inline constexpr DType kCompute = std::is_same_v<T, float>    ? DType::float32
-                                  : std::is_same_v<T, double> ? DType::float64
-                                                              : DType::int64;
+// A part of the output: `base` is the offset of its first input element, `place` its own offset.
+struct Tile {
+  int64_t base, place, width;
+};
 
-// Lines of elements as T, `pitch` elements apart.
-template <class T>
+// Lines of a tile's input, in a compute type, `pitch` elements apart: rows are one line of any
+// length, columns are lines of the tile's width.
 struct Lines {
-  const T* data;
+  const void* data;
   int64_t count, length, pitch;
-};
+  bool columns;
 
-// Where lines lie in a tensor: from one to the next, and inside one, in elements.
-struct Steps {
-  int64_t line, element;
-};
-
-// Whether lines of x can be used where they are.
-template <class T>
-bool in_place(const Tensor& x, Steps steps) {
-  return x.dtype == kCompute<T> && steps.element == 1;
-}
-
-// Reads count * length <= kBuffer elements, the first at `offset`, into `buffer`.
-void read_lines(const Tensor& x, int64_t offset, int64_t count, int64_t length, Steps steps,
-                DType compute, void* buffer);
-
-// Calls use(lines) for the input of one tile, piece by piece; `base` is the offset of its first
-// element. With `copy` the lines are always in `buffer`, free to be changed.
-template <class T, class F>
-void for_lines(const Tensor& x, const Walk& walk, int64_t base, int64_t width, bool copy, T* buffer,
-               F&& use) {
-  const bool columns = walk.across.size > 1;
-  // Rows are one line of any length; columns are many lines of the tile's width.
-  const Steps steps =
-      columns ? Steps{walk.along.steps[0], walk.across.steps[0]} : Steps{0, walk.along.steps[0]};
-  const bool direct = !copy && in_place<T>(x, steps);
-  const int64_t most = direct ? walk.along.size : columns ? kBuffer / width : kBuffer;
-  Odometer<1> outer = walk.reduced;
-  for (int64_t i = 0; i < outer.positions(); ++i, outer.next()) {
-    for (int64_t first = 0; first < walk.along.size; first += most) {
-      const int64_t n = std::min(most, walk.along.size - first);
-      const int64_t offset = base + outer[0] + first * walk.along.steps[0];
-      const int64_t count = columns ? n : 1, length = columns ? width : n;
-      if (direct) {
-        use(Lines<T>{x.as<T>() + offset, count, length, steps.line});
-      } else {
-        read_lines(x, offset, count, length, steps, kCompute<T>, buffer);
-        use(Lines<T>{buffer, count, length, length});
-      }
-    }
+  template <class T>
+  const T* line(int64_t i) const {
+    return static_cast<const T*>(data) + i * pitch;
   }
-}
+};
 
-// Calls tile(offset of its first input element, its place in the output, its width) for all tiles.
-template <class F>
-void for_tiles(const Walk& walk, F&& tile) {
-  const int64_t tiles = walk.tiles(), width = std::min(walk.across.size, kColumns);
-  const int64_t units = walk.kept.positions() * tiles, grain = kGrain / (walk.count * width);
-  parallel_ranges(units, grain, [&](int64_t begin, int64_t end, int) {
-    Odometer<1> kept = walk.kept;
-    kept.seek(begin / tiles);
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % tiles * kColumns;
-      tile(kept[0] + first * walk.across.steps[0], i / tiles * walk.across.size + first,
-           std::min(kColumns, walk.across.size - first));
-      if (i % tiles == tiles - 1) kept.next();
-    }
-  });
-}
+// A function with what it captured, so that the loops around it are compiled once.
+template <class Argument>
+class Callback {
+ public:
+  template <class F>
+  Callback(const F& f)
+      : context_(&f), call_([](const void* context, const Argument& argument) {
+          (*static_cast<const F*>(context))(argument);
+        }) {}
+  void operator()(const Argument& argument) const { call_(context_, argument); }
+
+ private:
+  const void* context_;
+  void (*call_)(const void*, const Argument&);
+};
+
+// Calls tile() for every tile of the output, on all workers.
+void for_tiles(const Walk& walk, Callback<Tile> tile);
+
+// Room for lines that have to be converted, gathered or changed.
+struct Buffer {
+  alignas(16) std::byte data[kBuffer * sizeof(int64_t)];
+
+  template <class T>
+  T* as() {
+    return reinterpret_cast<T*>(data);
+  }
+};
+
+// Calls use() for the input of a tile, piece by piece, as `compute`; with `copy` it always lies in
+// `buffer`, free to be changed.
+void for_lines(const Tensor& x, const Walk& walk, const Tile& tile, DType compute, bool copy,
+               Buffer& buffer, Callback<Lines> use);
+
+// The totals of a tile: float64 for floats, int64 for integers.
+union Totals {
+  double real[kColumns];
+  int64_t integer[kColumns];
+};
+
+// The type that lines are folded in: float32 where vectors do it, else that of the totals.
+DType compute_type(DType dtype, Fold fold);
+
+void start(Fold fold, DType compute, Totals& totals, int64_t width);
+
+// Every element goes to the total of its column, or all of them to the first.
+void add_lines(Fold fold, DType compute, const Lines& lines, Totals& totals);
 
 }  // namespace wtw::reduction

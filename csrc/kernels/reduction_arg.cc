@@ -1,6 +1,10 @@
 // argmax and argmin: where the first largest or smallest element (or the first NaN) of each line
-// along one axis lies. The smallest is the largest in reversed order.
-#include "kernels/reduction_fold.h"
+// along one axis lies.
+#include <algorithm>
+
+#include "core/convert.h"
+#include "kernels/axis.h"
+#include "kernels/reduction.h"
 #include "ops.h"
 
 namespace wtw {
@@ -8,58 +12,76 @@ namespace {
 
 using namespace reduction;
 
-// Whether x takes the place of the best so far; a NaN does, and keeps it.
-template <class T>
-bool beats(T x, T best) {
-  return !(x <= best) && !is_nan(best);
-}
-
-// What is known of a tile: each column's largest element, and its index along the axis.
-template <class T>
-struct Best {
-  Total<T> value[kColumns];
+// What is known of a tile: each column's extreme, and its index along the axis.
+struct Found {
+  Totals extremes;
   int64_t index[kColumns];
-  int64_t position = 0;  // along the axis, of the next lines
-
-  void add_columns(const Lines<T>& x) {
-    for (int64_t r = 0; r < x.count; ++r) {
-      for (int64_t i = 0; i < x.length; ++i) {
-        const Total<T> v = x.data[r * x.pitch + i];
-        if (!beats(v, value[i])) continue;
-        value[i] = v;
-        index[i] = position + r;
-      }
-    }
-    position += x.count;
-  }
-
-  void add_row(const Lines<T>& x) {
-    Total<T> largest = identity<T>(Fold::max);
-    fold_lines(Fold::max, x, false, &largest);
-    if (beats(largest, value[0])) {
-      const auto equals = [&](T v) { return v == largest || is_nan(v); };
-      value[0] = largest;
-      index[0] = position + (std::find_if(x.data, x.data + x.length, equals) - x.data);
-    }
-    position += x.length;
-  }
+  int64_t position;  // along the axis, of the next lines
 };
 
 template <class T>
-void find(const Tensor& x, const Tensor& y, int64_t dim, bool reversed) {
+void add_columns(Fold fold, const Lines& lines, T* extremes, Found& found) {
+  for (int64_t r = 0; r < lines.count; ++r) {
+    const T* line = lines.line<T>(r);
+    for (int64_t i = 0; i < lines.length; ++i) {
+      if (!beats(fold, line[i], extremes[i])) continue;
+      extremes[i] = line[i];
+      found.index[i] = found.position + r;
+    }
+  }
+}
+
+template <class T, class Total>
+int64_t find_number(const Lines& lines, Total wanted) {
+  const T* x = lines.line<T>(0);
+  return std::find_if(x, x + lines.length, [&](T v) { return v == wanted || is_nan(v); }) - x;
+}
+
+// The extreme of the line first, in vectors; then its index, where it beats those before.
+template <class Total>
+void add_row(Fold fold, DType compute, const Lines& lines, const Total* extreme, Found& found) {
+  const Total before = *extreme;
+  add_lines(fold, compute, lines, found.extremes);
+  if (!beats(fold, *extreme, before)) return;
+  const int64_t at = compute == DType::float32 ? find_number<float>(lines, *extreme)
+                                               : find_number<Total>(lines, *extreme);
+  found.index[0] = found.position + at;
+}
+
+template <class Total>
+void add(Fold fold, DType compute, const Lines& lines, Total* extremes, Found& found) {
+  if (lines.columns) {
+    add_columns(fold, lines, extremes, found);
+  } else {
+    add_row(fold, compute, lines, extremes, found);
+  }
+  found.position += lines.columns ? lines.count : lines.length;
+}
+
+template <Fold fold>
+Code run(Call& call) {
+  const Tensor &x = call.in(op::argmax::input_), &y = call.out();
+  const int64_t dim = call.integer(op::argmax::dim_);
+  if (x.numel == 0) return Code::ok;
   const Walk walk = walk_of(x, {&dim, static_cast<size_t>(x.rank > 0)});
-  const bool columns = walk.across.size > 1;
-  for_tiles(walk, [&](int64_t base, int64_t place, int64_t width) {
-    alignas(16) T buffer[kBuffer];
-    Best<T> best;
-    std::fill_n(best.value, width, identity<T>(Fold::max));
-    std::fill_n(best.index, width, 0);
-    for_lines(x, walk, base, width, reversed, buffer, [&](const Lines<T>& lines) {
-      if (reversed) for_elements(lines, buffer, [](T v, int64_t) { return reverse(v); });
-      columns ? best.add_columns(lines) : best.add_row(lines);
+  DType compute = widened(x.dtype);
+  if (walk.columns() && compute == DType::float32) compute = DType::float64;
+  for_tiles(walk, [&](const Tile& tile) {
+    Buffer buffer;
+    Found found;
+    found.position = 0;
+    start(fold, compute, found.extremes, tile.width);
+    std::fill_n(found.index, tile.width, 0);
+    for_lines(x, walk, tile, compute, false, buffer, [&](const Lines& lines) {
+      if (compute == DType::int64) {
+        add(fold, compute, lines, found.extremes.integer, found);
+      } else {
+        add(fold, compute, lines, found.extremes.real, found);
+      }
     });
-    std::copy_n(best.index, width, y.as<int64_t>() + place);
+    std::copy_n(found.index, tile.width, y.as<int64_t>() + tile.place);
   });
+  return Code::ok;
 }
 
 Code check(Call& call) {
@@ -70,29 +92,10 @@ Code check(Call& call) {
   WTW_CHECK(fits(x, dims, call.flag(op::argmax::keepdim_), y) && (x.numel > 0 || y.numel == 0));
   return Code::ok;
 }
-
-template <bool reversed>
-Code run(Call& call) {
-  const Tensor &x = call.in(op::argmax::input_), &y = call.out();
-  const int64_t dim = call.integer(op::argmax::dim_);
-  if (x.numel == 0) return Code::ok;
-  switch (widened(x.dtype)) {
-    case DType::float32:
-      find<float>(x, y, dim, reversed);
-      break;
-    case DType::float64:
-      find<double>(x, y, dim, reversed);
-      break;
-    default:
-      find<int64_t>(x, y, dim, reversed);
-      break;
-  }
-  return Code::ok;
-}
 }  // namespace
 
 // argmin has the operands and attributes of argmax.
-WTW_KERNEL(argmax, check, run<false>);
-WTW_KERNEL(argmin, check, run<true>);
+WTW_KERNEL(argmax, check, run<Fold::max>);
+WTW_KERNEL(argmin, check, run<Fold::min>);
 
 }  // namespace wtw

@@ -1,9 +1,20 @@
-// A tensor's axes, kept and reduced, in; the order to walk them and lines of elements out.
+// A tensor's axes, kept and reduced, in; tiles of the output and lines of their input out.
+#include <algorithm>
+
+#include "core/convert.h"
+#include "kernels/axis.h"
 #include "kernels/reduction.h"
 #include "kernels/strided_copy.h"
 
 namespace wtw::reduction {
 namespace {
+
+constexpr int64_t kGrain = 64 << 10;  // elements read by a chunk
+
+// Where lines lie in a tensor: from one to the next, and inside one, in elements.
+struct Steps {
+  int64_t line, element;
+};
 
 bool reduces(std::span<const int64_t> dims, int64_t axis) {
   return std::find(dims.begin(), dims.end(), axis) != dims.end();
@@ -23,6 +34,21 @@ void add_reduced(const Tensor& x, std::span<const int64_t> dims, Odometer<1>& re
     order[at] = dim;
   }
   for (int i = 0; i < n; ++i) reduced.add(x.shape[order[i]], {x.stride[order[i]]});
+}
+
+// Reads count * length <= kBuffer elements, the first at `offset`.
+void read_lines(const Tensor& x, int64_t offset, int64_t count, int64_t length, Steps steps,
+                DType compute, Buffer& buffer) {
+  Buffer gathered;
+  const int64_t item = size_of(x.dtype);
+  for (int64_t i = 0; i < count; ++i) {
+    const std::byte* line = x.data + (offset + i * steps.line) * item;
+    if (steps.element != 1) {
+      copy_line(item)(gathered.data, 1, line, steps.element, length);
+      line = gathered.data;
+    }
+    load_as(compute, buffer.data + i * length * size_of(compute), x.dtype, line, length);
+  }
 }
 
 }  // namespace
@@ -58,18 +84,42 @@ bool fits(const Tensor& x, std::span<const int64_t> dims, bool keepdim, const Te
   return rank == y.rank;
 }
 
-void read_lines(const Tensor& x, int64_t offset, int64_t count, int64_t length, Steps steps,
-                DType compute, void* buffer) {
-  alignas(16) std::byte gathered[kBuffer * sizeof(int64_t)];
-  const int64_t item = size_of(x.dtype);
-  for (int64_t i = 0; i < count; ++i) {
-    const std::byte* line = x.data + (offset + i * steps.line) * item;
-    if (steps.element != 1) {
-      copy_line(item)(gathered, 1, line, steps.element, length);
-      line = gathered;
+void for_tiles(const Walk& walk, Callback<Tile> tile) {
+  const int64_t across = walk.across.size, width = std::min(across, kColumns);
+  const int64_t tiles = (across + kColumns - 1) / kColumns;
+  const int64_t units = walk.kept.positions() * tiles, grain = kGrain / (walk.count * width);
+  parallel_ranges(units, grain, [&](int64_t begin, int64_t end, int) {
+    Odometer<1> kept = walk.kept;
+    kept.seek(begin / tiles);
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i % tiles * kColumns;
+      tile({kept[0] + first * walk.across.steps[0], i / tiles * across + first,
+            std::min(kColumns, across - first)});
+      if (i % tiles == tiles - 1) kept.next();
     }
-    std::byte* to = static_cast<std::byte*>(buffer) + i * length * size_of(compute);
-    load_as(compute, to, x.dtype, line, length);
+  });
+}
+
+void for_lines(const Tensor& x, const Walk& walk, const Tile& tile, DType compute, bool copy,
+               Buffer& buffer, Callback<Lines> use) {
+  const bool columns = walk.columns();
+  const int64_t along = walk.along.steps[0];
+  const Steps steps = columns ? Steps{along, walk.across.steps[0]} : Steps{0, along};
+  const bool direct = !copy && x.dtype == compute && steps.element == 1;
+  const int64_t most = direct ? walk.along.size : columns ? kBuffer / tile.width : kBuffer;
+  Odometer<1> outer = walk.reduced;
+  for (int64_t i = 0; i < outer.positions(); ++i, outer.next()) {
+    for (int64_t first = 0; first < walk.along.size; first += most) {
+      const int64_t n = std::min(most, walk.along.size - first);
+      const int64_t offset = tile.base + outer[0] + first * along;
+      const int64_t count = columns ? n : 1, length = columns ? tile.width : n;
+      if (direct) {
+        use({x.data + offset * size_of(compute), count, length, steps.line, columns});
+      } else {
+        read_lines(x, offset, count, length, steps, compute, buffer);
+        use({buffer.data, count, length, length, columns});
+      }
+    }
   }
 }
 

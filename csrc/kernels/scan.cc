@@ -8,14 +8,11 @@
 #include "core/convert.h"
 #include "core/kernel.h"
 #include "kernels/axis.h"
-#include "kernels/reduction_fold.h"
+#include "kernels/fold.h"
 #include "ops.h"
 
 namespace wtw {
 namespace {
-
-using reduction::Fold;
-using reduction::join;
 
 enum class Scan : uint8_t { sum, prod, max, min, log_sum };
 
@@ -54,19 +51,18 @@ void fold_rows(Piece<T>& piece, Running<T>& running, F&& f) {
   }
 }
 
-// The last of equal elements counts, and the last NaN. Minima are maxima in reversed order.
+// The last of equal elements counts, and the last NaN.
 template <class T>
-void fold_extremes(Piece<T>& piece, Running<T>& running, bool reversed) {
-  const auto turn = [reversed](T v) { return reversed ? reduction::reverse(v) : v; };
+void fold_extremes(Fold fold, Piece<T>& piece, Running<T>& running) {
   for (int64_t r = 0; r < piece.rows; ++r) {
     for (int64_t c = 0; c < piece.width; ++c) {
       const int64_t i = r * piece.width + c;
-      const T v = turn(piece.values[i]), best = running.value[c];
-      if (reduction::is_nan(v) || v >= best) {  // false where the best is NaN
+      const T v = piece.values[i], best = running.value[c];
+      if (v == best || is_nan(v) || beats(fold, v, best)) {
         running.value[c] = v;
         running.index[c] = piece.position + r;
       }
-      piece.values[i] = turn(running.value[c]);
+      piece.values[i] = running.value[c];
       piece.indices[i] = running.index[c];
     }
   }
@@ -75,13 +71,10 @@ void fold_extremes(Piece<T>& piece, Running<T>& running, bool reversed) {
 template <class T>
 void fold_piece(Scan scan, Piece<T>& piece, Running<T>& running) {
   switch (scan) {
-    case Scan::sum:
-      return fold_rows(piece, running, join<Fold::sum, T>);
-    case Scan::prod:
-      return fold_rows(piece, running, join<Fold::prod, T>);
-    case Scan::max:
-    case Scan::min:
-      return fold_extremes(piece, running, scan == Scan::min);
+    case Scan::sum: return fold_rows(piece, running, join<Fold::sum, T>);
+    case Scan::prod: return fold_rows(piece, running, join<Fold::prod, T>);
+    case Scan::max: return fold_extremes(Fold::max, piece, running);
+    case Scan::min: return fold_extremes(Fold::min, piece, running);
     case Scan::log_sum:
       if constexpr (std::is_same_v<T, double>) fold_rows(piece, running, log_add_exp);
   }
@@ -89,14 +82,19 @@ void fold_piece(Scan scan, Piece<T>& piece, Running<T>& running) {
 
 template <class T>
 T start_of(Scan scan) {
-  if (scan == Scan::sum || scan == Scan::prod) return scan == Scan::prod;
-  return reduction::identity<T>(Fold::max);  // -infinity, where there is one
+  switch (scan) {
+    case Scan::sum: return identity<T>(Fold::sum);
+    case Scan::prod: return identity<T>(Fold::prod);
+    case Scan::min: return identity<T>(Fold::min);
+    case Scan::max:
+    case Scan::log_sum: return identity<T>(Fold::max);  // log_sum: -infinity, of floats
+  }
 }
 
 // `width` neighbouring columns, the first one at offset `base`.
 template <class T>
 void scan_tile(const Call& call, Scan scan, const Axis& axis, int64_t base, int64_t width) {
-  constexpr DType compute = reduction::kCompute<T>;
+  constexpr DType compute = std::is_same_v<T, double> ? DType::float64 : DType::int64;
   const Tensor &x = call.in(0), &y = call.out();
   const bool extremes = call.outputs() == 2;
   Piece<T> piece;

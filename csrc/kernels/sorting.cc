@@ -38,12 +38,6 @@ Code check_ordered(Call& call, int64_t dim, int64_t count) {
   return Code::ok;
 }
 
-// Sorts the entries' smallest `count` to the front.
-void order(Entry* entries, int64_t n, int64_t count) {
-  if (count < n) std::nth_element(entries, entries + count, entries + n);
-  std::sort(entries, entries + count);
-}
-
 Code run_ordered(Call& call, int64_t dim, int64_t count, bool descending) {
   const Tensor& in = call.in(0);
   const Tensor& values = call.out(0);
@@ -53,7 +47,6 @@ Code run_ordered(Call& call, int64_t dim, int64_t count, bool descending) {
   const int64_t from = in.rank == 0 ? 0 : in.stride[dim],
                 to = in.rank == 0 ? 0 : values.stride[dim];
   const uint64_t flip = descending ? ~uint64_t{0} : 0;
-  const Line copy = copy_line(item);
   Odometer<2> lines;
   for (int i = 0; i < in.rank; ++i) {
     if (i != dim) lines.add(in.shape[i], {in.stride[i], values.stride[i]});
@@ -65,10 +58,10 @@ Code run_ordered(Call& call, int64_t dim, int64_t count, bool descending) {
         at.seek(begin);
         for (int64_t line = begin; line < end; ++line, at.next()) {
           for (int64_t i = 0; i < n; ++i) entries[i] = {sort_key(in, at[0] + i * from) ^ flip, i};
-          order(entries, n, count);
+          std::partial_sort(entries, entries + count, entries + n);
           for (int64_t i = 0; i < count; ++i) {
             const int64_t source = at[0] + entries[i].index * from, target = at[1] + i * to;
-            copy(values.data + target * item, 1, in.data + source * item, 1, 1);
+            copy_item(values.data + target * item, in.data + source * item, item);
             indices.as<int64_t>()[target] = entries[i].index;
           }
         }

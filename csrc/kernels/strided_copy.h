@@ -3,10 +3,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "core/tensor.h"
 
 namespace wtw {
+
+// One element of 1, 2, 4 or 8 bytes.
+inline void copy_item(std::byte* to, const std::byte* from, int64_t item) {
+  switch (item) {
+    case 1:
+      std::memcpy(to, from, 1);
+      break;
+    case 2:
+      std::memcpy(to, from, 2);
+      break;
+    case 4:
+      std::memcpy(to, from, 4);
+      break;
+    default:
+      std::memcpy(to, from, 8);
+      break;
+  }
+}
 
 // to[i * to_step] = from[i * from_step] for i < n; steps in elements.
 using Line = void (*)(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step,

@@ -3,7 +3,16 @@ import { answering } from './answer.ts';
 import { fromWire, wtwError } from './errors.ts';
 import { open, type OpenOptions } from './open.ts';
 import type { Platform, Port } from './platform.ts';
-import type { CallName, Calls, FromWorker, Reply, Request, Summary, ToWorker, WireInput } from './protocol.ts';
+import type {
+  CallName,
+  Calls,
+  FromWorker,
+  Reply,
+  Request,
+  Summary,
+  ToWorker,
+  WireInput,
+} from './protocol.ts';
 import type { WtwError } from './wtw_error.ts';
 
 export interface Backend {

@@ -25,7 +25,8 @@ export function toElements(port: Port, data: InputData): Elements {
   const { dtype } = port;
   const type = typeName(data);
   const own = dtypeRow(dtype).array.name;
-  if (dtype === 'bool' && (type === own || type === 'Array')) return booleans(data as ArrayLike<boolean>);
+  if (dtype === 'bool' && (type === own || type === 'Array'))
+    return booleans(data as ArrayLike<boolean>);
   if (type === own || SAME_BITS[dtype]?.includes(type)) return data as Elements;
   if (dtype === 'int64' && type === 'Int32Array') {
     return BigInt64Array.from(data as Int32Array, BigInt);

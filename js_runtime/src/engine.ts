@@ -8,7 +8,17 @@ import type { Manifest } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
 
 // struct Io of csrc/api.h.
-const IO = { bytes: 128, data: 0, size: 8, kind: 16, dtype: 20, rank: 24, integer: 32, real: 40, shape: 48 };
+const IO = {
+  bytes: 128,
+  data: 0,
+  size: 8,
+  kind: 16,
+  dtype: 20,
+  rank: 24,
+  integer: 32,
+  real: 40,
+  shape: 48,
+};
 const KINDS = ['tensor', 'int', 'float', 'bool'] as const;
 const ALL = 0xffffffff;
 const PROGRAM = 'forward';

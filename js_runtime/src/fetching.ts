@@ -30,7 +30,7 @@ export class Fetcher {
     const decoder = new TextDecoder();
     let text = '';
     await this.reading(file, async (source) => {
-      for (let part; (part = await source.read(new Uint8Array(TEXT_BLOCK))); ) {
+      for (let part; (part = await source.read(new Uint8Array(TEXT_BLOCK)));) {
         text += decoder.decode(part, { stream: true });
       }
     });

@@ -1,5 +1,12 @@
 // Golden data (docs/format.md): the inputs of a case, and how far outputs are from those stored.
-import { compare, INCOMPARABLE, type OutputError, toleranceOf, toNumbers, worse } from './compare.ts';
+import {
+  compare,
+  INCOMPARABLE,
+  type OutputError,
+  toleranceOf,
+  toNumbers,
+  worse,
+} from './compare.ts';
 import { dtypeRow, numelOf } from './dtypes.ts';
 import type { GoldenCase, InputPort, OutputPort } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
@@ -49,7 +56,10 @@ function tensorError(entry: GoldenTensor, data: ArrayBuffer, given: WireTensor):
   const all = toNumbers(dtype, given.buffer);
   const elements = compare(expected, every(all, entry.every ?? 1, partsOf(dtype)), tolerance);
   const { max, mean } = summary(all);
-  const scale = expected.reduce((most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most), 1);
+  const scale = expected.reduce(
+    (most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most),
+    1,
+  );
   const near = (a: number | null, b: number | null, within: number) =>
     a === b || (a !== null && b !== null && Math.abs(a - b) <= within * scale);
   const whole = near(entry.max, max, tolerance) && near(entry.mean, mean, tolerance || 1e-9);

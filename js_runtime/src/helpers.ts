@@ -1,4 +1,4 @@
-// An instance on shared memory and a number of threads in; helper workers that take part in runs out.
+// An instance on shared memory and a number of threads in, helper workers that join its runs out.
 import type { Instance } from './instance.ts';
 import type { Port, WorkerPlatform } from './platform.ts';
 import type { HelperStart } from './protocol.ts';

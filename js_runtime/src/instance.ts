@@ -46,7 +46,7 @@ export class Instance {
     this.runtime._initialize();
   }
 
-  /** A view that lasts until memory may have grown: make it anew after every call that allocates. */
+  /** A view that lasts until memory may have grown: made anew after every call that allocates. */
   bytes(address: number, length: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, address, length);
   }

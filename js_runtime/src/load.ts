@@ -69,22 +69,29 @@ function startPort(
 }
 
 function addressesOf(assets: Assets, baseUrl: LoadOptions['baseUrl'], base: string): Addresses {
-  const folder = baseUrl === undefined ? undefined : `${new URL(baseUrl, base)}`.replace(/\/*$/, '/');
+  const folder =
+    baseUrl === undefined ? undefined : `${new URL(baseUrl, base)}`.replace(/\/*$/, '/');
   const address = (file: string, url: URL | string) =>
     folder === undefined ? new URL(url, base).href : new URL(file, folder).href;
-  return Object.fromEntries(Object.entries(assets).map(([file, url]) => [file, address(file, url)]));
+  return Object.fromEntries(
+    Object.entries(assets).map(([file, url]) => [file, address(file, url)]),
+  );
 }
 
 function checkOptions({ threads, variant, worker, onProgress }: LoadOptions): void {
   const refuse = (name: string, reason: string) => {
     throw wtwError('option-invalid', { name, reason });
   };
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)) {
+  if (
+    threads !== undefined &&
+    !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS)
+  ) {
     refuse('threads', `${threads} is no integer from 1 to ${MAX_THREADS}`);
   }
   if (variant !== undefined && !VARIANTS.includes(variant)) {
     refuse('variant', `${variant} is none of ${VARIANTS.join(', ')}`);
   }
   if (worker !== undefined && typeof worker !== 'boolean') refuse('worker', 'true or false');
-  if (onProgress !== undefined && typeof onProgress !== 'function') refuse('onProgress', 'a function');
+  if (onProgress !== undefined && typeof onProgress !== 'function')
+    refuse('onProgress', 'a function');
 }

@@ -21,8 +21,7 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
     });
   const debugging: ModelDebug = {
     run: (inputs) => run(inputs, true),
-    peek: async (program, node, output) =>
-      tensorOf(await call('peek', { program, node, output })),
+    peek: async (program, node, output) => tensorOf(await call('peek', { program, node, output })),
   };
   return {
     info: infoOf(backend),
@@ -55,7 +54,11 @@ function infoOf({ summary }: Backend): ModelInfo {
   };
 }
 
-const NUMBER_DTYPES: Readonly<Record<string, DType>> = { int: 'int64', float: 'float64', bool: 'bool' };
+const NUMBER_DTYPES: Readonly<Record<string, DType>> = {
+  int: 'int64',
+  float: 'float64',
+  bool: 'bool',
+};
 
 function portInfo(port: InputPort | OutputPort): PortInfo {
   const { name, kind } = port;

@@ -13,7 +13,8 @@ export const isNode = typeof process !== 'undefined' && process.versions?.node !
 export const node: Platform = {
   cores: () => process.getBuiltinModule('node:os').availableParallelism(),
   unshared: () => undefined,
-  open: (url, signal) => (url.protocol === 'file:' ? openFile(url, signal) : browser.open(url, signal)),
+  open: (url, signal) =>
+    url.protocol === 'file:' ? openFile(url, signal) : browser.open(url, signal),
   compile: (url, signal) =>
     url.protocol === 'file:' ? compileFile(url) : browser.compile(url, signal),
   base: () => process.getBuiltinModule('node:url').pathToFileURL(`${process.cwd()}/`).href,
@@ -50,9 +51,11 @@ function nodePort(worker: NodeWorker): Port {
 }
 
 async function openFile(url: URL, signal?: AbortSignal): Promise<Source> {
-  const file = await fs().open(url).catch((error: unknown) => {
-    throw fileError(url, error);
-  });
+  const file = await fs()
+    .open(url)
+    .catch((error: unknown) => {
+      throw fileError(url, error);
+    });
   return {
     read: async (bytes) => {
       if (signal?.aborted) throw wtwError('aborted', {}, { cause: signal.reason });
@@ -64,9 +67,11 @@ async function openFile(url: URL, signal?: AbortSignal): Promise<Source> {
 }
 
 async function compileFile(url: URL): Promise<WebAssembly.Module> {
-  const bytes = await fs().readFile(url).catch((error: unknown) => {
-    throw fileError(url, error);
-  });
+  const bytes = await fs()
+    .readFile(url)
+    .catch((error: unknown) => {
+      throw fileError(url, error);
+    });
   return WebAssembly.compile(bytes).catch((error: unknown) => {
     throw compileError(url, error);
   });

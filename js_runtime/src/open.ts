@@ -102,7 +102,9 @@ async function loadModel(instance: Instance, manifest: Manifest, fetcher: Fetche
 function hashOf(instance: Instance): Hash {
   const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
   return async (bytes) =>
-    subtle ? hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes))) : instance.sha256(bytes);
+    subtle
+      ? hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes)))
+      : instance.sha256(bytes);
 }
 
 function summaryOf(

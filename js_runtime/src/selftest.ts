@@ -29,11 +29,20 @@ export async function selfTest(
   });
   return {
     passed: outputs.every(({ passed }) => passed),
-    outputs: outputs.map(({ name, maxAbsError, maxRelError }) => ({ name, maxAbsError, maxRelError })),
+    outputs: outputs.map(({ name, maxAbsError, maxRelError }) => ({
+      name,
+      maxAbsError,
+      maxRelError,
+    })),
   };
 }
 
-function caseErrors(program: Program, entry: GoldenCase, data: ArrayBuffer, run: Run): OutputError[] {
+function caseErrors(
+  program: Program,
+  entry: GoldenCase,
+  data: ArrayBuffer,
+  run: Run,
+): OutputError[] {
   const inputs = program.inputs.map((port) => {
     const stored = entry.inputs[port.name];
     if (stored === undefined) throw incomplete(port.name);

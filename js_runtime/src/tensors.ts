@@ -8,7 +8,7 @@ import type { InputValue, OutputValue, TensorInput, TensorOutput } from './types
 
 type TensorPort = Extract<InputPort, { kind: 'tensor' }>;
 
-/** Throws input-missing, -unknown, -dtype, -shape, -size or -scalar. Bytes are views, not copies. */
+/** Throws input-missing, -unknown, -dtype, -shape, -size, -scalar. Bytes are views, not copies. */
 export function wireInputs(program: Program, given: Record<string, InputValue>): WireInput[] {
   const values: Record<string, InputValue | undefined> = given ?? {};
   const names = program.inputs.map((port) => port.name);
@@ -56,7 +56,11 @@ function checkShape(port: TensorPort, shape: readonly number[]): void {
     shape.length === port.shape.length &&
     shape.every((size, axis) => {
       const expected = port.shape[axis];
-      return Number.isSafeInteger(size) && size >= 0 && (typeof expected === 'string' || size === expected);
+      return (
+        Number.isSafeInteger(size) &&
+        size >= 0 &&
+        (typeof expected === 'string' || size === expected)
+      );
     });
   if (!fits) throw shapeError(port, format(shape));
 }
@@ -67,7 +71,8 @@ function wireNumber(port: InputPort, value: InputValue): WireInput {
       if (typeof value === 'boolean') return { integer: value ? 1n : 0n };
       break;
     case 'int':
-      if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return { integer: value };
+      if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value)
+        return { integer: value };
       if (Number.isSafeInteger(value)) return { integer: BigInt(value as number) };
       break;
     case 'float':
@@ -77,7 +82,10 @@ function wireNumber(port: InputPort, value: InputValue): WireInput {
 }
 
 /** By name, with the outputs that are the same in every run. */
-export function outputsOf(program: Program, wire: readonly WireOutput[]): Record<string, OutputValue> {
+export function outputsOf(
+  program: Program,
+  wire: readonly WireOutput[],
+): Record<string, OutputValue> {
   const values = wire.values();
   const named = program.outputs.map((port) => {
     const fixed = fixedValue(port);
@@ -91,7 +99,11 @@ export function tensorOf({ buffer, shape, dtype }: WireTensor): TensorOutput {
   return { data: new (dtypeRow(dtype).array)(buffer), shape, dtype };
 }
 
-const NOT_IN_JSON: Readonly<Record<string, number>> = { nan: NaN, inf: Infinity, '-inf': -Infinity };
+const NOT_IN_JSON: Readonly<Record<string, number>> = {
+  nan: NaN,
+  inf: Infinity,
+  '-inf': -Infinity,
+};
 
 /** A number of the manifest: JSON has no NaN and no infinities. */
 export function numberOf(value: number | boolean | string): number | boolean {
@@ -111,4 +123,5 @@ function shapeError({ name, shape }: TensorPort, given: string) {
 }
 
 const format = (shape: readonly (number | string)[]) => `[${shape.join(', ')}]`;
-const text = (value: unknown) => (typeof value === 'object' ? 'an object' : `${typeof value} ${value}`);
+const text = (value: unknown) =>
+  typeof value === 'object' ? 'an object' : `${typeof value} ${value}`;

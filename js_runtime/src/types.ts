@@ -67,11 +67,7 @@ export interface TensorOutput<D extends DType = DType> {
 export type InputValue = TensorInput | InputData | number | bigint | boolean;
 export type OutputValue = TensorOutput | number | boolean;
 
-export type Variant =
-  | 'relaxed-threads'
-  | 'relaxed-single'
-  | 'simd128-threads'
-  | 'simd128-single';
+export type Variant = 'relaxed-threads' | 'relaxed-single' | 'simd128-threads' | 'simd128-single';
 
 /** Bytes of the model, over all its files. */
 export interface Progress {

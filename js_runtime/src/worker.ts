@@ -6,7 +6,13 @@ import { toWire } from './errors.ts';
 import { instantiate } from './instance.ts';
 import { isNode, nodeWorker } from './node.ts';
 import { open } from './open.ts';
-import { buffersOf, type CallMessage, type FromWorker, type ModelStart, type ToWorker } from './protocol.ts';
+import {
+  buffersOf,
+  type CallMessage,
+  type FromWorker,
+  type ModelStart,
+  type ToWorker,
+} from './protocol.ts';
 
 const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();

@@ -277,6 +277,17 @@ def test_weights_that_claim_more_than_they_have(tmp_path: Path) -> None:
         refused(path, "weights-suspicious")
 
 
+def test_a_trillion_elements_in_the_sample_inputs(tmp_path: Path) -> None:
+    sample = tmp_path / "sample.pt"
+    torch.save(((torch.zeros(1).expand(10**6, 10**6),), {}), sample)
+    path = edit_zip(
+        write_archive(tmp_path / "whole.pt2"),
+        tmp_path / "evil.pt2",
+        {"sample_inputs/model.pt": lambda _: sample.read_bytes()},
+    )
+    assert "1,000,000,000,000" in refused(path, "weights-suspicious").message
+
+
 def test_truncated_inside_a_part(tmp_path: Path) -> None:
     whole = write_archive(tmp_path / "whole.pt2")
     for part in ("models/model.json", "model_weights_config.json", "sample_inputs/model.pt"):

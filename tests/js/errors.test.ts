@@ -11,19 +11,31 @@ import { sampleManifest } from './support.ts';
 test('an error says code, what and what to do', () => {
   const error = wtwError('input-missing', { name: 'x', inputs: 'x, y' });
   assert.equal(error.message, 'WTW501: input x is missing. The inputs are: x, y.');
-  assert.deepEqual([error.code, error.slug, error.hint], ['WTW501', 'input-missing', 'The inputs are: x, y.']);
+  assert.deepEqual(
+    [error.code, error.slug, error.hint],
+    ['WTW501', 'input-missing', 'The inputs are: x, y.'],
+  );
   assert.ok(isWtwError(error) && !isWtwError(new Error('x')));
 });
 
 test('errors keep everything across the border', () => {
-  const error = wtwError('index-out-of-range', { op: 'embedding', index: 9, bound: 5, where: 'encoder' });
+  const error = wtwError('index-out-of-range', {
+    op: 'embedding',
+    index: 9,
+    bound: 5,
+    where: 'encoder',
+  });
   const back = fromWire(structuredClone(toWire(error)));
-  for (const key of ['code', 'slug', 'message', 'hint', 'where'] as const) assert.equal(back[key], error[key]);
+  for (const key of ['code', 'slug', 'message', 'hint', 'where'] as const)
+    assert.equal(back[key], error[key]);
   assert.ok(isWtwError(back));
 });
 
 test('anything else that is thrown is a bug of ours', () => {
-  assert.equal(asWtwError(new TypeError('x')).message.slice(0, 37), 'WTW901: internal error: TypeError: x.');
+  assert.equal(
+    asWtwError(new TypeError('x')).message.slice(0, 37),
+    'WTW901: internal error: TypeError: x.',
+  );
 });
 
 const NOTHING: Failure = { code: 0, node: -1, operand: -1, line: 7, given: 0n, allowed: 0n };
@@ -32,18 +44,38 @@ const FAILURES: readonly (readonly [Slug, Partial<Failure>, string])[] = [
   ['plan-invalid', { given: 5n }, 'record 5 (rule 7)'],
   ['out-of-memory', { given: 4096n }, '4096 more bytes'],
   ['size-out-of-range', { operand: 0, given: 65n }, 'size batch is 65, allowed is 1 to 64'],
-  ['size-mismatch', { operand: 1, node: 0, given: 3n, allowed: 2n }, 'input ids has size 3 in axis 0, expected 2'],
-  ['input-shape', { operand: 0, given: 1n, allowed: 2n }, 'input x has shape 1, expected [batch, 3]'],
+  [
+    'size-mismatch',
+    { operand: 1, node: 0, given: 3n, allowed: 2n },
+    'input ids has size 3 in axis 0, expected 2',
+  ],
+  [
+    'input-shape',
+    { operand: 0, given: 1n, allowed: 2n },
+    'input x has shape 1, expected [batch, 3]',
+  ],
   ['guard-failed', { operand: 0 }, 'batch <= 64'],
-  ['index-out-of-range', { node: 0, given: 9n, allowed: 5n }, 'embedding: index 9 is out of range for size 5 (encoder.0 at model.py:7)'],
-  ['kernel-refused', { node: 0 }, 'embedding refused its operands (encoder.0 at model.py:7): rule 7'],
+  [
+    'index-out-of-range',
+    { node: 0, given: 9n, allowed: 5n },
+    'embedding: index 9 is out of range for size 5 (encoder.0 at model.py:7)',
+  ],
+  [
+    'kernel-refused',
+    { node: 0 },
+    'embedding refused its operands (encoder.0 at model.py:7): rule 7',
+  ],
   ['kernel-refused', { node: 99 }, 'node 99'],
   ['state-dirty', {}, 'an earlier run failed'],
   ['internal', { node: 3 }, 'rule 7 at node 3'],
 ];
 for (const [slug, failure, text] of FAILURES) {
   test(`the runtime's ${slug} becomes: ${text}`, () => {
-    const error = failureError({ ...NOTHING, ...failure, code: ERRORS[slug].number }, sampleManifest(), 'forward');
+    const error = failureError(
+      { ...NOTHING, ...failure, code: ERRORS[slug].number },
+      sampleManifest(),
+      'forward',
+    );
     assert.equal(error.slug, slug);
     assert.ok(error.message.includes(text), error.message);
     assert.ok(!error.message.includes('?'), error.message);
@@ -52,7 +84,14 @@ for (const [slug, failure, text] of FAILURES) {
 
 test('a failure is six numbers of 64 bits', () => {
   const view = new DataView(BigInt64Array.of(509n, 1n, -1n, 33n, 2n ** 40n, -1n).buffer);
-  assert.deepEqual(readFailure(view), { code: 509, node: 1, operand: -1, line: 33, given: 2n ** 40n, allowed: -1n });
+  assert.deepEqual(readFailure(view), {
+    code: 509,
+    node: 1,
+    operand: -1,
+    line: 33,
+    given: 2n ** 40n,
+    allowed: -1n,
+  });
 });
 
 const url = new URL('http://localhost/runtime.wasm');
@@ -65,7 +104,9 @@ test('what a Content-Security-Policy blocks is told from a damaged file', () => 
   for (const message of POLICIES) {
     assert.equal(compileError(url, new WebAssembly.CompileError(message)).slug, 'csp-blocks-wasm');
   }
-  const damaged = new WebAssembly.CompileError('expected magic word 00 61 73 6d, found 3c 21 64 6f');
+  const damaged = new WebAssembly.CompileError(
+    'expected magic word 00 61 73 6d, found 3c 21 64 6f',
+  );
   assert.equal(compileError(url, damaged).slug, 'file-corrupt');
   assert.equal(compileError(url, new TypeError('Failed to fetch')).slug, 'fetch-failed');
 });

@@ -20,8 +20,14 @@ const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('he
 const hash = async (bytes: Uint8Array<ArrayBuffer>) =>
   hexadecimal(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 const blocks = (bytes: Uint8Array) =>
-  Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) => sha(bytes.subarray(i * BLOCK, (i + 1) * BLOCK)));
-const entries = shards.map((bytes, i) => ({ file: `weights-0${i}.bin`, bytes: bytes.length, sha256: blocks(bytes) }));
+  Array.from({ length: Math.ceil(bytes.length / BLOCK) }, (_, i) =>
+    sha(bytes.subarray(i * BLOCK, (i + 1) * BLOCK)),
+  );
+const entries = shards.map((bytes, i) => ({
+  file: `weights-0${i}.bin`,
+  bytes: bytes.length,
+  sha256: blocks(bytes),
+}));
 const table = { bytes: weights.length, blockBytes: BLOCK, shards: entries, tensors: [] };
 
 let folder: string;
@@ -72,12 +78,18 @@ for (const source of ['disk', 'http'] as const) {
     const [first, second] = entries as [(typeof entries)[0], (typeof entries)[0]];
     const stored: number[] = [];
     const load = (shard: object) =>
-      fetcher(source).weights({ ...table, shards: [{ ...second, ...shard }] }, hash, (offset) => stored.push(offset));
+      fetcher(source).weights({ ...table, shards: [{ ...second, ...shard }] }, hash, (offset) =>
+        stored.push(offset),
+      );
     const wrong = [second.sha256[0] as string, sha(Uint8Array.of(1))];
     await rejectsCode(load({ sha256: wrong }), 'file-corrupt', 'weights-01.bin', 'block 1');
     assert.deepEqual(stored, [0]); // nothing unchecked is stored
     await rejectsCode(load({ bytes: second.bytes + 1 }), 'file-corrupt', 'ends before byte 65637');
-    await rejectsCode(load({ ...first, file: 'weights-01.bin', sha256: [second.sha256[0]] }), 'file-corrupt', 'longer than 65536');
+    await rejectsCode(
+      load({ ...first, file: 'weights-01.bin', sha256: [second.sha256[0]] }),
+      'file-corrupt',
+      'longer than 65536',
+    );
     await rejectsCode(load({ file: 'missing' }), 'file-missing', 'missing');
     await rejectsCode(load({ file: 'unlisted' }), 'file-missing', 'unlisted');
   });

@@ -11,13 +11,43 @@ import type { DType } from '../../js_runtime/src/types.ts';
 
 const SEVEN = { seed: 7, low: 0, high: 1 };
 const RANDOM: readonly (readonly [DType, typeof SEVEN, ArrayBufferView])[] = [
-  ['float32', { ...SEVEN, low: -1 }, Float32Array.of(0.8393994569778442, 0.7873913049697876, 0.9607808589935303, -0.626788854598999, -0.23251736164093018, -0.23925411701202393)],
-  ['float16', { seed: 7, low: -1000, high: 1000 }, Uint16Array.of(25231, 25127, 25474, 57574, 56132, 56186)],
+  [
+    'float32',
+    { ...SEVEN, low: -1 },
+    Float32Array.of(
+      0.8393994569778442,
+      0.7873913049697876,
+      0.9607808589935303,
+      -0.626788854598999,
+      -0.23251736164093018,
+      -0.23925411701202393,
+    ),
+  ],
+  [
+    'float16',
+    { seed: 7, low: -1000, high: 1000 },
+    Uint16Array.of(25231, 25127, 25474, 57574, 56132, 56186),
+  ],
   ['bfloat16', { ...SEVEN, high: 3 }, Uint16Array.of(16433, 16428, 16444, 16143, 16275, 16274)],
-  ['int64', { seed: 0xffffffff, low: -5, high: 1000 }, BigInt64Array.of(346n, 781n, 853n, 251n, 92n, 132n)],
+  [
+    'int64',
+    { seed: 0xffffffff, low: -5, high: 1000 },
+    BigInt64Array.of(346n, 781n, 853n, 251n, 92n, 132n),
+  ],
   ['uint8', { ...SEVEN, high: 255 }, Uint8Array.of(255, 9, 101, 234, 71, 32)],
   ['bool', SEVEN, Uint8Array.of(1, 1, 1, 0, 1, 0)],
-  ['complex64', SEVEN, Float32Array.of(0.9196997284889221, 0.8936956524848938, 0.9803904294967651, 0.1866055727005005, 0.3837413191795349, 0.38037294149398804)],
+  [
+    'complex64',
+    SEVEN,
+    Float32Array.of(
+      0.9196997284889221,
+      0.8936956524848938,
+      0.9803904294967651,
+      0.1866055727005005,
+      0.3837413191795349,
+      0.38037294149398804,
+    ),
+  ],
 ];
 for (const [dtype, random, expected] of RANDOM) {
   test(`random ${dtype} is what Python makes`, () => {
@@ -33,7 +63,9 @@ test('every float16 and bfloat16 goes to a number and back', () => {
     const brain = fromBfloat16(bits);
     if (!Number.isNaN(brain)) assert.equal(toBfloat16(brain), bits);
   }
-  assert.ok(Number.isNaN(fromFloat16(toFloat16(NaN))) && Number.isNaN(fromBfloat16(toBfloat16(NaN))));
+  assert.ok(
+    Number.isNaN(fromFloat16(toFloat16(NaN))) && Number.isNaN(fromBfloat16(toBfloat16(NaN))),
+  );
 });
 
 test('float16 and bfloat16 round to nearest, ties to even', () => {
@@ -49,8 +81,16 @@ test('float16 and bfloat16 round to nearest, ties to even', () => {
 });
 
 test('errors are relative to the largest magnitude, at least 1', () => {
-  assert.deepEqual(compare([0, 0.5], [0, 0.5625], 0.1), { maxAbsError: 0.0625, maxRelError: 0.0625, passed: true });
-  assert.deepEqual(compare([0, 8], [1, 8], 0.1), { maxAbsError: 1, maxRelError: 0.125, passed: false });
+  assert.deepEqual(compare([0, 0.5], [0, 0.5625], 0.1), {
+    maxAbsError: 0.0625,
+    maxRelError: 0.0625,
+    passed: true,
+  });
+  assert.deepEqual(compare([0, 8], [1, 8], 0.1), {
+    maxAbsError: 1,
+    maxRelError: 0.125,
+    passed: false,
+  });
   assert.equal(compare([NaN, Infinity], [NaN, Infinity], 0).passed, true);
   assert.equal(compare([1, Infinity], [1, -Infinity], 1).passed, false);
   assert.equal(compare([NaN], [1], 1).passed, false);
@@ -66,8 +106,12 @@ test('golden inputs are stored, random or numbers', () => {
   const random = goldenInput(port, { shape: [2], dtype: 'bool', random: SEVEN }, data);
   assert.deepEqual(random, { bytes: Uint8Array.of(1, 1), shape: [2] });
   assert.deepEqual(goldenInput({ name: 'n', kind: 'int' }, { value: -3 }, data), { integer: -3n });
-  assert.deepEqual(goldenInput({ name: 'n', kind: 'bool' }, { value: true }, data), { integer: 1n });
-  assert.deepEqual(goldenInput({ name: 'n', kind: 'float' }, { value: 'inf' }, data), { real: Infinity });
+  assert.deepEqual(goldenInput({ name: 'n', kind: 'bool' }, { value: true }, data), {
+    integer: 1n,
+  });
+  assert.deepEqual(goldenInput({ name: 'n', kind: 'float' }, { value: 'inf' }, data), {
+    real: Infinity,
+  });
 });
 
 const PORT: OutputPort = { name: 'output', kind: 'tensor', dtype: 'float32', shape: [6] };
@@ -88,7 +132,8 @@ const output = (values: number[], shape = [values.length]): WireTensor => ({
 
 test('a sparse golden output sees every element through maximum and mean', () => {
   const data = Float32Array.of(0, 3).buffer;
-  const error = (values: number[], shape?: number[]) => goldenError(PORT, SPARSE, data, output(values, shape));
+  const error = (values: number[], shape?: number[]) =>
+    goldenError(PORT, SPARSE, data, output(values, shape));
   assert.deepEqual(error([0, 1, 2, 3, 4, 5]), { maxAbsError: 0, maxRelError: 0, passed: true });
   assert.equal(error([0.5, 1, 2, 3, 4, 5]).maxAbsError, 0.5);
   assert.equal(error([0, 1, 2, 3, 4, 6]).passed, false); // not among the stored

@@ -19,11 +19,23 @@ const INVALID: readonly Change[] = [
   ['a path as a file', (m) => (m.plan.file = '../plan.bin'), '/plan/file: not ^[A-Za-z0-9]'],
   ['a short hash', (m) => (m.plan.sha256 = 'ab'), '/plan/sha256: not ^[0-9a-f]{64}$'],
   ['an odd block', (m) => (m.weights.blockBytes = 65537), '/weights/blockBytes: no multiple of 64'],
-  ['a big shard', (m) => (m.weights.shards[0].bytes = 2 ** 25), '/weights/shards/0/bytes: more than'],
-  ['nine axes', (m) => (m.programs.forward.inputs[0].shape = Array(9).fill(1)), 'fits 0 of 2 forms'],
+  [
+    'a big shard',
+    (m) => (m.weights.shards[0].bytes = 2 ** 25),
+    '/weights/shards/0/bytes: more than',
+  ],
+  [
+    'nine axes',
+    (m) => (m.programs.forward.inputs[0].shape = Array(9).fill(1)),
+    'fits 0 of 2 forms',
+  ],
   ['an unknown dtype', (m) => (m.programs.forward.inputs[0].dtype = 'float8'), 'fits 0 of 2 forms'],
   ['no forward', (m) => delete m.programs.forward, '/programs: forward is missing'],
-  ['a hostile name', (m) => (m.programs.forward.outputs[0].name = '__proto__'), 'fits 0 of 2 forms'],
+  [
+    'a hostile name',
+    (m) => (m.programs.forward.outputs[0].name = '__proto__'),
+    'fits 0 of 2 forms',
+  ],
   ['an unknown layout', (m) => (m.weights.tensors[0].layout = 'panel4'), 'none of plain, panel8'],
   ['an empty golden', (m) => (m.golden = {}), '/golden: fits 0 of 2 forms'],
   ['a long name', (m) => (m.name = 'a'.repeat(215)), '/name: longer than 214'],
@@ -51,7 +63,11 @@ for (const [what, change, fault] of INVALID) {
     const manifest = changed(change);
     assert.ok(faultOf(SCHEMA, manifest)?.includes(fault), faultOf(SCHEMA, manifest));
     assert.equal(ajv(manifest), false);
-    throwsCode(() => parseManifest(JSON.stringify(manifest), 'model.json'), 'manifest-invalid', fault);
+    throwsCode(
+      () => parseManifest(JSON.stringify(manifest), 'model.json'),
+      'manifest-invalid',
+      fault,
+    );
   });
 }
 
@@ -69,18 +85,48 @@ test('every keyword of the schema is one that we know', () => {
   const silent = ['$schema', '$defs', '$ref', 'title', 'description', 'additionalProperties'];
   for (const keyword of silent) keywords.delete(keyword);
   const known = [
-    'type', 'const', 'enum', 'minimum', 'maximum', 'multipleOf', 'minLength', 'maxLength', 'pattern',
-    'minItems', 'maxItems', 'items', 'required', 'maxProperties', 'propertyNames', 'properties', 'oneOf',
+    'type',
+    'const',
+    'enum',
+    'minimum',
+    'maximum',
+    'multipleOf',
+    'minLength',
+    'maxLength',
+    'pattern',
+    'minItems',
+    'maxItems',
+    'items',
+    'required',
+    'maxProperties',
+    'propertyNames',
+    'properties',
+    'oneOf',
   ];
-  assert.deepEqual([...keywords].filter((keyword) => !known.includes(keyword)), []);
+  assert.deepEqual(
+    [...keywords].filter((keyword) => !known.includes(keyword)),
+    [],
+  );
 });
 
 test('what a schema cannot say is checked too', () => {
   const parse = (change: (m: Json) => void) => () =>
     parseManifest(JSON.stringify(changed(change)), 'model.json');
-  throwsCode(parse((m) => (m.weights.bytes = 5)), 'manifest-invalid', 'do not add up');
-  throwsCode(parse((m) => m.weights.shards[0].sha256.pop()), 'manifest-invalid', 'one hash for each');
-  throwsCode(parse((m) => (m.format = 2)), 'manifest-invalid', 'format 2');
+  throwsCode(
+    parse((m) => (m.weights.bytes = 5)),
+    'manifest-invalid',
+    'do not add up',
+  );
+  throwsCode(
+    parse((m) => m.weights.shards[0].sha256.pop()),
+    'manifest-invalid',
+    'one hash for each',
+  );
+  throwsCode(
+    parse((m) => (m.format = 2)),
+    'manifest-invalid',
+    'format 2',
+  );
   throwsCode(() => parseManifest('null', 'model.json'), 'manifest-invalid', 'format undefined');
   throwsCode(() => parseManifest('<!doctype html>', 'model.json'), 'manifest-invalid', '<!doctype');
 });

@@ -37,14 +37,18 @@ export function sampleManifest(): Manifest {
       bytes: 131073,
       blockBytes: 65536,
       shards: [{ file: 'weights-00.bin', bytes: 131073, sha256: [HASH, HASH, HASH] }],
-      tensors: [
-        { name: 'w', dtype: 'float32', shape: [3], layout: 'plain', offset: 0, bytes: 12 },
-      ],
+      tensors: [{ name: 'w', dtype: 'float32', shape: [3], layout: 'plain', offset: 0, bytes: 12 }],
     },
     graph: {
       values: [{ name: 'x', dtype: 'float32', shape: ['batch', 3] }],
       nodes: [
-        { op: 'embedding', inputs: ['x', null], outputs: ['y'], module: 'encoder.0', source: 'model.py:7' },
+        {
+          op: 'embedding',
+          inputs: ['x', null],
+          outputs: ['y'],
+          module: 'encoder.0',
+          source: 'model.py:7',
+        },
       ],
     },
   };

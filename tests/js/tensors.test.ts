@@ -35,19 +35,44 @@ test('bytes are views of the data where it lies inside a larger buffer', () => {
 });
 
 test('mistakes are named', () => {
-  throwsCode(wire({ x: undefined }), 'input-missing', 'input x is missing', 'x, ids, count, scale, flag');
+  throwsCode(
+    wire({ x: undefined }),
+    'input-missing',
+    'input x is missing',
+    'x, ids, count, scale, flag',
+  );
   throwsCode(() => wireInputs(forward, undefined as never), 'input-missing', 'x');
   throwsCode(wire({ y: 1 }), 'input-unknown', 'no input y', 'x, ids');
   throwsCode(wire({ x: 5 }), 'input-dtype', 'number', 'float32');
   throwsCode(wire({ x: {} }), 'input-dtype', 'without data');
-  throwsCode(wire({ x: { data: new Float64Array(3), shape: [1, 3] } }), 'input-dtype', 'Float64Array', 'float32 (Float32Array)');
-  throwsCode(wire({ x: { data: new Float32Array(3), shape: [1, 3], dtype: 'int32' } }), 'input-dtype', 'int32');
+  throwsCode(
+    wire({ x: { data: new Float64Array(3), shape: [1, 3] } }),
+    'input-dtype',
+    'Float64Array',
+    'float32 (Float32Array)',
+  );
+  throwsCode(
+    wire({ x: { data: new Float32Array(3), shape: [1, 3], dtype: 'int32' } }),
+    'input-dtype',
+    'int32',
+  );
   throwsCode(wire({ x: new Float32Array(3) }), 'input-shape', 'bare array', '[batch, 3]');
-  throwsCode(wire({ x: { data: new Float32Array(4), shape: [1, 4] } }), 'input-shape', '[1, 4]', '[batch, 3]');
+  throwsCode(
+    wire({ x: { data: new Float32Array(4), shape: [1, 4] } }),
+    'input-shape',
+    '[1, 4]',
+    '[batch, 3]',
+  );
   throwsCode(wire({ x: { data: new Float32Array(3), shape: [3] } }), 'input-shape', '[3]');
   throwsCode(wire({ x: { data: new Float32Array(3), shape: [-1, 3] } }), 'input-shape', '[-1, 3]');
   throwsCode(wire({ x: { data: new Float32Array(3) } }), 'input-shape', 'undefined');
-  throwsCode(wire({ x: { data: new Float32Array(4), shape: [1, 3] } }), 'input-size', '4 elements', '[1, 3]', 'needs 3');
+  throwsCode(
+    wire({ x: { data: new Float32Array(4), shape: [1, 3] } }),
+    'input-size',
+    '4 elements',
+    '[1, 3]',
+    'needs 3',
+  );
   throwsCode(wire({ count: 1.5 }), 'input-scalar', 'count', 'int', 'number 1.5');
   throwsCode(wire({ count: 2n ** 63n }), 'input-scalar', 'count');
   throwsCode(wire({ scale: '1' }), 'input-scalar', 'scale', 'string 1');
@@ -90,7 +115,12 @@ const REFUSED: readonly (readonly [DType, unknown, string])[] = [
 ];
 for (const [dtype, data, given] of REFUSED) {
   test(`${dtype} refuses ${given}`, () => {
-    throwsCode(() => toElements({ name: 'x', dtype }, data as InputData), 'input-dtype', given, dtype);
+    throwsCode(
+      () => toElements({ name: 'x', dtype }, data as InputData),
+      'input-dtype',
+      given,
+      dtype,
+    );
   });
 }
 

@@ -85,12 +85,22 @@ def test_a_folder_of_shards(tmp_path: Path) -> None:
     check(load(tmp_path, options(tmp_path)))
 
 
-@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "net"])
+@pytest.mark.parametrize("key", ["state_dict", "model", "net", "my_weights"])
 def test_wrapper_keys(tmp_path: Path, key: str) -> None:
     path = save_zip(tmp_path / "a.pth", {"epoch": 3, key: state(), "optimizer": {"lr": 0.1}})
     source = load(path, options(tmp_path))
     check(source)
     assert f"under the key '{key}'; left out: epoch, optimizer." in source.notices[0]
+
+
+def test_the_best_of_several_wrapper_keys(tmp_path: Path) -> None:
+    wrong = {name: tensor + 1 for name, tensor in state().items()}
+    content = {"teacher": wrong, "other": wrong, "model": state()}
+    check(load(save_zip(tmp_path / "a.pth", content), options(tmp_path)))
+    del content["model"], content["teacher"]
+    content["another"] = wrong
+    with pytest.raises(UserError, match="its keys are another, other"):
+        load(save_zip(tmp_path / "a.pth", content), options(tmp_path))
 
 
 @pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module.", "model."])

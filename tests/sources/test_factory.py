@@ -74,7 +74,7 @@ def test_forms_of_examples() -> None:
     assert normalise({"a": x}) == ((), {"a": x})
     assert normalise(((x,), {"a": 2})) == ((x,), {"a": 2})
     assert normalise(((), {})) == ((), {})
-    with pytest.raises(UserError, match="example_inputs is a int"):
+    with pytest.raises(UserError, match="example_inputs: a int"):
         normalise(3)
 
 

@@ -16,7 +16,7 @@ import click
 
 from wasm_torch_web import __version__
 from wasm_torch_web.console import Console
-from wasm_torch_web.errors import InternalError, UserError, WtwError
+from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
 
 PROGRAM = "wasm-torch-web"
 COMMANDS = ("build", "validate", "inspect", "serve", "bisect", "doctor")
@@ -65,6 +65,9 @@ def run(arguments: list[str]) -> int:
         return _fail(console, command, UserError("aborted"), INTERRUPTED)
     except WtwError as error:
         return _fail(console, command, error, error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Kind.USAGE.value
     except click.ClickException as error:
         wrong = _usage(error)
         return _fail(console, command, wrong, wrong.exit_code)

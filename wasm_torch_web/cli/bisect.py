@@ -12,7 +12,7 @@ from wasm_torch_web.console import Console
 from wasm_torch_web.variants import VARIANTS
 
 
-@click.command("bisect")
+@click.command("bisect", short_help="Find where browser and PyTorch part.")
 @click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
 @click.option("--source", required=True, help="The model it was built from.")
 @source_options

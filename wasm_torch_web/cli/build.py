@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from wasm_torch_web.footprint import Footprint
 
 
-@click.command("build")
+@click.command("build", short_help="Turn a PyTorch model into an npm package.")
 @click.argument("source", metavar="SOURCE")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The package's folder.")
 @source_options
@@ -87,10 +87,10 @@ def _summary(console: Console, result: BuildResult, size: Footprint) -> None:
     table.add_row("parameters", f"{manifest['parameters']:,}")
     table.add_row("size", f"{megabytes(size.disk)} on disk")
     parts = ", ".join(f"{kind} {megabytes(part)}" for kind, part in size.compressed.items())
-    table.add_row("download", f"{megabytes(size.download)} with Brotli ({parts})")
+    table.add_row("download", f"{megabytes(size.download)} with Brotli\n[dim]{parts}[/]")
     table.add_row("verified", _verdict(result))
     spent = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())
-    table.add_row("time", f"{sum(result.seconds.values()):.1f} s ({spent})")
+    table.add_row("time", f"{sum(result.seconds.values()):.1f} s\n[dim]{spent}[/]")
     console.print(table)
 
 

@@ -10,7 +10,7 @@ from wasm_torch_web.cli.options import everywhere
 from wasm_torch_web.console import Console
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Tell what is found on this machine.")
 @everywhere
 @click.pass_obj
 def command(console: Console) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from wasm_torch_web.cli.options import dynamic_option, everywhere, read_options,
 from wasm_torch_web.console import Console
 
 
-@click.command("inspect")
+@click.command("inspect", short_help="Show what a model is made of.")
 @click.argument("target", metavar="PKG|SOURCE")
 @source_options
 @dynamic_option

@@ -75,9 +75,10 @@ def variant_option(function: F) -> F:
     return click.option(
         "--variant",
         "variants",
+        metavar="NAME",
         type=click.Choice([*VARIANTS, "all"]),
         multiple=True,
-        help="Check this runtime variant; default: the best one.",
+        help=f"Check a runtime variant: {', '.join(VARIANTS)} or all.  [default: the best]",
     )(function)
 
 

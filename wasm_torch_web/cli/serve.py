@@ -11,7 +11,7 @@ from wasm_torch_web.cli.options import everywhere
 from wasm_torch_web.console import Console
 
 
-@click.command("serve")
+@click.command("serve", short_help="Serve the demo page of a package.")
 @click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="The port; 0 takes a free one.")

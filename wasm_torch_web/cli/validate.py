@@ -17,7 +17,7 @@ from wasm_torch_web.cli.options import (
 from wasm_torch_web.console import Console
 
 
-@click.command("validate")
+@click.command("validate", short_help="Check a package, in Chromium.")
 @click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
 @click.option("--source", help="The model it was built from: compares with PyTorch afresh.")
 @source_options

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
 from wasm_torch_web.ir import Value
 
 ALIGNMENT = 64
@@ -83,7 +84,9 @@ class Segment:
 
     def write(self, folder: Path) -> dict[str, Any]:
         """Writes the shards; gives the manifest's `weights`. A model has at least one shard."""
-        total = max(self.size, ALIGNMENT)
+        total = self.size
+        if total % SHARD_BYTES < MIN_ASSET_BYTES:  # the last shard, or the only one
+            total += MIN_ASSET_BYTES
         content = np.zeros(total, dtype=np.uint8)
         buffer = self.data.getbuffer()
         content[: buffer.nbytes] = np.frombuffer(buffer, dtype=np.uint8)

@@ -76,8 +76,9 @@ def _cases(dtypes: Sequence[torch.dtype], *attributes: dict[str, Any]) -> Iterat
         yield Case((strided.transpose(0, 2),), {"dim": (1,), **last})
         yield Case((normal(3, 1, 5).expand(3, 4, 5),), {"dim": (1, 2), **last})
         yield Case((channels_last(normal(2, 19, 9, 17)),), {"dim": (2, 3), **last})
-        yield Case((corners(9, 5),), {"dim": (0,), **last})
-        yield Case((corners(9, 5),), {"dim": (1,), **last})
+        # Not so large that powers, which PyTorch adds up in float32, overflow.
+        special = corners(9, 5, largest=1e9)
+        yield from (Case((special,), {"dim": (dim,), **last}) for dim in (0, 1))
 
 
 def _large_cases() -> Iterator[Case]:

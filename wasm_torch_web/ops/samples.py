@@ -6,9 +6,6 @@ import math
 
 import torch
 
-# Where comparisons, sums and exponentials go wrong.
-CORNERS = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -1e30, 3.4e38)
-
 
 def normal(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
     """Standard normal values, rounded to `dtype`; integers get 4 times as wide a spread."""
@@ -18,11 +15,14 @@ def normal(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> to
     return values.to(dtype) if dtype.is_floating_point else (values * 4).abs().to(dtype)
 
 
-def corners(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> torch.Tensor:
+def corners(
+    *shape: int, dtype: torch.dtype = torch.float32, seed: int = 0, largest: float = 3.4e38
+) -> torch.Tensor:
     """Normal values with NaN, infinities, zeros of both signs and extremes sprinkled in."""
     tensor = normal(*shape, dtype=dtype, seed=seed)
     flat = tensor.view(-1)
-    for i, value in enumerate(CORNERS):
+    values = (math.nan, math.inf, -math.inf, 0.0, -0.0, 1e-40, -largest / 3, largest)
+    for i, value in enumerate(values):
         if flat.numel() > 5 * i + 2:
             flat[5 * i + 2] = value
     return tensor

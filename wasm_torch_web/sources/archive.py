@@ -21,7 +21,7 @@ from wasm_torch_web.sources.audit import Refused, check_parts, check_payload, ch
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.objects import program_source
 from wasm_torch_web.sources.source import Options, Source, digest, summary
-from wasm_torch_web.sources.tensors import check_tensors
+from wasm_torch_web.sources.tensors import check_examples, check_tensors
 
 _TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
 
@@ -38,6 +38,7 @@ def read(path: Path, options: Options) -> Source:
     tensors = {**program.state_dict, **program.constants}
     plain = {name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)}
     check_tensors(path, plain, path.stat().st_size)
+    check_examples(path, program.example_inputs)
     source = program_source(program, None, options, suggest(path.stem))
     source.path, source.digest = path, digest([path])
     return source
@@ -47,9 +48,10 @@ def _audit(path: Path) -> None:
     """Reads the parts with the reader that loads them later, so that both see the same bytes."""
     try:
         with PT2ArchiveReader(str(path)) as archive:
-            check_parts(archive.get_file_names())
+            parts = archive.get_file_names()
+            check_parts(parts)
             check_program(path, json.loads(archive.read_string("models/model.json")))
-            for table in _TABLES:
+            for table in set(_TABLES).intersection(parts):  # PyTorch 2.8 had none
                 config = json.loads(archive.read_string(table))
                 check_payload(config)
                 folder = table.rpartition("/")[0]

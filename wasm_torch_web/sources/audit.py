@@ -16,7 +16,7 @@ from contextlib import suppress
 from enum import EnumMeta
 from typing import Any
 
-import sympy  # type: ignore[import-untyped]
+import sympy
 import torch
 from torch.utils._pytree import SERIALIZED_TYPE_TO_PYTHON_TYPE
 from torch.utils._sympy import functions as sizes
@@ -54,7 +54,7 @@ def check_payload(config: Any) -> None:
     """Raises Refused for pickled objects in a weights or constants table."""
     for name, entry in config["config"].items():
         _check_text(_PATH, name)
-        if not re.fullmatch(r"(?:weight|tensor)_\d+", entry["path_name"]):
+        if entry["use_pickle"] or not re.fullmatch(r"(?:weight|tensor)_\d+", entry["path_name"]):
             raise Refused(f"the object {entry['path_name']}")
 
 

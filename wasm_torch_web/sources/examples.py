@@ -23,8 +23,8 @@ def bind(
 ) -> tuple[Examples, Ranges]:
     """The example call of a forward: each `--input` replaces or adds the argument of its name.
 
-    Raises UserError input-spec for a name that the signature lacks and examples-missing where an
-    argument without a default stays open.
+    Raises UserError input-spec for a name that the signature lacks, examples-missing where an
+    argument without a default stays open, examples-invalid where the examples do not fit.
     """
     if examples is None and not specs and signature.parameters:
         raise UserError("examples-missing", path=path)
@@ -40,7 +40,7 @@ def bind(
     except TypeError as error:
         if "missing a required" in str(error):
             raise UserError("examples-missing", path=path, where=str(error)) from error
-        raise UserError("input-spec", spec="example_inputs", reason=str(error)) from error
+        raise UserError("examples-invalid", reason=error) from error
     ranges = {given.name: given.range for given in inputs if given.range is not None}
     return (call.args, call.kwargs), ranges
 

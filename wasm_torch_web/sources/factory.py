@@ -63,8 +63,7 @@ def normalise(examples: Any) -> Examples:
         case tuple() | list():
             return tuple(examples), {}
     kind = type(examples).__name__
-    reason = f"example_inputs is a {kind}, not a tuple, a dict or (args, kwargs)"
-    raise UserError("input-spec", spec="example_inputs", reason=reason)
+    raise UserError("examples-invalid", reason=f"a {kind}")
 
 
 def import_registered(name: str) -> None:

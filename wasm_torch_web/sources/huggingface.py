@@ -43,8 +43,7 @@ def _load(path: Path, notices: list[str]) -> torch.nn.Module:
         raise UserError("package-needed", path=path, package="transformers") from error
     try:
         names = json.loads((path / "config.json").read_bytes()).get("architectures") or [""]
-        kind = getattr(transformers, names[0], None) or transformers.AutoModel
-        model, info = kind.from_pretrained(
+        model, info = _class(transformers, names[0]).from_pretrained(
             path,
             local_files_only=True,
             use_safetensors=True,
@@ -63,6 +62,14 @@ def _load(path: Path, notices: list[str]) -> torch.nn.Module:
         notices.append("The model's cache of keys and values is switched off (use_cache).")
     assert isinstance(model, torch.nn.Module)
     return model
+
+
+def _class(transformers: Any, name: str) -> Any:
+    """The model class of that name, else the one that AutoModel finds."""
+    found = getattr(transformers, name, None)
+    if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel):
+        return found
+    return transformers.AutoModel
 
 
 def _examples(model: Any) -> Examples | None:

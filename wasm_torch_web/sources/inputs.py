@@ -13,8 +13,9 @@ import torch
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.ops.table import DTYPES
 from wasm_torch_web.sources.source import summary
+from wasm_torch_web.sources.tensors import MAX_ELEMENTS
 
-MAX_ELEMENTS = 1 << 28
+MAX_INTEGER = (1 << 53) - 1  # model.json states ranges, and JSON's numbers end there
 
 _SPEC = re.compile(
     r"(?P<dtype>\w+)"
@@ -85,7 +86,8 @@ def _range(
     if dtype == torch.bool or dtype.is_complex:
         raise UserError("input-spec", spec=spec, reason=f"a range has no meaning for {dtype}")
     limits = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
-    if not limits.min <= bounds[0] <= bounds[1] <= limits.max:
+    top = limits.max if dtype.is_floating_point else min(limits.max, MAX_INTEGER)
+    if not max(limits.min, -top) <= bounds[0] <= bounds[1] <= top:
         reason = f"({low}..{high}) is empty or does not fit in {dtype}"
         raise UserError("input-spec", spec=spec, reason=reason)
     return bounds
@@ -103,9 +105,7 @@ def _example(
         spread = torch.rand(sizes, generator=generator, dtype=torch.float64)
         return (bounds[0] + (bounds[1] - bounds[0]) * spread).to(dtype)
     low, high = bounds or (0, 255 if dtype == torch.uint8 else 1)
-    steps = min(int(high) - int(low) + 1, 2**63 - 1)  # torch's own limit of a range
-    offsets = torch.randint(steps, sizes, generator=generator)
-    return (offsets + int(low)).to(dtype)
+    return torch.randint(int(low), int(high) + 1, sizes, generator=generator).to(dtype)
 
 
 def _from_file(spec: str, path: Path) -> torch.Tensor:

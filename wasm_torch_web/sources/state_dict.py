@@ -12,10 +12,10 @@ from wasm_torch_web.errors import UserError
 
 Weights = Mapping[str, torch.Tensor]
 
-# Where training scripts keep the weights among optimizer states and epochs, best first.
+# Where training scripts keep the weights, best first; any other key will do if it is the only one.
 WRAPPERS = (
-    *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights"),
-    *("params_ema", "params", "ema", "teacher", "student", "encoder", "generator"),
+    *("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module"),
+    *("params_ema", "ema", "params", "teacher", "generator"),
 )
 _LISTED = 3
 
@@ -24,14 +24,18 @@ def find_weights(content: Mapping[Any, Any], notices: list[str]) -> Any:
     """The mapping of names to tensors (or the module) in a checkpoint, or None."""
     if _is_weights(content):
         return content
-    for key in WRAPPERS:
-        inner = content.get(key)
-        if isinstance(inner, torch.nn.Module) or _is_weights(inner):
-            others = ", ".join(sorted(str(other) for other in content if other != key))
-            rest = f"; left out: {others}" if others else ""
-            notices.append(f"The weights were found under the key {key!r}{rest}.")
-            return inner
-    return None
+    found = [key for key, inner in content.items() if _is_model(inner)]
+    found = found if len(found) == 1 else [key for key in WRAPPERS if key in found]
+    if not found:
+        return None
+    others = ", ".join(sorted(str(other) for other in content if other != found[0]))
+    rest = f"; left out: {others}" if others else ""
+    notices.append(f"The weights were found under the key {found[0]!r}{rest}.")
+    return content[found[0]]
+
+
+def _is_model(content: Any) -> bool:
+    return isinstance(content, torch.nn.Module) or _is_weights(content)
 
 
 def _is_weights(content: Any) -> bool:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.ops.table import DTYPES
 
 MAX_NAME = 1000
+MAX_ELEMENTS = 1 << 28  # of an example input
 
 
 def check_tensors(path: Path, tensors: Mapping[str, torch.Tensor], file_bytes: int) -> None:
@@ -18,15 +21,24 @@ def check_tensors(path: Path, tensors: Mapping[str, torch.Tensor], file_bytes: i
 
     `weights_only` guards against code alone: a 1.6 KB file can hold 10^12 elements of stride 0.
     """
-    storages: dict[int, int] = {}
+    total, seen = 0, set()
     for name, tensor in tensors.items():
         reason = _name_reason(name) or _reason(tensor)
-        if not reason:
-            storage = tensor.untyped_storage()
-            storages[storage.data_ptr()] = storage.nbytes()
-            if sum(storages.values()) > file_bytes:
-                reason = f"the tensors need {sum(storages.values()):,} bytes, more than the file"
+        if not reason and tensor.untyped_storage().data_ptr() not in seen:
+            seen.add(tensor.untyped_storage().data_ptr())
+            total += tensor.untyped_storage().nbytes()
+            if total > file_bytes:
+                reason = f"the tensors need {total:,} bytes, more than the file"
         if reason:
+            raise UserError("weights-suspicious", path=path, name=name, reason=reason)
+
+
+def check_examples(path: Path, examples: Any) -> None:
+    """Raises UserError weights-suspicious for example inputs too large to compute with."""
+    for key, leaf in pytree.tree_flatten_with_path(examples)[0]:
+        if isinstance(leaf, torch.Tensor) and leaf.numel() > MAX_ELEMENTS:
+            name = f"example_inputs{pytree.keystr(key)}"
+            reason = f"{leaf.numel():,} elements"
             raise UserError("weights-suspicious", path=path, name=name, reason=reason)
 
 

@@ -19,6 +19,7 @@ from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.objects import module_source
 from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.tensors import check_tensors
 from wasm_torch_web.sources.training import training_operator
 
 # Operators that reach out of the program: a file, the terminal's Python, another process.
@@ -33,11 +34,12 @@ _OPEN = Parameter.empty
 def read(path: Path, options: Options) -> Source:
     """Loads the program without running it, and converts it to a module that can be exported.
 
-    Raises UserError source-damaged, pickle-refused (operators that reach files), examples-missing,
-    scripted-control-flow, training-program.
+    Raises UserError source-damaged, pickle-refused (operators that reach files),
+    weights-suspicious, examples-missing, scripted-control-flow, training-program.
     """
     script = _load(path, options.trust_pickle)
     was_training = any(module.training for module in script.modules())
+    check_tensors(path, script.state_dict(), path.stat().st_size)
     script.eval()
     signature = _signature(script)
     (args, _), ranges = bind(signature, None, options.inputs, path)
