@@ -68,6 +68,7 @@ class BuildResult:
     Attributes:
         verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium) or `failed`.
         report: the comparison, where one was made.
+        reference: eager PyTorch with the package's names: what it is compared with.
         seconds: step title -> seconds.
         steps: what each pass did.
     """
@@ -76,6 +77,7 @@ class BuildResult:
     manifest: manifests.Manifest
     steps: list[Step]
     notices: list[str]
+    reference: Reference
     verification: str = "skipped"
     report: Report | None = None
     problem: UserError | None = None
@@ -153,7 +155,7 @@ def build(
             _write_golden(folder, manifest, compiled, loaded, reference)
         with line.step("pack"):
             bundle.pack(folder)
-        result = BuildResult(target, manifest, compiled.steps, line.notices)
+        result = BuildResult(target, manifest, compiled.steps, line.notices, reference)
         if verify:
             with line.step("verify"):
                 _verify(result, folder, reference, line)

@@ -277,7 +277,8 @@ _ROWS: dict[str, tuple[int, Kind, str, str]] = {
         403,
         E,
         "the worker could not start ({reason})",
-        "Check that {file} is served as JavaScript from the page's origin and, when the page "
+        "Check that {file} is served as JavaScript from the page's origin, that worker-src of a "
+        "Content-Security-Policy allows it and, when the page "
         "sends Cross-Origin-Embedder-Policy, that the worker file sends it too.",
     ),
     "fetch-failed": (

@@ -316,13 +316,4 @@ inline f32x4 mish(f32x4 x) {
   return mul(x, div(n, add(n, kCommon.two)));
 }
 
-// Lane by lane in double precision: 0.5 ulp, every special case of the C library.
-inline f32x4 pow(f32x4 base, f32x4 exponent) {
-  alignas(16) float b[4], e[4];
-  store(b, base);
-  store(e, exponent);
-  for (int i = 0; i < 4; ++i) b[i] = static_cast<float>(std::pow(double{b[i]}, double{e[i]}));
-  return load(b);
-}
-
 }  // namespace wtw::simd

@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "core/simd.h"
-#include "kernels/rows.h"
 
 namespace wtw::columns {
 
@@ -25,34 +24,38 @@ using Join = void (*)(double* totals, const float* folds, int64_t n);
 
 void join_sums(double* totals, const float* sums, int64_t n);
 
-// The fold of every column by acc = step(acc, x, c) from `start`, a run of rows at a time.
-// Columns go in vectors of 4, c being the first of them; what lies beside the matrix is seen as
-// zeros.
+// Copies a matrix less than 4 columns wide to rows of 4, filled up with zeros.
+void widen(const Matrix& x, float* out);
+
+// The fold of N vectors of neighbouring columns by acc = step(acc, x, c); c counts columns.
+template <int N, class Step>
+void fold_vectors(const float* x, int64_t rows, int64_t pitch, int64_t c, float start, float* folds,
+                  Step&& step) {
+  f32x4 acc[N];
+  std::fill_n(acc, N, simd::splat(start));
+  for (int64_t r = 0; r < rows; ++r, x += pitch) {
+    for (int i = 0; i < N; ++i) acc[i] = step(acc[i], simd::load(x + 4 * i), c + 4 * i);
+  }
+  for (int i = 0; i < N; ++i) simd::store(folds + 4 * i, acc[i]);
+}
+
+// Folds every column, a run of rows at a time; the step also sees zeros beside the matrix.
 template <class Step>
 void fold(const Matrix& x, double* totals, float start, Step&& step, Join join) {
-  const f32x4 first = simd::splat(start);
-  alignas(16) float folds[16];
+  alignas(16) float folds[16], last[4 * kRun];
   for (int64_t top = 0; top < x.rows; top += kRun) {
     const float* run = x.data + top * x.pitch;
     const int64_t n = std::min(kRun, x.rows - top);
     int64_t c = 0;
     for (; c + 16 <= x.width; c += 16) {
-      f32x4 acc[4] = {first, first, first, first};
-      for (int64_t r = 0; r < n; ++r) {
-        const float* at = run + r * x.pitch + c;
-        for (int i = 0; i < 4; ++i) acc[i] = step(acc[i], simd::load(at + 4 * i), c + 4 * i);
-      }
-      for (int i = 0; i < 4; ++i) simd::store(folds + 4 * i, acc[i]);
+      fold_vectors<4>(run + c, n, x.pitch, c, start, folds, step);
       join(totals + c, folds, 16);
     }
     for (; c < x.width; c += 4) {
       const int64_t lanes = std::min<int64_t>(4, x.width - c);
-      f32x4 acc = first;
-      for (int64_t r = 0; r < n; ++r) {
-        const float* at = run + r * x.pitch + c;
-        acc = step(acc, lanes == 4 ? simd::load(at) : rows::load_part(at, lanes, 0), c);
-      }
-      simd::store(folds, acc);
+      if (lanes < 4) widen({run + c, n, lanes, x.pitch}, last);
+      const float* from = lanes < 4 ? last : run + c;
+      fold_vectors<1>(from, n, lanes < 4 ? 4 : x.pitch, c, start, folds, step);
       join(totals + c, folds, lanes);
     }
   }

@@ -16,7 +16,9 @@
 namespace wtw {
 namespace {
 
-constexpr int64_t kSide = 32;  // of a square
+// Elements along the sides of a square, at least, and in a square or strip, about.
+constexpr int64_t kSide = 32, kSquare = kSide * kSide;
+constexpr int64_t kChunk = 32768;  // elements that a thread takes at a time
 
 // The output's axes in memory order, neighbours that both sides walk as one merged; steps in
 // elements.
@@ -58,19 +60,17 @@ struct Matrix {
   int64_t rows, columns, to_row, from_column;
 };
 
-// The longer side innermost: images have three channels.
-template <class T>
-void transpose_items(T* to, const T* from, const Matrix& m) {
-  if (m.columns < 4) {
+// Line by line along the longer side: images have three channels.
+void transpose_lines(std::byte* to, const std::byte* from, const Matrix& m, int64_t item) {
+  const Line line = copy_line(item);
+  if (m.columns < m.rows) {
     for (int64_t c = 0; c < m.columns; ++c) {
-#pragma clang loop vectorize(disable)
-      for (int64_t r = 0; r < m.rows; ++r) to[r * m.to_row + c] = from[c * m.from_column + r];
+      line(to + c * item, m.to_row, from + c * m.from_column * item, 1, m.rows);
     }
-    return;
-  }
-  for (int64_t r = 0; r < m.rows; ++r) {
-#pragma clang loop vectorize(disable)
-    for (int64_t c = 0; c < m.columns; ++c) to[r * m.to_row + c] = from[c * m.from_column + r];
+  } else {
+    for (int64_t r = 0; r < m.rows; ++r) {
+      line(to + r * m.to_row * item, 1, from + r * item, m.from_column, m.columns);
+    }
   }
 }
 
@@ -87,7 +87,7 @@ void transpose4x4(float* to, const float* from, const Matrix& m) {
   simd::store(to + 3 * m.to_row, wasm_i64x2_shuffle(ab_high, cd_high, 1, 3));
 }
 
-// Whole 4 x 4 squares in registers, the edges element by element.
+// Whole 4 x 4 squares in registers, the edges in lines.
 void transpose_floats(float* to, const float* from, const Matrix& m) {
   const int64_t rows = m.rows & ~3, columns = m.columns & ~3;
   for (int64_t r = 0; r < rows; r += 4) {
@@ -95,27 +95,18 @@ void transpose_floats(float* to, const float* from, const Matrix& m) {
       transpose4x4(to + r * m.to_row + c, from + c * m.from_column + r, m);
     }
   }
-  transpose_items(to + columns, from + columns * m.from_column,
-                  {m.rows, m.columns - columns, m.to_row, m.from_column});
-  transpose_items(to + rows * m.to_row, from + rows,
-                  {m.rows - rows, columns, m.to_row, m.from_column});
+  const auto edge = [&](int64_t r, int64_t c, int64_t n_rows, int64_t n_columns) {
+    transpose_lines(reinterpret_cast<std::byte*>(to + r * m.to_row + c),
+                    reinterpret_cast<const std::byte*>(from + c * m.from_column + r),
+                    {n_rows, n_columns, m.to_row, m.from_column}, sizeof(float));
+  };
+  edge(0, columns, m.rows, m.columns - columns);
+  edge(rows, 0, m.rows - rows, columns);
 }
 
 void transpose(std::byte* to, const std::byte* from, const Matrix& m, int64_t item) {
-  const auto as = [&]<class T>(T*) {
-    transpose_items(reinterpret_cast<T*>(to), reinterpret_cast<const T*>(from), m);
-  };
-  switch (item) {
-    case 1:
-      return as(static_cast<uint8_t*>(nullptr));
-    case 2:
-      return as(static_cast<uint16_t*>(nullptr));
-    case 4:
-      return transpose_floats(reinterpret_cast<float*>(to), reinterpret_cast<const float*>(from),
-                              m);
-    default:
-      return as(static_cast<uint64_t*>(nullptr));
-  }
+  if (item != sizeof(float)) return transpose_lines(to, from, m, item);
+  transpose_floats(reinterpret_cast<float*>(to), reinterpret_cast<const float*>(from), m);
 }
 
 // Axis `row` and the last one are the matrix; the others count matrices.
@@ -127,16 +118,18 @@ void copy_transposed(const Tensor& out, const Tensor& in, const Axes& axes, int 
   for (int i = 0; i < column; ++i) {
     if (i != row) matrices.add(axes.size[i], {axes.to[i], axes.from[i]});
   }
-  const int64_t strips = (all.rows + kSide - 1) / kSide;
-  const int64_t grain = std::max<int64_t>(1, 32768 / (kSide * all.columns));
+  const int64_t height = std::max(kSide, kSquare / all.columns);
+  const int64_t width = std::max(kSide, kSquare / all.rows);
+  const int64_t strips = (all.rows + height - 1) / height;
+  const int64_t grain = kChunk / (std::min(height, all.rows) * all.columns);
   parallel_ranges(matrices.positions() * strips, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t strip = begin; strip < end; ++strip) {
       const auto offset = matrices.at(strip / strips);
-      const int64_t r = strip % strips * kSide;
+      const int64_t r = strip % strips * height;
       Matrix square = all;
-      square.rows = std::min(kSide, all.rows - r);
-      for (int64_t c = 0; c < all.columns; c += kSide) {
-        square.columns = std::min(kSide, all.columns - c);
+      square.rows = std::min(height, all.rows - r);
+      for (int64_t c = 0; c < all.columns; c += width) {
+        square.columns = std::min(width, all.columns - c);
         transpose(out.data + (offset[0] + r * all.to_row + c) * item,
                   in.data + (offset[1] + c * all.from_column + r) * item, square, item);
       }

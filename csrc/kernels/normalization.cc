@@ -1,4 +1,5 @@
 // layer_norm and rms_norm: rows in, rows of mean 0 and variance 1 (or of mean square 1) out.
+// 16-bit floats are computed in float32 and rounded once.
 #include "kernels/normalization.h"
 
 #include <cmath>
@@ -19,40 +20,18 @@ struct Plan {
   bool centered;  // layer_norm
 };
 
-template <class T>
-void normalize_row(const Plan& plan, const T* x, T* y, const T* weight, const T* bias) {
+void normalize_row(const Plan& plan, const float* x, float* y, const float* weight,
+                   const float* bias) {
   using namespace normalization;
   const double n = static_cast<double>(plan.length);
-  const T mean = plan.centered ? static_cast<T>(sum(x, plan.length) / n) : T{0};
+  const float mean = plan.centered ? static_cast<float>(sum(x, plan.length) / n) : 0;
   const double variance = sum_of_squares(x, plan.length, mean) / n;
-  const T scale = static_cast<T>(1 / std::sqrt(variance + plan.eps));
+  const float scale = static_cast<float>(1 / std::sqrt(variance + plan.eps));
   scale_row(x, y, plan.length, mean, scale, weight, bias);
 }
 
-template <class T>
-const T* optional(const Call& call, int operand) {
-  return call.has(operand) ? call.in(operand).as<T>() : nullptr;
-}
-
-template <class T>
-void normalize_rows(const Call& call, const Plan& plan, int64_t begin, int64_t end) {
-  const T *x = call.in(kInput).as<T>(), *weight = optional<T>(call, kWeight);
-  T* y = call.out().as<T>();
-  for (int64_t i = begin * plan.length; i < end * plan.length; i += plan.length) {
-    normalize_row(plan, x + i, y + i, weight, optional<T>(call, kBias));
-  }
-}
-
-// float16 and bfloat16: computed in float32, rounded once.
-void normalize_half_rows(const Call& call, const Plan& plan, int64_t begin, int64_t end,
-                         float* row) {
-  const Tensor &x = call.in(kInput), &y = call.out();
-  const int64_t bytes = plan.length * size_of(x.dtype);
-  for (int64_t i = begin * bytes; i < end * bytes; i += bytes) {
-    load_as(DType::float32, row, x.dtype, x.data + i, plan.length);
-    normalize_row(plan, row, row, optional<float>(call, kWeight), optional<float>(call, kBias));
-    store_as(y.dtype, y.data + i, DType::float32, row, plan.length);
-  }
+const float* optional(const Call& call, int operand) {
+  return call.has(operand) ? call.in(operand).as<float>() : nullptr;
 }
 
 Code check_rows(Call& call, std::span<const int64_t> normalized_shape, double eps, bool centered) {
@@ -64,10 +43,8 @@ Code check_rows(Call& call, std::span<const int64_t> normalized_shape, double ep
     WTW_CHECK(normalized_shape[i] == x.shape[x.rank - axes + i]);
     length *= normalized_shape[i];
   }
-  const DType wide = x.dtype == DType::float64 ? DType::float64 : DType::float32;
   for (int i = kWeight; i < call.inputs(); ++i) {
-    if (!call.has(i)) continue;
-    WTW_CHECK(call.in(i).dtype == wide && call.in(i).numel == length);
+    WTW_CHECK(!call.has(i) || call.in(i).numel == length);
   }
   if (x.numel == 0) return Code::ok;
   call.memo<Plan>() = {x.numel / length, length, eps, centered};
@@ -86,19 +63,20 @@ Code check_rms_norm(Call& call) {
 }
 
 Code run_rows(Call& call) {
-  if (call.out().numel == 0) return Code::ok;
+  const Tensor &x = call.in(kInput), &y = call.out();
+  if (y.numel == 0) return Code::ok;
   const Plan plan = call.memo<Plan>();
-  const int64_t grain = normalization::kGrain / plan.length;
+  const float *weight = optional(call, kWeight), *bias = optional(call, kBias);
+  const int64_t bytes = plan.length * size_of(x.dtype), grain = normalization::kGrain / plan.length;
   parallel_ranges(plan.count, grain, [&](int64_t begin, int64_t end, int worker) {
-    switch (call.out().dtype) {
-      case DType::float32:
-        return normalize_rows<float>(call, plan, begin, end);
-      case DType::float64:
-        return normalize_rows<double>(call, plan, begin, end);
-      default: {
-        float* row = reinterpret_cast<float*>(call.worker_scratch(worker));
-        return normalize_half_rows(call, plan, begin, end, row);
-      }
+    float* scratch = reinterpret_cast<float*>(call.worker_scratch(worker));
+    for (int64_t i = begin * bytes; i < end * bytes; i += bytes) {
+      const bool direct = x.dtype == DType::float32;
+      const float* from = direct ? reinterpret_cast<const float*>(x.data + i) : scratch;
+      float* to = direct ? reinterpret_cast<float*>(y.data + i) : scratch;
+      if (!direct) load_as(DType::float32, scratch, x.dtype, x.data + i, plan.length);
+      normalize_row(plan, from, to, weight, bias);
+      if (!direct) store_as(y.dtype, y.data + i, DType::float32, scratch, plan.length);
     }
   });
   return Code::ok;

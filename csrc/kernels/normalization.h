@@ -1,4 +1,4 @@
-// What the normalisations do to a contiguous row: float32 in vectors, float64 in scalars.
+// What the normalisations do to a contiguous row of floats.
 #pragma once
 
 #include <cstdint>
@@ -14,12 +14,6 @@ inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
 
 inline double sum(const float* x, int64_t n) { return rows::sum(x, n); }
 
-inline double sum(const double* x, int64_t n) {
-  double total = 0;
-  for (int64_t i = 0; i < n; ++i) total += x[i];
-  return total;
-}
-
 // The sum of (x - mean)^2.
 inline double sum_of_squares(const float* x, int64_t n, float mean) {
   const f32x4 center = simd::splat(mean);
@@ -28,12 +22,6 @@ inline double sum_of_squares(const float* x, int64_t n, float mean) {
     return simd::madd(d, d, acc);
   };
   return simd::sum(rows::fold(x, n, simd::splat(0), mean, step, simd::add));
-}
-
-inline double sum_of_squares(const double* x, int64_t n, double mean) {
-  double total = 0;
-  for (int64_t i = 0; i < n; ++i) total += (x[i] - mean) * (x[i] - mean);
-  return total;
 }
 
 // y = (x - mean) * scale * weight + bias; weight and bias may be null. y may be x.
@@ -52,14 +40,6 @@ inline void scale_row(const float* x, float* y, int64_t n, float mean, float sca
   if (i == n) return;
   f32x4 v = apply([i, n](const float* p) { return rows::load_part(p + i, n - i, 0); });
   rows::store_part(y + i, v, n - i);
-}
-
-inline void scale_row(const double* x, double* y, int64_t n, double mean, double scale,
-                      const double* weight, const double* bias) {
-  for (int64_t i = 0; i < n; ++i) {
-    const double v = (x[i] - mean) * scale * (weight != nullptr ? weight[i] : 1);
-    y[i] = v + (bias != nullptr ? bias[i] : 0);
-  }
 }
 
 }  // namespace wtw::normalization

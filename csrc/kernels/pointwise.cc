@@ -64,7 +64,7 @@ class Walk {
   bool scalar() const { return rows_.positions() == 1 && row_.steps[0] == 0 && !dense_; }
 
   // Elements [at, at + n): where they lie if that is one run, else copied to `buffer`.
-  const std::byte* read(int64_t at, int64_t n, std::byte* buffer) {
+  [[gnu::noinline]] const std::byte* read(int64_t at, int64_t n, std::byte* buffer) {
     if (dense_) return data_ + at * item_;
     int64_t column = at % row_.size;
     rows_.seek(at / row_.size);
@@ -122,7 +122,7 @@ class Blocks {
 
  private:
   // n elements from `at`. Fewer than a vector holds go through scratch, which has room for one.
-  void one(int64_t at, int64_t n, bool partial) {
+  [[gnu::noinline]] void one(int64_t at, int64_t n, bool partial) {
     const void* in[kMaxInputs] = {};
     for (int i = 0; i < inputs_; ++i) in[i] = load(i, at, n, partial);
     std::byte* to = out_.data + at * size_of(out_.dtype);
@@ -132,7 +132,7 @@ class Blocks {
     if (!direct) store_as(out_.dtype, to, memo_.compute, result, n);
   }
 
-  const void* load(int i, int64_t at, int64_t n, bool partial) {
+  [[gnu::noinline]] const void* load(int i, int64_t at, int64_t n, bool partial) {
     if (walk_[i].scalar()) return buffer(i);
     const bool converted = dtype_[i] == memo_.compute;
     const std::byte* from = walk_[i].read(at, n, converted && !partial ? buffer(i) : raw());

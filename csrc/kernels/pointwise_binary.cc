@@ -12,17 +12,17 @@ BINARY(all, sub, sub(a, b));
 BINARY(all, mul, mul(a, b));
 BINARY(floats, div, div(a, b));
 BINARY(all, div_trunc, div_trunc(a, b));
-BINARY(all, div_floor, div_floor(a, b));
-BINARY(all, remainder, remainder(a, b));
-BINARY(all, fmod, fmod(a, b));
-BINARY(all, pow, pow(a, b));
+BINARY(doubles_and_ints, div_floor, div_floor(a, b));
+BINARY(doubles_and_ints, remainder, remainder(a, b));
+BINARY(doubles_and_ints, fmod, fmod(a, b));
+BINARY(doubles_and_ints, pow, pow(a, b));
 BINARY(all, maximum, maximum(a, b));
 BINARY(all, minimum, minimum(a, b));
 // NaN loses against a number.
 BINARY(floats, fmax, select(either(lt(b, a), ne(b, b)), a, b));
 BINARY(floats, fmin, select(either(lt(a, b), ne(b, b)), a, b));
-BINARY(floats, atan2, atan2(a, b));
-BINARY(floats, hypot, hypot(a, b));
+BINARY(doubles, atan2, atan2(a, b));
+BINARY(doubles, hypot, hypot(a, b));
 BINARY(floats, copysign, copysign(a, b));
 
 #define TERNARY(types, name, expression)                                                 \

@@ -55,8 +55,14 @@ void block(void* out, const void* const* in, int64_t n, const double* parameters
 template <int inputs, auto function>
 constexpr Functions floats = {block<inputs, function, f32x4, float>,
                               block<inputs, function, double, double>, nullptr};
+// Rare ones exist in double precision only: float32 is converted there and back.
+template <int inputs, auto function>
+constexpr Functions doubles = {nullptr, block<inputs, function, double, double>, nullptr};
 template <int inputs, auto function>
 constexpr Functions ints = {nullptr, nullptr, block<inputs, function, int64_t, int64_t>};
+template <int inputs, auto function>
+constexpr Functions doubles_and_ints = {nullptr, block<inputs, function, double, double>,
+                                        block<inputs, function, int64_t, int64_t>};
 template <int inputs, auto function>
 constexpr Functions all = {block<inputs, function, f32x4, float>,
                            block<inputs, function, double, double>,

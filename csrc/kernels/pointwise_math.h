@@ -26,16 +26,6 @@ V constant(double x) {
   }
 }
 
-// A function of two doubles, lane by lane.
-template <double (*function)(double, double)>
-f32x4 lanes(f32x4 a, f32x4 b) {
-  alignas(16) float x[4], y[4];
-  simd::store(x, a);
-  simd::store(y, b);
-  for (int i = 0; i < 4; ++i) x[i] = static_cast<float>(function(double{x[i]}, double{y[i]}));
-  return simd::load(x);
-}
-
 // ---- arithmetic ----
 
 using simd::abs, simd::add, simd::copysign, simd::div, simd::mul, simd::neg, simd::sqrt, simd::sub;
@@ -153,10 +143,7 @@ inline double div_floor(double a, double b) {
   return quotient == 0 ? std::copysign(0.0, a / b) : std::rint(quotient);
 }
 
-inline f32x4 fmod(f32x4 a, f32x4 b) { return lanes<fmod>(a, b); }
-inline f32x4 remainder(f32x4 a, f32x4 b) { return lanes<remainder>(a, b); }
 inline f32x4 div_trunc(f32x4 a, f32x4 b) { return trunc(div(a, b)); }
-inline f32x4 div_floor(f32x4 a, f32x4 b) { return lanes<div_floor>(a, b); }
 
 inline int64_t div_trunc(int64_t a, int64_t b) { return b == 0 ? 0 : b == -1 ? neg(a) : a / b; }
 inline int64_t fmod(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
@@ -171,7 +158,7 @@ inline int64_t div_floor(int64_t a, int64_t b) {
 
 // ---- powers ----
 
-using simd::pow, std::pow;
+using std::pow;
 inline int64_t pow(int64_t base, int64_t exponent) {
   if (exponent < 0) {
     const int64_t sign = exponent % 2 == 0 ? 1 : base;
@@ -184,27 +171,25 @@ inline int64_t pow(int64_t base, int64_t exponent) {
   return power;
 }
 
-// ---- functions of the C library; those without a vector form go lane by lane ----
+// ---- functions of the C library ----
 
 using simd::cos, simd::erf, simd::exp, simd::exp2, simd::expm1, simd::log, simd::log10, simd::log1p,
     simd::log2, simd::sin, simd::tanh;
 using std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh,
     std::erfc, std::hypot, std::sinh, std::tan;
-using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
-    std::log2, std::sin, std::tanh;
 
-inline f32x4 acos(f32x4 x) { return simd::lanes<std::acos>(x); }
-inline f32x4 acosh(f32x4 x) { return simd::lanes<std::acosh>(x); }
-inline f32x4 asin(f32x4 x) { return simd::lanes<std::asin>(x); }
-inline f32x4 asinh(f32x4 x) { return simd::lanes<std::asinh>(x); }
-inline f32x4 atan(f32x4 x) { return simd::lanes<std::atan>(x); }
-inline f32x4 atanh(f32x4 x) { return simd::lanes<std::atanh>(x); }
-inline f32x4 cosh(f32x4 x) { return simd::lanes<std::cosh>(x); }
-inline f32x4 erfc(f32x4 x) { return simd::lanes<std::erfc>(x); }
-inline f32x4 sinh(f32x4 x) { return simd::lanes<std::sinh>(x); }
-inline f32x4 tan(f32x4 x) { return simd::lanes<std::tan>(x); }
-inline f32x4 atan2(f32x4 y, f32x4 x) { return lanes<std::atan2>(y, x); }
-inline f32x4 hypot(f32x4 a, f32x4 b) { return lanes<std::hypot>(a, b); }
+// Exact for powers of two, without the C library's table.
+inline double log2(double x) {
+  int exponent = 0;
+  double fraction = std::frexp(x, &exponent);
+  if (fraction < 0.70710678118654752) {
+    fraction *= 2;
+    --exponent;
+  }
+  return exponent + std::log(fraction) * 1.4426950408889634;
+}
+using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
+    std::sin, std::tanh;
 
 // ---- activations of doubles; those of floats are in core/vmath.h ----
 

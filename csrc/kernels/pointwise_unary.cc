@@ -32,19 +32,19 @@ UNARY(floats, log2, log2(x));
 UNARY(floats, log10, log10(x));
 UNARY(floats, log1p, log1p(x));
 UNARY(floats, erf, erf(x));
-UNARY(floats, erfc, erfc(x));
+UNARY(doubles, erfc, erfc(x));
 
 UNARY(floats, sin, sin(x));
 UNARY(floats, cos, cos(x));
-UNARY(floats, tan, tan(x));
-UNARY(floats, asin, asin(x));
-UNARY(floats, acos, acos(x));
-UNARY(floats, atan, atan(x));
-UNARY(floats, sinh, sinh(x));
-UNARY(floats, cosh, cosh(x));
+UNARY(doubles, tan, tan(x));
+UNARY(doubles, asin, asin(x));
+UNARY(doubles, acos, acos(x));
+UNARY(doubles, atan, atan(x));
+UNARY(doubles, sinh, sinh(x));
+UNARY(doubles, cosh, cosh(x));
 UNARY(floats, tanh, tanh(x));
-UNARY(floats, asinh, asinh(x));
-UNARY(floats, acosh, acosh(x));
-UNARY(floats, atanh, atanh(x));
+UNARY(doubles, asinh, asinh(x));
+UNARY(doubles, acosh, acosh(x));
+UNARY(doubles, atanh, atanh(x));
 
 }  // namespace wtw

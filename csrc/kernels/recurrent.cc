@@ -213,7 +213,7 @@ struct Scan {
     const int64_t panels = cell.panels(hidden);
     const int64_t products = std::max<int64_t>(depth, 1) * cell.width();
     const int64_t grain = batch > 1 ? panels : kProductsPerChunk / products;
-    const int64_t rows_per_chunk = std::clamp<int64_t>(batch / 8, 1, 4);
+    const int64_t rows_per_chunk = std::clamp<int64_t>(batch / 4, 1, 4);
     parallel_ranges(batch, rows_per_chunk, [&](int64_t row, int64_t rows, int) {
       for (int64_t s = 0; s < time; ++s) {
         parallel_ranges(panels, grain, [&](int64_t first, int64_t last, int) {

@@ -13,7 +13,7 @@ using reduction::Totals;
 using simd::f32x4;
 
 template <Fold fold, class T>
-[[clang::minsize]] void join_each(const Lines& lines, T* totals) {
+[[gnu::noinline, clang::minsize]] void join_each(const Lines& lines, T* totals) {
   for (int64_t r = 0; r < lines.count; ++r) {
     const T* line = lines.line<T>(r);
     for (int64_t i = 0; i < lines.length; ++i) {
@@ -34,7 +34,7 @@ void add_numbers(Fold fold, const Lines& lines, T* totals) {
 }
 
 template <Fold fold>
-[[clang::minsize]] void join_folds(double* totals, const float* folds, int64_t n) {
+[[gnu::noinline, clang::minsize]] void join_folds(double* totals, const float* folds, int64_t n) {
   for (int64_t i = 0; i < n; ++i) totals[i] = join<fold>(totals[i], double{folds[i]});
 }
 
@@ -76,6 +76,12 @@ void add_floats(Fold fold, const Lines& lines, double* totals) {
 
 void columns::join_sums(double* totals, const float* sums, int64_t n) {
   join_folds<Fold::sum>(totals, sums, n);
+}
+
+void columns::widen(const Matrix& x, float* out) {
+  for (int64_t r = 0; r < x.rows; ++r, out += 4) {
+    for (int64_t c = 0; c < 4; ++c) out[c] = c < x.width ? x.data[r * x.pitch + c] : 0;
+  }
 }
 
 namespace reduction {

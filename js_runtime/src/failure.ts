@@ -30,7 +30,7 @@ export function readFailure(view: DataView): Failure {
 type Describe = (failure: Failure, manifest: Manifest, program: string) => Fields;
 
 const DESCRIBE: Partial<Record<Slug, Describe>> = {
-  'abi-mismatch': ({ given, allowed }) => ({ needed: given, found: allowed }),
+  'abi-mismatch': ({ given }, { abi }) => ({ needed: given, found: abi }),
   'plan-invalid': ({ given, line }) => ({ reason: `record ${given} (rule ${line})` }),
   'out-of-memory': ({ given }) => ({ bytes: given }),
   'size-out-of-range': ({ given, operand }, { symbols }) => {

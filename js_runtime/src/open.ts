@@ -63,6 +63,7 @@ async function openUntil(
   received = progressMeter(manifest.plan.bytes + manifest.weights.bytes, onProgress);
 
   const instance = new Instance(await compiling, createMemory(choice.shared));
+  checkAbi(manifest.abi, instance.runtime.wtw_abi());
   const team = helpers && new Helpers(instance, helpers, choice.threads - 1);
   const hash = hashOf(instance);
   const engine = new Engine(instance, manifest, await loadModel(instance, manifest, fetcher, hash));
@@ -76,6 +77,10 @@ async function openUntil(
     summary: summaryOf(manifest, choice, 1 + (team?.arrived() ?? 0), late),
     selfTest: () => selfTest(engine, manifest, read),
   };
+}
+
+function checkAbi(needed: number, found: number): void {
+  if (needed !== found) throw wtwError('abi-mismatch', { needed, found });
 }
 
 async function loadModel(instance: Instance, manifest: Manifest, fetcher: Fetcher, hash: Hash) {

@@ -179,6 +179,12 @@ def set_quoted_size(document: dict) -> None:
     values["x"]["sizes"][0] = {"as_expr": {"expr_str": f"Add({RUN!r}, Integer(1))", "hint": None}}
 
 
+def set_size_of_a_tensor_named_metadata(document: dict) -> None:
+    values = document["graph_module"]["graph"]["tensor_values"]
+    values["metadata"] = json.loads(json.dumps(values["x"]))
+    values["metadata"]["sizes"][0] = {"as_expr": {"expr_str": RUN, "hint": None}}
+
+
 def set_range(document: dict) -> None:
     document["range_constraints"][RUN] = {"min_val": 1, "max_val": 2}
 
@@ -232,7 +238,15 @@ def set_enum(document: dict) -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        *(set_operator, set_module_operator, set_size, set_quoted_size, set_range, set_guard),
+        *(
+            set_size_of_a_tensor_named_metadata,
+            set_operator,
+            set_module_operator,
+            set_size,
+            set_quoted_size,
+            set_range,
+            set_guard,
+        ),
         *(set_guard_method, set_guard_string, set_argument, set_parameter, set_name),
         *(set_constant, set_default_factory, set_enum),
     ],

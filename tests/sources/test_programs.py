@@ -152,6 +152,9 @@ class TestTorchScript:
         source = load(path, Options(inputs=("input=float32:5x3",)))
         assert source.module is not None
         assert torch.equal(source.reference((X,), {}), module.eval()(X))
+        assert [name for name, _ in source.module.named_parameters()] == [
+            name for name, _ in module.named_parameters()
+        ]
         assert "TorchScript is a program" in source.notices[0]
         assert "training mode" in source.notices[1]
         program = torch.export.export(source.module, source.args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from .fake_model import fake_files, fake_manifest
 from .fake_runtime import fake_runtime
 
 
-def echo(inputs: Flat) -> Flat:
+def echo(runs: Sequence[Flat]) -> list[Flat]:
     """What PyTorch would say: every input is an output."""
-    return {f"{name}_out": value for name, value in inputs.items()}
+    return [{f"{name}_out": value for name, value in run.items()} for run in runs]
 
 
 def echo_package(folder: Path, example: dict[str, Any], shapes: dict[str, list[Any]]) -> Manifest:

@@ -33,7 +33,7 @@ def written(folder: Path, examples: list[Flat]) -> Manifest:
     """Golden data of a model whose outputs are its inputs."""
     manifest = manifest_for(examples[0])
     fake_files(folder)
-    golden.write(folder, manifest, golden.make_cases(manifest, examples, dict))
+    golden.write(folder, manifest, golden.make_cases(manifest, examples, list))
     return manifests.read(folder)
 
 

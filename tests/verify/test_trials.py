@@ -29,8 +29,13 @@ def golden(batch: int, length: int) -> Flat:
     return {"x": torch.full((batch, length), 0.5), "ids": ids, "scale": 2.0}
 
 
+def single(found: Manifest, example: Flat) -> list[Flat]:
+    """The inputs of the trials of one run each."""
+    return [trial.runs[0] for trial in trials(found, example) if len(trial.runs) == 1]
+
+
 def sizes(found: Manifest, example: Flat) -> list[tuple[int, ...]]:
-    return [tuple(trial.inputs["x"].shape) for trial in trials(found, example)]  # type: ignore[union-attr]
+    return [tuple(run["x"].shape) for run in single(found, example)]  # type: ignore[union-attr]
 
 
 def test_example_minimum_one_and_another_size() -> None:
@@ -55,26 +60,34 @@ def test_guards_that_cannot_be_read_leave_the_example() -> None:
 
 def test_random_inputs_keep_to_shape_dtype_and_range() -> None:
     found, example = manifest(batch=(1, 16), length=(2, 32)), golden(4, 8)
-    for trial in trials(found, example)[1:]:
-        x, ids = trial.inputs["x"], trial.inputs["ids"]
+    for run in single(found, example)[1:]:
+        x, ids = run["x"], run["ids"]
         assert isinstance(x, torch.Tensor)
         assert isinstance(ids, torch.Tensor)
         assert ids.shape == (x.shape[0], x.shape[1] + 1)
         assert ids.dtype == torch.int64
         assert set(ids.flatten().tolist()) <= {3, 4, 5, 6, 7}
         assert float(x.min()) >= 0.5 and float(x.max()) <= 1.5
-        assert trial.inputs["scale"] == 2.0
+        assert run["scale"] == 2.0
 
 
 def test_no_two_random_trials_are_alike() -> None:
-    found = trials(manifest(batch=(1, 16), length=(2, 32)), golden(4, 8))
-    firsts = [float(trial.inputs["x"].flatten()[0]) for trial in found]  # type: ignore[union-attr]
+    found = single(manifest(batch=(1, 16), length=(2, 32)), golden(4, 8))
+    firsts = [float(run["x"].flatten()[0]) for run in found]  # type: ignore[union-attr]
     assert len(set(firsts)) == len(firsts)
 
 
 def test_a_given_range_wins_over_the_example() -> None:
     found = manifest(batch=(1, 16), length=(2, 32))
     found["programs"]["forward"]["inputs"] = [X, IDS | {"range": [100, 101]}, SCALE]
-    ids = trials(found, golden(4, 8))[1].inputs["ids"]
+    ids = single(found, golden(4, 8))[1]["ids"]
     assert isinstance(ids, torch.Tensor)
     assert set(ids.flatten().tolist()) == {100, 101}
+
+
+def test_runs_in_a_row_end_where_they_began() -> None:
+    found = trials(manifest(batch=(1, 16), length=(2, 32)), golden(4, 8))
+    [row] = [trial for trial in found if len(trial.runs) > 1]
+    first, second, third = row.runs
+    assert first is third
+    assert second is found[1].runs[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,8 @@ def test_a_package_without_golden_data_is_refused(package: Path) -> None:
 
 
 def test_another_source_is_told_apart(package: Path) -> None:
-    def other(inputs: Flat) -> Flat:
-        return {name: value + 1 for name, value in echo(inputs).items()}
+    def other(runs: Sequence[Flat]) -> list[Flat]:
+        return [{name: value + 1 for name, value in run.items()} for run in echo(runs)]
 
     check_source(package, manifests.read(package), echo)
     with pytest.raises(UserError) as caught:

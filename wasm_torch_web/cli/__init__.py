@@ -8,7 +8,9 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -58,9 +60,9 @@ def run(arguments: list[str]) -> int:
     """Runs the command line; returns the exit code."""
     console = Console(json="--json" in arguments)
     command = next((word for word in arguments if word in COMMANDS), "")
-    logging.getLogger("torch").setLevel(logging.ERROR)
     try:
-        outcome = group.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=console)
+        with _quiet_libraries("--debug" in arguments):
+            outcome = group.main(arguments, prog_name=PROGRAM, standalone_mode=False, obj=console)
     except (KeyboardInterrupt, click.Abort):
         return _fail(console, command, UserError("aborted"), INTERRUPTED)
     except WtwError as error:
@@ -77,6 +79,19 @@ def run(arguments: list[str]) -> int:
         bug = InternalError("internal", reason=f"{type(error).__name__}: {error}")
         return _fail(console, command, bug, bug.exit_code)
     return _finish(console, command, outcome)
+
+
+@contextmanager
+def _quiet_libraries(debug: bool) -> Iterator[None]:
+    """What libraries log and warn of is not addressed to the user; `--debug` shows it."""
+    with warnings.catch_warnings():
+        if not debug:
+            warnings.simplefilter("ignore")
+            logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def _finish(console: Console, command: str, outcome: Any) -> int:

@@ -12,7 +12,9 @@ import torch
 
 from wasm_torch_web.ops.pointwise import (
     ANY,
+    DOUBLE,
     FLOATING,
+    INTEGRAL,
     Promotion,
     computes_in,
     emit,
@@ -46,16 +48,16 @@ pointwise("sub", torch.sub, PAIR, ANY)
 pointwise("mul", torch.mul, PAIR, ANY)
 pointwise("div", torch.div, PAIR)
 pointwise("div_trunc", _division(torch.div, rounding_mode="trunc"), PAIR, ANY)
-pointwise("div_floor", _division(torch.div, rounding_mode="floor"), PAIR, ANY)
-pointwise("remainder", _division(torch.remainder), PAIR, ANY)
-pointwise("fmod", _division(torch.fmod), PAIR, ANY)
-pointwise("pow", torch.pow, PAIR, ANY)
+pointwise("div_floor", _division(torch.div, rounding_mode="floor"), PAIR, DOUBLE + INTEGRAL)
+pointwise("remainder", _division(torch.remainder), PAIR, DOUBLE + INTEGRAL)
+pointwise("fmod", _division(torch.fmod), PAIR, DOUBLE + INTEGRAL)
+pointwise("pow", torch.pow, PAIR, DOUBLE + INTEGRAL)
 pointwise("maximum", torch.maximum, PAIR, ANY)
 pointwise("minimum", torch.minimum, PAIR, ANY)
 pointwise("fmax", torch.fmax, PAIR)
 pointwise("fmin", torch.fmin, PAIR)
-pointwise("atan2", torch.atan2, PAIR)
-pointwise("hypot", torch.hypot, PAIR)
+pointwise("atan2", torch.atan2, PAIR, DOUBLE)
+pointwise("hypot", torch.hypot, PAIR, DOUBLE)
 pointwise("copysign", torch.copysign, PAIR)
 pointwise(
     "where",

@@ -1,7 +1,8 @@
 """Layer, RMS, group, instance and batch normalisation.
 
-layer_norm and rms_norm take every float dtype; their weights are float32, or float64 where the
-input is. For the others 16-bit inputs are cast, which is what PyTorch computes too.
+The kernels compute in float32. layer_norm and rms_norm take 16-bit inputs as they are, with
+float32 weights; for the others they are cast, which is what PyTorch computes too. Of float64,
+which models hardly use, every normalisation is made of reductions and arithmetic.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.arguments import cast
 from wasm_torch_web.ops.samples import channels_last, normal
-from wasm_torch_web.ops.table import F32, FLOATS, Case, integer, integers, lowers, real, row, tensor
+from wasm_torch_web.ops.table import F32, Case, integer, integers, lowers, real, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
 
-WIDE = (torch.float32, torch.float64)
+NARROW = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
@@ -36,14 +37,13 @@ def _layer_norm(
     normalized_shape: Sequence[int],
     eps: float,
 ) -> torch.Tensor:
-    y = F.layer_norm(x.to(wide(x.dtype)), tuple(normalized_shape), weight, bias, eps)
-    return y.to(x.dtype)
+    return F.layer_norm(x.float(), tuple(normalized_shape), weight, bias, eps).to(x.dtype)
 
 
 def _rms_norm(
     x: torch.Tensor, weight: torch.Tensor | None, normalized_shape: Sequence[int], eps: float
 ) -> torch.Tensor:
-    return F.rms_norm(x.to(wide(x.dtype)), tuple(normalized_shape), weight, eps).to(x.dtype)
+    return F.rms_norm(x.float(), tuple(normalized_shape), weight, eps).to(x.dtype)
 
 
 def _group_norm(
@@ -59,9 +59,9 @@ def _batch_norm(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> to
 
 def _row_cases(operands: int) -> Iterator[Case]:
     """Of layer_norm (weight and bias) and rms_norm (weight)."""
-    for dtype in FLOATS:
+    for dtype in NARROW:
         for shape, size in (((3, 17), (17,)), ((2, 5, 4, 3), (4, 3)), ((4, 384), (384,))):
-            weights = [normal(*size, dtype=wide(dtype), seed=i) for i in range(operands)]
+            weights = [normal(*size, seed=i) for i in range(operands)]
             x = normal(*shape, dtype=dtype) + 3
             yield Case((x, *weights), {"normalized_shape": size, "eps": 1e-5})
     nothing = [None] * operands
@@ -94,24 +94,22 @@ def _group_cases() -> Iterator[Case]:
 
 
 def _batch_cases() -> Iterator[Case]:
-    for dtype in WIDE:
-        for shape in ((2, 5), (3, 4, 17), (2, 7, 5, 3), (1, 1, 1, 1), (0, 3, 4), (1, 3, 2, 2, 5)):
-            c = shape[1]
-            x = normal(*shape, dtype=dtype)
-            operands = (normal(c, dtype=dtype, seed=1), normal(c, dtype=dtype, seed=2))
-            yield Case((x, *operands))
-            if len(shape) == 4:
-                yield Case((channels_last(x), *operands))
+    for shape in ((2, 5), (3, 4, 17), (2, 7, 5, 3), (1, 1, 1, 1), (0, 3, 4), (1, 3, 2, 2, 5)):
+        c, x = shape[1], normal(*shape)
+        operands = (normal(c, seed=1), normal(c, seed=2))
+        yield Case((x, *operands))
+        if len(shape) == 4:
+            yield Case((channels_last(x), *operands))
 
 
 row(
     "layer_norm",
     inputs=[
-        tensor("input", FLOATS),
-        tensor("weight", WIDE, optional=True),
-        tensor("bias", WIDE, optional=True),
+        tensor("input", NARROW),
+        tensor("weight", F32, optional=True),
+        tensor("bias", F32, optional=True),
     ],
-    outputs=[tensor("output", FLOATS)],
+    outputs=[tensor("output", NARROW)],
     attributes=[integers("normalized_shape"), real("eps")],
     reference=_layer_norm,
     inplace=0,
@@ -120,8 +118,8 @@ row(
 
 row(
     "rms_norm",
-    inputs=[tensor("input", FLOATS), tensor("weight", WIDE, optional=True)],
-    outputs=[tensor("output", FLOATS)],
+    inputs=[tensor("input", NARROW), tensor("weight", F32, optional=True)],
+    outputs=[tensor("output", NARROW)],
     attributes=[integers("normalized_shape"), real("eps")],
     reference=_rms_norm,
     inplace=0,
@@ -146,24 +144,23 @@ row(
 # statistics are known. The fold-batch-norm pass moves it into the convolution before it.
 row(
     "batch_norm",
-    inputs=[tensor("input", WIDE, "dense_any"), tensor("scale", WIDE), tensor("shift", WIDE)],
-    outputs=[tensor("output", WIDE, "like")],
+    inputs=[tensor("input", F32, "dense_any"), tensor("scale", F32), tensor("shift", F32)],
+    outputs=[tensor("output", F32, "like")],
     reference=_batch_norm,
     inplace=0,
     cases=_batch_cases,
 )
 
 
-def _optional(b: Builder, x: Value | None, dtype: torch.dtype) -> Value | None:
-    return None if x is None else cast(b, x, wide(dtype))
-
-
 @lowers("aten.layer_norm.default")
 def layer_norm(b: Builder, a: dict[str, Any]) -> Value:
     """Over the trailing axes of `normalized_shape`."""
-    x = a["input"]
-    operands = [x, _optional(b, a["weight"], x.dtype), _optional(b, a["bias"], x.dtype)]
-    shape = tuple(a["normalized_shape"])
+    x, shape = a["input"], tuple(a["normalized_shape"])
+    if x.dtype == torch.float64:
+        mean, scale = _statistics(b, x, _last(x, len(shape)), a["eps"], keepdim=True)
+        y = _mul(b, b.call("aten.sub.Tensor", self=x, other=mean), scale)
+        return _scaled(b, y, a["weight"], a["bias"])
+    operands = [x, _float(b, a["weight"]), _float(b, a["bias"])]
     result: Value = b.emit("layer_norm", operands, {"normalized_shape": shape, "eps": a["eps"]})
     return result
 
@@ -172,7 +169,7 @@ def layer_norm(b: Builder, a: dict[str, Any]) -> Value:
 def native_layer_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, Value, Value]:
     """Gives mean and 1 / std too; what nobody reads is removed as dead."""
     x = cast(b, a["input"], wide(a["input"].dtype))
-    dims = tuple(range(x.rank - len(a["normalized_shape"]), x.rank))
+    dims = _last(x, len(a["normalized_shape"]))
     mean, scale = _statistics(b, x, dims, a["eps"], keepdim=True)
     return layer_norm(b, a), mean, scale
 
@@ -180,10 +177,13 @@ def native_layer_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, Value, Valu
 @lowers("aten.rms_norm.default")
 def rms_norm(b: Builder, a: dict[str, Any]) -> Value:
     """x / sqrt(mean(x^2) + eps) * weight; eps is that of float32 (float64) where none is given."""
-    x = a["input"]
+    x, shape = a["input"], tuple(a["normalized_shape"])
     eps = torch.finfo(wide(x.dtype)).eps if a["eps"] is None else a["eps"]
-    attributes = {"normalized_shape": tuple(a["normalized_shape"]), "eps": eps}
-    result: Value = b.emit("rms_norm", [x, _optional(b, a["weight"], x.dtype)], attributes)
+    if x.dtype == torch.float64:
+        power = b.emit("mean", [_mul(b, x, x)], {"dim": _last(x, len(shape)), "keepdim": True})
+        return _scaled(b, _mul(b, x, _inverse_root(b, power, eps)), a["weight"], None)
+    attributes = {"normalized_shape": shape, "eps": eps}
+    result: Value = b.emit("rms_norm", [x, _float(b, a["weight"])], attributes)
     return result
 
 
@@ -222,9 +222,10 @@ def batch_norm(b: Builder, a: dict[str, Any]) -> Value | None:
         return None  # would update them
     if mean is None:
         dims = tuple(d for d in range(x.rank) if d != 1)
-        mean = b.emit("mean", [x], {"dim": dims, "keepdim": False})
-        var = b.emit("var", [x], {"dim": dims, "keepdim": False, "correction": 0.0})
+        mean, var = _moments(b, x, dims, keepdim=False)
     scale, shift = _scale_and_shift(b, mean, var, a["weight"], a["bias"], a["eps"], x.dtype)
+    if x.dtype == torch.float64:
+        return _scaled(b, x, scale, shift, axis=1)
     return cast(b, b.emit("batch_norm", [x, scale, shift]), a["input"].dtype)
 
 
@@ -235,13 +236,36 @@ def native_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Valu
     return batch_norm(b, a), empty, empty
 
 
+def _last(x: Value, count: int) -> tuple[int, ...]:
+    return tuple(range(x.rank - count, x.rank))
+
+
+def _float(b: Builder, x: Value | None) -> Value | None:
+    return None if x is None else cast(b, x, torch.float32)
+
+
+def _mul(b: Builder, x: Value, y: Value) -> Value:
+    result: Value = b.call("aten.mul.Tensor", self=x, other=y)
+    return result
+
+
+def _scaled(
+    b: Builder, x: Value, weight: Value | None, bias: Value | None, axis: int | None = None
+) -> Value:
+    """x * weight + bias: along the last axes, or along `axis` for one number a channel."""
+    shape = None if axis is None else (-1, *([1] * (x.rank - axis - 1)))
+    for name, operand in (("mul", weight), ("add", bias)):
+        if operand is not None:
+            if shape is not None:
+                operand = b.call("aten.reshape.default", self=operand, shape=shape)
+            x = b.call(f"aten.{name}.Tensor", self=x, other=operand)
+    return x
+
+
 def _split_groups(b: Builder, x: Value, groups: Any) -> Value:
     """x as (samples, groups, elements of a group), in the dtype of sums."""
-    result: Value = b.call(
-        "aten.reshape.default",
-        self=cast(b, x, wide(x.dtype)),
-        shape=(x.shape[0], groups, -1),
-    )
+    shape = (x.shape[0], groups, -1)
+    result: Value = b.call("aten.reshape.default", self=cast(b, x, wide(x.dtype)), shape=shape)
     return result
 
 
@@ -249,34 +273,26 @@ def _grouped(
     b: Builder, x: Value, weight: Value | None, bias: Value | None, groups: Any, eps: float
 ) -> Value:
     if x.dtype == torch.float64:
-        return _grouped_double(b, x, weight, bias, groups, eps)
-    operands = [_optional(b, t, x.dtype) for t in (x, weight, bias)]
+        parts = _split_groups(b, x, groups)
+        mean, scale = _statistics(b, parts, (2,), eps, keepdim=True)
+        y = _mul(b, b.call("aten.sub.Tensor", self=parts, other=mean), scale)
+        y = b.call("aten.reshape.default", self=y, shape=x.shape)
+        return _scaled(b, y, weight, bias, axis=1)
+    operands = [_float(b, x), _float(b, weight), _float(b, bias)]
     return cast(b, b.emit("group_norm", operands, {"groups": groups, "eps": eps}), x.dtype)
 
 
-def _grouped_double(
-    b: Builder, x: Value, weight: Value | None, bias: Value | None, groups: Any, eps: float
-) -> Value:
-    parts = _split_groups(b, x, groups)
-    mean, scale = _statistics(b, parts, (2,), eps, keepdim=True)
-    centered = b.call("aten.sub.Tensor", self=parts, other=mean)
-    y: Value = b.call("aten.mul.Tensor", self=centered, other=scale)
-    y = b.call("aten.reshape.default", self=y, shape=x.shape)
-    if weight is None and bias is None:
-        return y
-    constants = {"size": (x.shape[1],), "dtype": x.dtype}
-    weight = weight or b.call("aten.full.default", fill_value=1, **constants)
-    bias = bias or b.call("aten.full.default", fill_value=0, **constants)
-    y = b.emit("batch_norm", [y, weight, bias])
-    return y
+def _moments(b: Builder, x: Value, dims: tuple[int, ...], keepdim: bool) -> tuple[Value, Value]:
+    """Mean and variance."""
+    mean = b.emit("mean", [x], {"dim": dims, "keepdim": keepdim})
+    return mean, b.emit("var", [x], {"dim": dims, "keepdim": keepdim, "correction": 0.0})
 
 
 def _statistics(
     b: Builder, x: Value, dims: tuple[int, ...], eps: float, keepdim: bool
 ) -> tuple[Value, Value]:
     """Mean and 1 / sqrt(variance + eps)."""
-    mean = b.emit("mean", [x], {"dim": dims, "keepdim": keepdim})
-    var = b.emit("var", [x], {"dim": dims, "keepdim": keepdim, "correction": 0.0})
+    mean, var = _moments(b, x, dims, keepdim)
     return mean, _inverse_root(b, var, eps)
 
 
@@ -310,8 +326,8 @@ def _scale_and_shift(
         return b.constant(scale.to(dtype)), b.constant((s - m * scale).to(dtype))
     slope = _inverse_root(b, cast(b, var, dtype), eps)
     if weight is not None:
-        slope = b.call("aten.mul.Tensor", self=slope, other=cast(b, weight, dtype))
-    moved = b.call("aten.mul.Tensor", self=cast(b, mean, dtype), other=slope)
+        slope = _mul(b, slope, cast(b, weight, dtype))
+    moved = _mul(b, cast(b, mean, dtype), slope)
     if bias is None:
         return slope, b.call("aten.neg.default", self=moved)
     return slope, b.call("aten.sub.Tensor", self=cast(b, bias, dtype), other=moved)

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from wasm_torch_web.ir import Value
 
 Promotion = ELEMENTWISE_TYPE_PROMOTION_KIND
-# What a function exists for, by compute dtype.
+# What a function exists for, by compute dtype. Rare ones do without float32.
 FLOATING = (torch.float32, torch.float64)
+DOUBLE = (torch.float64,)
 INTEGRAL = (torch.int64,)
 ANY = FLOATING + INTEGRAL
+_COMPUTES: dict[str, Sequence[torch.dtype]] = {}  # row -> compute dtypes
 
 
 def computes_in(dtype: torch.dtype) -> torch.dtype:
@@ -51,6 +53,7 @@ def pointwise(
     """
     names = operands.split()
     parameters = parameters or {}
+    _COMPUTES[name] = computes
 
     def reference(
         *inputs: torch.Tensor, compute: torch.dtype, dtype: torch.dtype, **numbers: float
@@ -65,19 +68,18 @@ def pointwise(
         reference=reference,
         inplace=inplace,
         pointwise=True,
-        cases=functools.partial(_cases, len(names), computes, parameters, boolean),
+        cases=functools.partial(_cases, name, len(names), parameters, boolean),
     )
 
 
-def _cases(
-    count: int, computes: Sequence[torch.dtype], parameters: dict[str, float], boolean: bool
-) -> Iterator[Case]:
+def _cases(name: str, count: int, parameters: dict[str, float], boolean: bool) -> Iterator[Case]:
     """Every dtype, odd sizes, broadcasting, strides, and values where functions go wrong."""
-    main = computes[0]
-    every = [one for one in ALL if computes_in(one) in computes]
+    every = [one for one in ALL if _available(name, computes_in(one)) in _COMPUTES[name]]
+    main = every[0]
 
     def case(inputs: Iterable[torch.Tensor], dtype: torch.dtype = main) -> Case:
-        attributes = {"compute": computes_in(dtype), "dtype": torch.bool if boolean else dtype}
+        compute = _available(name, computes_in(dtype))
+        attributes = {"compute": compute, "dtype": torch.bool if boolean else dtype}
         return Case(tuple(inputs), {**attributes, **parameters})
 
     def samples(*shape: int, dtype: torch.dtype = main) -> list[torch.Tensor]:
@@ -105,6 +107,12 @@ def sample(*shape: int, dtype: torch.dtype, seed: int = 0) -> torch.Tensor:
     return (normal(*shape, dtype=torch.float64, seed=seed) * 4).to(torch.int64).to(dtype)
 
 
+def _available(name: str, compute: torch.dtype) -> torch.dtype:
+    """`compute`, or float64 for a row that has no float32 function."""
+    double = compute == torch.float32 and torch.float32 not in _COMPUTES[name]
+    return torch.float64 if double else compute
+
+
 def emit(
     b: Builder,
     name: str,
@@ -113,9 +121,9 @@ def emit(
     dtype: torch.dtype,
     **parameters: Any,
 ) -> Value:
-    """A node of row `name`; numbers among the operands become 0-d constants."""
+    """A node of row `name`; numbers among the operands become 0-d constants of dtype `compute`."""
     values = [x if hasattr(x, "shape") else b.scalar(x, compute) for x in operands]
-    attributes = {"compute": compute, "dtype": dtype, **parameters}
+    attributes = {"compute": _available(name, compute), "dtype": dtype, **parameters}
     result: Value = b.emit(name, values, attributes)
     return result
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.pointwise import ANY, Promotion, computes_in, emit, pointwise, promote
+from wasm_torch_web.ops.pointwise import (
+    ANY,
+    DOUBLE,
+    Promotion,
+    computes_in,
+    emit,
+    pointwise,
+    promote,
+)
 from wasm_torch_web.ops.table import lowers
 
 if TYPE_CHECKING:
@@ -44,20 +52,23 @@ TRANSCENDENTAL: dict[str, Function] = {
     "log10": torch.log10,
     "log1p": torch.log1p,
     "erf": torch.erf,
-    "erfc": torch.erfc,
     "sin": torch.sin,
     "cos": torch.cos,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
+# The same, through float64: not worth a vector form.
+RARE: dict[str, Function] = {
+    "erfc": torch.erfc,
     "tan": torch.tan,
     "asin": torch.asin,
     "acos": torch.acos,
     "atan": torch.atan,
     "sinh": torch.sinh,
     "cosh": torch.cosh,
-    "tanh": torch.tanh,
     "asinh": torch.asinh,
     "acosh": torch.acosh,
     "atanh": torch.atanh,
-    "sigmoid": torch.sigmoid,
 }
 
 
@@ -78,6 +89,9 @@ for _name, _function in ROUNDING.items():
     _lower_unary(_name, Promotion.DEFAULT)
 for _name, _function in TRANSCENDENTAL.items():
     pointwise(_name, _function)
+    _lower_unary(_name, Promotion.INT_TO_FLOAT)
+for _name, _function in RARE.items():
+    pointwise(_name, _function, computes=DOUBLE)
     _lower_unary(_name, Promotion.INT_TO_FLOAT)
 
 

@@ -97,11 +97,16 @@ def _entries(document: Any) -> Iterator[tuple[str, Any]]:
         node = stack.pop()
         if isinstance(node, dict):
             for key, value in node.items():
-                if key != "metadata":
+                if key != "metadata" or not _is_text_table(value):
                     yield key, value
                     stack.append(value)
         elif isinstance(node, list):
             stack.extend(node)
+
+
+def _is_text_table(value: Any) -> bool:
+    """Real metadata, not the entry of a tensor that somebody named so."""
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
 
 
 def _check_text(pattern: re.Pattern[str], text: str) -> None:

@@ -85,12 +85,18 @@ def _range(
         raise UserError("input-spec", spec=spec, reason=f"({low}..{high}) is no range") from error
     if dtype == torch.bool or dtype.is_complex:
         raise UserError("input-spec", spec=spec, reason=f"a range has no meaning for {dtype}")
-    limits = torch.finfo(dtype) if dtype.is_floating_point else torch.iinfo(dtype)
-    top = limits.max if dtype.is_floating_point else min(limits.max, MAX_INTEGER)
-    if not max(limits.min, -top) <= bounds[0] <= bounds[1] <= top:
+    lowest, highest = _limits(dtype)
+    if not lowest <= bounds[0] <= bounds[1] <= highest:
         reason = f"({low}..{high}) is empty or does not fit in {dtype}"
         raise UserError("input-spec", spec=spec, reason=reason)
     return bounds
+
+
+def _limits(dtype: torch.dtype) -> tuple[float, float]:
+    if dtype.is_floating_point:
+        return torch.finfo(dtype).min, torch.finfo(dtype).max
+    limits = torch.iinfo(dtype)
+    return max(limits.min, -MAX_INTEGER), min(limits.max, MAX_INTEGER)
 
 
 def _example(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -67,20 +67,28 @@ class Source:
         return module
 
     def reference(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """PyTorch's outputs, without gradients, from the initial state and on copies of the inputs.
+        """PyTorch's outputs of one run from the initial state."""
+        return self.consecutive([(args, kwargs)])[0]
 
-        Raises UserError model-failed where the module raises.
+    def consecutive(self, calls: Sequence[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[Any]:
+        """PyTorch's outputs of runs in a row, the first from the initial state, without gradients.
+
+        Inputs are copied (a module may change them), and so are outputs (they may be buffers,
+        which are restored afterwards). Raises UserError model-failed where the module raises.
         """
-        args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
         state = {name: buffer.clone() for name, buffer in self.eager.named_buffers()}
         with torch.no_grad():
             try:
-                return self.eager(*args, **kwargs)
+                return [_copied(self.eager(*a, **k)) for a, k in map(_copied, calls)]
             except Exception as error:
                 raise UserError("model-failed", reason=summary(error)) from error
             finally:
                 for name, buffer in self.eager.named_buffers():
                     buffer.copy_(state[name])
+
+
+def _copied(tree: Any) -> Any:
+    return pytree.tree_map_only(torch.Tensor, torch.clone, tree)
 
 
 def summary(error: BaseException) -> str:

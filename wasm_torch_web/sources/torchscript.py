@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,20 @@ def _convert(path: Path, script: Any, args: tuple[Any, ...], names: list[str]) -
         raise UserError("scripted-control-flow", path=path, reason=branches[0])
     if operator := training_operator(program):
         raise UserError("training-program", reason=f"it holds {operator}")
-    return _as_module(program, names)
+    module = _as_module(program, names)
+    _restore_parameters(module, [name for name, _ in script.named_parameters()])
+    return module
+
+
+def _restore_parameters(module: torch.nn.Module, names: list[str]) -> None:
+    """The converter makes buffers of all parameters."""
+    for name in names:
+        owner, _, leaf = name.rpartition(".")
+        with suppress(AttributeError):  # a parameter that forward does not use
+            holder = module.get_submodule(owner)
+            data = holder.get_buffer(leaf).detach()
+            del holder._buffers[leaf]
+            holder.register_parameter(leaf, torch.nn.Parameter(data, requires_grad=False))
 
 
 def _as_module(program: ExportedProgram, names: list[str]) -> torch.nn.Module:

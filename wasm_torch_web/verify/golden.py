@@ -43,7 +43,7 @@ def make_cases(manifest: Manifest, examples: Sequence[Flat], reference: Referenc
     cases = []
     for example in examples:
         inputs = _fit(manifest, example, room)
-        cases.append(Case(inputs, reference(run_inputs(inputs))))
+        cases.append(Case(inputs, reference([run_inputs(inputs)])[0]))
     return cases
 
 

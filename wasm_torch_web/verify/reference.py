@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -12,19 +12,24 @@ if TYPE_CHECKING:
     from wasm_torch_web.sources import Source
 
 Flat = Mapping[str, Tensor | float]
-Reference = Callable[[Flat], Flat]
+# Inputs of runs in a row, the first from the initial state -> the outputs of each.
+Reference = Callable[[Sequence[Flat]], list[Flat]]
 
 
 def flat_reference(signature: Signature, source: Source) -> Reference:
-    """Eager PyTorch called with names: on copies of the inputs, from the initial state."""
+    """Eager PyTorch, called with names."""
 
-    def reference(inputs: Flat) -> Flat:
-        args, kwargs = signature.unflatten(dict(inputs), source.args, source.kwargs)
-        named: dict[str, Any] = signature.flatten_outputs(source.reference(args, kwargs))
-        return {name: _detach(value) for name, value in named.items()}
+    def named(result: Any) -> Flat:
+        outputs: dict[str, Any] = signature.flatten_outputs(result)
+        return {name: _plain(value) for name, value in outputs.items()}
+
+    def reference(runs: Sequence[Flat]) -> list[Flat]:
+        calls = [signature.unflatten(dict(run), source.args, source.kwargs) for run in runs]
+        return [named(result) for result in source.consecutive(calls)]
 
     return reference
 
 
-def _detach(value: Tensor | float) -> Tensor | float:
-    return value.detach().resolve_conj().clone() if isinstance(value, Tensor) else value
+def _plain(value: Tensor | float) -> Tensor | float:
+    """Without a gradient, and conjugated for real."""
+    return value.detach().resolve_conj() if isinstance(value, Tensor) else value

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from rich.markup import escape
@@ -67,13 +65,15 @@ class Report:
         if failures:
             raise WtwError("outputs-differ", count=len(failures), outputs=", ".join(failures))
 
-    def worst(self) -> Iterator[tuple[Run, OutputError]]:
+    def worst(self) -> list[tuple[Run, OutputError]]:
         """For each variant and output, the run with the largest error."""
-        pairs = [(run, output) for run in self.runs for output in run.outputs]
-        order = {variant: index for index, variant in enumerate(self.variants)}
-        pairs.sort(key=lambda pair: (order.get(pair[0].variant, 0), pair[1].name))
-        for _, group in groupby(pairs, key=lambda pair: (pair[0].variant, pair[1].name)):
-            yield max(group, key=lambda pair: (not pair[1].passed, pair[1].max_abs))
+        found: dict[tuple[str, str], tuple[Run, OutputError]] = {}
+        for run in self.runs:
+            for output in run.outputs:
+                key = (run.variant, output.name)
+                if key not in found or _badness(output) > _badness(found[key][1]):
+                    found[key] = (run, output)
+        return list(found.values())
 
     def table(self) -> Table:
         """A row for each variant and output."""
@@ -129,6 +129,10 @@ class Report:
             for name, output in worst.items()
         ]
         return {"browser": self.browser, "variants": list(self.variants), "outputs": outputs}
+
+
+def _badness(output: OutputError) -> tuple[bool, float]:
+    return not output.passed, output.max_abs
 
 
 def _json_number(value: float) -> float | str:

@@ -49,8 +49,12 @@ class BrowserModel:
         )
         return info
 
+    def reset(self) -> None:
+        """Restores the initial state."""
+        self.call("reset")
+
     def run(self, inputs: Flat, debug: bool = False) -> tuple[Flat, float]:
-        """Outputs of a run from the initial state, and its milliseconds."""
+        """Outputs of a run and its milliseconds; `debug` keeps every value for `peek`."""
         address = self._mailbox.put(exchange.encode(inputs))
         milliseconds: float = self.call("debugRun" if debug else "run", address)
         return exchange.decode(self._mailbox.take(address)), milliseconds

@@ -23,20 +23,23 @@ STEP = 3  # from the example's size to the other one: odd sizes find more
 
 @dataclass(frozen=True)
 class Trial:
-    """The named inputs of one run."""
+    """The named inputs of one run, or of several in a row (state is kept in between)."""
 
     title: str
-    inputs: Flat
+    runs: tuple[Flat, ...]
+    resized: bool = False  # other sizes than the example's, which PyTorch may refuse
 
 
 def trials(manifest: Manifest, golden: Flat) -> list[Trial]:
     """What the parity check runs, in order."""
-    found = [Trial("golden inputs", golden)]
+    found = [Trial("golden inputs", (golden,))]
     for index, (title, sizes) in enumerate(assignments(manifest, golden)):
         shapes = _shapes(manifest, golden, sizes)
         if shapes is not None:
             seed = FIRST_SEED * (index + 1)
-            found.append(Trial(title, _random_inputs(manifest, golden, shapes, seed)))
+            runs = (_random_inputs(manifest, golden, shapes, seed),)
+            found.append(Trial(title, runs, resized=index > 0))
+    found.insert(2, Trial("runs in a row", (golden, *found[1].runs, golden)))
     return found
 
 

@@ -71,7 +71,7 @@ def check_integrity(package: Path, manifest: Manifest) -> None:
 def check_source(package: Path, manifest: Manifest, reference: Reference) -> None:
     """Raises source-differs unless PyTorch gives the golden outputs (up to the tolerance)."""
     for case in range(len(manifest["golden"]["cases"])):
-        outputs = reference(golden.read_inputs(package, manifest, case))
+        [outputs] = reference([golden.read_inputs(package, manifest, case)])
         differing = golden.differences(package, manifest, case, outputs)
         if differing:
             reason = f"other values of {', '.join(differing)}"

@@ -1,0 +1,97 @@
+// A manifest in, the model's card out: first what the files say, then what the browser made of it.
+import type { ModelInfo, Progress } from '../../js_runtime/src/types.ts';
+import { h } from './dom.ts';
+import type { Manifest } from './package.ts';
+import { bytesText, countText, portText, timeText } from './text.ts';
+
+export interface Card {
+  progress(progress: Progress): void;
+  loaded(info: ModelInfo, ms: number): void;
+  failed(): void;
+}
+
+export function showCard(place: HTMLElement, manifest: Manifest): Card {
+  const facts = h('dl', { class: 'facts' });
+  const bar = h('progress', { max: 1, value: 0, 'aria-label': 'Download' });
+  const phase = h('span', { class: 'quiet' }, 'Starting');
+  const loading = h('div', { class: 'loading' }, bar, phase);
+  const why = h('p', { class: 'quiet' });
+  place.replaceChildren(heading(manifest), facts, loading, why, ports(manifest));
+  facts.append(
+    fact('Parameters', countText(manifest.parameters)),
+    fact('Weights', bytesText(manifest.weights.bytes)),
+    fact('Operators', countText(manifest.graph.nodes.length)),
+  );
+  return {
+    progress({ loaded, total }) {
+      bar.value = total > 0 ? loaded / total : 0;
+      const amount = `${bytesText(loaded)} of ${bytesText(total)}`;
+      phase.textContent = loaded < total ? `Downloading: ${amount}` : `Preparing: ${amount}`;
+    },
+    loaded(info, ms) {
+      const threads = info.threads === 1 ? '1 thread' : `${info.threads} threads`;
+      facts.append(
+        fact('Runtime', info.simd === 'relaxed' ? 'Relaxed SIMD' : 'SIMD128', threads),
+        fact('Ready in', timeText(ms)),
+      );
+      why.textContent = `Variant ${info.variant}${info.why ? `: ${info.why}` : ''}`;
+      loading.remove();
+      void addMemory(facts);
+    },
+    failed() {
+      loading.remove();
+    },
+  };
+}
+
+function heading(manifest: Manifest): HTMLElement {
+  const mark = manifest.verified
+    ? h('span', { class: 'badge good' }, `Equals PyTorch in ${manifest.verified.browser}`)
+    : h('span', { class: 'badge' }, 'Not verified');
+  return h(
+    'div',
+    { class: 'heading' },
+    h('h1', { id: 'title' }, manifest.name),
+    h('span', { class: 'badge' }, manifest.version),
+    mark,
+  );
+}
+
+function fact(name: string, value: string, more = ''): HTMLElement {
+  const parts = more ? [value, h('small', {}, more)] : [value];
+  return h('div', {}, h('dt', {}, name), h('dd', {}, ...parts));
+}
+
+function ports(manifest: Manifest): HTMLElement {
+  const { inputs, outputs } = manifest.programs.forward;
+  const row = (kind: string, port: (typeof inputs | typeof outputs)[number]) =>
+    h('tr', {}, h('td', {}, kind), h('th', { scope: 'row' }, port.name), h('td', {}, portText(port)));
+  const bounds = manifest.symbols.map(({ name, min, max }) => `${name} from ${min} to ${max}`);
+  return h(
+    'details',
+    {},
+    h('summary', {}, 'Inputs and outputs'),
+    h(
+      'div',
+      { class: 'scroll' },
+      h(
+        'table',
+        {},
+        ...inputs.map((port) => row('in', port)),
+        ...outputs.map((port) => row('out', port)),
+      ),
+    ),
+    h('p', { class: 'quiet' }, bounds.join(', ')),
+  );
+}
+
+interface MeasuringPerformance {
+  measureUserAgentSpecificMemory?(): Promise<{ bytes: number }>;
+}
+
+/** Of the page and its workers; only Chromium tells, after its next garbage collection. */
+async function addMemory(facts: HTMLElement): Promise<void> {
+  const { bytes } =
+    (await (performance as MeasuringPerformance).measureUserAgentSpecificMemory?.()) ?? {};
+  if (bytes) facts.append(fact('Memory', bytesText(bytes), 'page and workers'));
+}

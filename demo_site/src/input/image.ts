@@ -1,0 +1,116 @@
+// A picture that is picked, dropped, pasted or a sample in, the model's input out.
+import { button, choice, h } from '../dom.ts';
+import { guarded } from '../failure.ts';
+import type { Scale, TensorPort } from '../package.ts';
+import type { Context, TensorEditor } from './editor.ts';
+import { draw, type Fit, testCard, toTensor } from './pixels.ts';
+
+/** (N, 3, H, W) or (N, 1, H, W) of float32. */
+export function takesImage({ dtype, shape }: TensorPort): boolean {
+  const [, channels, height, width] = shape;
+  const wide = (size: unknown) => typeof size === 'string' || (size as number) >= 16;
+  return (
+    dtype === 'float32' &&
+    shape.length === 4 &&
+    (channels === 3 || channels === 1) &&
+    wide(height) &&
+    wide(width)
+  );
+}
+
+export async function imageEditor(context: Context): Promise<TensorEditor> {
+  const { hints, changed } = context;
+  const canvas = h('canvas', { role: 'img', 'aria-label': 'What the model sees', width: 224, height: 224 });
+  const state = { picture: await testCard(), fit: 'eval' as Fit, scale: hints.scale ?? ('0..1' as Scale) };
+  const take = (source: Blob) =>
+    guarded(async () => {
+      state.picture = await createImageBitmap(source).catch(() => {
+        throw new Error('This file is no picture that the browser can read.');
+      });
+      changed();
+    });
+  const samples = (hints.samples ?? []).map(({ name, url }) => sample(name, url, take));
+  const [first] = hints.samples ?? [];
+  if (first) state.picture = await createImageBitmap(await fetched(first.url));
+  acceptDrops(canvas, take);
+  return {
+    element: h(
+      'div',
+      { class: 'image' },
+      h('div', { class: 'drop' }, canvas),
+      h('div', { class: 'fields' }, picker(take), ...samples),
+      h('p', { class: 'quiet' }, 'Or drop a picture here, or paste one.'),
+      h(
+        'div',
+        { class: 'fields' },
+        choice('Fit', FITS, state.fit, (fit) => {
+          state.fit = fit;
+          changed();
+        }),
+        choice('Values', SCALES, state.scale, (scale) => {
+          state.scale = scale;
+          changed();
+        }),
+      ),
+    ),
+    read(shape) {
+      [canvas.height, canvas.width] = shape.slice(2) as [number, number];
+      draw(state.picture, canvas, state.fit);
+      return toTensor(canvas, shape, state.scale);
+    },
+  };
+}
+
+const FITS: Readonly<Record<Fit, string>> = {
+  eval: 'Middle, close',
+  cover: 'Middle',
+  whole: 'Stretched',
+};
+const SCALES: Readonly<Record<Scale, string>> = {
+  '0..1': '0 to 1',
+  '-1..1': '−1 to 1',
+  imagenet: 'ImageNet mean, std',
+};
+
+type Take = (source: Blob) => void;
+
+function picker(take: Take): HTMLElement {
+  const file = h('input', { type: 'file', accept: 'image/*', class: 'unseen' });
+  file.addEventListener('change', () => {
+    const picked = file.files?.[0];
+    if (picked) take(picked);
+  });
+  return h('label', { class: 'button strong' }, 'Choose a picture', file);
+}
+
+function sample(name: string, url: string, take: Take): HTMLElement {
+  const pressed = button('', () => guarded(async () => take(await fetched(url))), 'sample');
+  pressed.append(h('img', { src: url, alt: `Sample: ${name}`, width: 40, height: 40 }));
+  return pressed;
+}
+
+async function fetched(url: string): Promise<Blob> {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: HTTP status ${response.status}`);
+  return response.blob();
+}
+
+/** Drops anywhere on the page, so that a near miss does not leave it; and pasted pictures. */
+function acceptDrops(canvas: HTMLElement, take: Take): void {
+  const mark = (on: boolean) => canvas.parentElement?.classList.toggle('over', on);
+  const picked = (data: DataTransfer | null) => {
+    const file = [...(data?.files ?? [])].find(({ type }) => type.startsWith('image/'));
+    if (file && canvas.isConnected) take(file);
+  };
+  document.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    mark(true);
+  });
+  document.addEventListener('dragleave', () => mark(false));
+  document.addEventListener('drop', (event) => {
+    event.preventDefault();
+    mark(false);
+    picked(event.dataTransfer);
+  });
+  document.addEventListener('paste', (event) => picked(event.clipboardData));
+}

@@ -1,0 +1,204 @@
+// What a package does in Node; run by test_in_node.py, which names the folder of the packages.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const folder = process.env.PACKAGES;
+const entry = (name) => pathToFileURL(`${folder}/${name}/index.node.js`).href;
+const { load, isWtwError } = await import(entry('sample'));
+const { load: loadCounter } = await import(entry('counter'));
+
+const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
+const inputs = (batch = 2) => ({
+  x: { data: wave(batch * 64), shape: [batch, 64] },
+  ids: { data: Array(batch).fill(3), shape: [batch] },
+});
+const bits = ({ logits, energy }) =>
+  [logits, energy].map(({ data }) => Buffer.from(data.buffer).toString('hex'));
+
+async function using(options, work, start = load) {
+  const model = await start(options);
+  try {
+    return await work(model);
+  } finally {
+    await model.dispose();
+  }
+}
+
+const fails = async (promise, code, ...parts) =>
+  assert.rejects(promise, (error) => {
+    assert.ok(isWtwError(error), String(error));
+    assert.equal(error.code, code, error.message);
+    for (const part of parts) assert.ok(error.message.includes(part), error.message);
+    return true;
+  });
+
+test('info tells what the model takes and gives', () =>
+  using({}, ({ info }) => {
+    assert.equal(info.name, 'sample');
+    assert.deepEqual(info.inputs, [
+      { name: 'x', kind: 'tensor', dtype: 'float32', shape: ['batch', 64] },
+      { name: 'ids', kind: 'tensor', dtype: 'int64', shape: ['batch'] },
+    ]);
+    assert.deepEqual(
+      info.outputs.map(({ name }) => name),
+      ['logits', 'energy'],
+    );
+    assert.equal(info.parameters, 10 * 64 + 65 * 4096 + 4097 * 5);
+    assert.ok(info.weightBytes >= 4 * info.parameters);
+    assert.ok(info.variant.startsWith(info.simd));
+  }));
+
+const PLACES = [
+  { worker: false },
+  { threads: 1 },
+  { threads: 2 },
+  { threads: 5 },
+  { variant: 'simd128-threads', threads: 1 },
+  { variant: 'simd128-single' },
+];
+let expected;
+for (const options of PLACES) {
+  test(`same bits and PyTorch's outputs with ${JSON.stringify(options)}`, () =>
+    using(options, async (model) => {
+      assert.equal(model.info.threads, options.threads ?? 1);
+      for (let i = 0; i < 20; ++i) {
+        const found = bits(await model.run(inputs()));
+        assert.deepEqual(found, (expected ??= found));
+      }
+      const { passed, outputs } = await model.selfTest();
+      assert.ok(passed, JSON.stringify(outputs));
+      assert.deepEqual(
+        outputs.map(({ name }) => name),
+        ['logits', 'energy'],
+      );
+    }));
+}
+
+test('without WebCrypto, the runtime hashes by itself', async () => {
+  const { crypto } = globalThis;
+  Object.defineProperty(globalThis, 'crypto', { value: undefined, configurable: true });
+  try {
+    await using({ worker: false }, async (model) => assert.ok((await model.selfTest()).passed));
+  } finally {
+    Object.defineProperty(globalThis, 'crypto', { value: crypto, configurable: true });
+  }
+});
+
+test('runs are answered in order, each with its sizes, and inputs stay the callers own', () =>
+  using({}, async (model) => {
+    const given = inputs(4);
+    const outputs = await Promise.all(
+      [1, 2, 3].map((n) => model.run(inputs(n))).concat(model.run(given)),
+    );
+    assert.deepEqual(
+      outputs.map(({ logits }) => logits.shape),
+      [
+        [1, 5],
+        [2, 5],
+        [3, 5],
+        [4, 5],
+      ],
+    );
+    assert.deepEqual(given, inputs(4));
+    assert.ok(outputs[0].logits.data.buffer instanceof ArrayBuffer);
+  }));
+
+for (const worker of [undefined, false]) {
+  test(`mistakes are named, with worker ${worker}`, () =>
+    using({ worker }, async (model) => {
+      const run = (changes) => model.run({ ...inputs(), ...changes });
+      await fails(model.run({}), 'WTW501', 'input x is missing', 'x, ids');
+      await fails(
+        run({ ids: { data: [1, 10], shape: [2] } }),
+        'WTW509',
+        'embedding',
+        'index 10',
+        'size 10',
+        'conftest.py:',
+      );
+      await fails(
+        run({ ids: { data: [1, 2, 3], shape: [3] } }),
+        'WTW507',
+        'ids',
+        'size 3 in axis 0, expected 2',
+      );
+      await fails(model.run(inputs(9)), 'WTW506', 'batch is 9', '1 to 8');
+      assert.equal((await model.run(inputs(8))).logits.shape[0], 8); // still usable
+    }));
+}
+
+test('state persists, reset restores it, selfTest leaves it alone', () =>
+  using(
+    {},
+    async (model) => {
+      const next = async () => (await model.run({ x: Float32Array.of(1, 1, 1) })).output.data[0];
+      assert.deepEqual([await next(), await next()], [2, 4]);
+      assert.ok((await model.selfTest()).passed);
+      assert.equal(await next(), 6);
+      await model.reset();
+      assert.equal(await next(), 2);
+    },
+    loadCounter,
+  ));
+
+test('debug keeps every value', () =>
+  using({ debug: true }, async ({ debug }) => {
+    const { logits } = await debug.run(inputs());
+    const { default: manifest } = await import(`${folder}/sample/model.json`, {
+      with: { type: 'json' },
+    });
+    const last = manifest.graph.nodes.findIndex(({ outputs }) =>
+      outputs.includes(manifest.graph.nodes.at(-1).outputs[0]),
+    );
+    const value = await debug.peek('forward', last, 0);
+    assert.equal(value.dtype, 'float32');
+    assert.ok([logits.data.length, 2].includes(value.data.length));
+    await fails(debug.peek('forward', 999, 0), 'WTW901', 'was not kept');
+  }));
+
+test('what is impossible is refused, not replaced', async () => {
+  await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
+  await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
+  await fails(load({ worker: false, threads: 2 }), 'WTW409', 'calling thread');
+  await fails(load({ worker: 1 }), 'WTW409', 'worker');
+  await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');
+});
+
+test('baseUrl moves every file', () =>
+  using({ baseUrl: pathToFileURL(`${folder}/sample`) }, async (model) => {
+    assert.deepEqual(bits(await model.run(inputs())), expected);
+  }));
+
+test('dispose and abort end what is under way', async () => {
+  const model = await load();
+  const pending = fails(model.run(inputs()), 'WTW407');
+  await model.dispose();
+  await pending;
+  await fails(model.run(inputs()), 'WTW407');
+  await model.dispose();
+  const controller = new AbortController();
+  const loading = fails(load({ signal: controller.signal }), 'WTW405');
+  setTimeout(() => controller.abort(), 10);
+  await loading;
+  await fails(load({ signal: AbortSignal.abort() }), 'WTW405');
+});
+
+test('progress ends with everything', async () => {
+  const reports = [];
+  await using({ onProgress: (progress) => reports.push(progress) }, () => {});
+  const { loaded, total } = reports.at(-1);
+  assert.equal(loaded, total);
+});
+
+test('require works, and an idle model does not keep the process alive', async () => {
+  const { load: required } = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
+  await using({}, async (model) => assert.ok(model.info.threads >= 1), required);
+  const script = `const { load } = await import('${entry('sample')}'); await load(); console.log('loaded');`;
+  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    timeout: 60000,
+  });
+  assert.deepEqual([status, String(stdout)], [0, 'loaded\n']);
+});

@@ -1,0 +1,65 @@
+"""One Chromium a worker, and packages built on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models.zoo import Model
+from playwright.sync_api import Browser
+
+from wasm_torch_web.build import BuildResult, build
+from wasm_torch_web.format import manifest
+from wasm_torch_web.variants import VARIANTS
+from wasm_torch_web.verify import golden, parity
+from wasm_torch_web.verify.chromium import launched
+from wasm_torch_web.verify.compare import compare
+from wasm_torch_web.verify.reference import Flat
+from wasm_torch_web.verify.session import open_package
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium for the whole session."""
+    with launched() as running:
+        yield running
+
+
+class Proof:
+    """A built package and what the comparison of every variant found."""
+
+    def __init__(self, browser: Browser, out: Path, result: BuildResult) -> None:
+        self.browser, self.out, self.reference = browser, out, result.reference
+        self.report = parity.check_in(browser, out, result.reference, VARIANTS)
+
+    def example(self) -> Flat:
+        """The golden inputs: the model's own example."""
+        return golden.read_inputs(self.out, manifest.read(self.out), 0)
+
+    def in_browser(self, inputs: Flat) -> dict[str, Any]:
+        """What the best variant gives."""
+        with open_package(self.browser, self.out) as model:
+            model.load()
+            return dict(model.run(inputs)[0])
+
+    def agrees(self, inputs: Flat) -> bool:
+        """Whether the best variant and PyTorch agree on these inputs."""
+        given, expected = self.in_browser(inputs), self.reference(inputs)
+        return all(compare(name, value, given[name]).passed for name, value in expected.items())
+
+
+@pytest.fixture
+def prove(browser: Browser, tmp_path: Path) -> Callable[[str, Model], Proof]:
+    """Builds a model's package and compares every variant with PyTorch in Chromium."""
+
+    def run(name: str, model: Model) -> Proof:
+        example, out = (model.args, model.kwargs), tmp_path / name
+        package = name.replace("_", "-")
+        result = build(
+            model.module, example, out=out, name=package, dynamic=model.dynamic, verify=False
+        )
+        return Proof(browser, out, result)
+
+    return run
