@@ -88,6 +88,9 @@ WTW_EXPORT(wtw_sha256) void wtw_sha256(const void* data, size_t bytes, uint8_t* 
 // wtw_helpers_quit. A helper takes part in runs from the moment it has arrived; none is waited for.
 WTW_EXPORT(wtw_helper_new) void* wtw_helper_new();
 WTW_EXPORT(wtw_helper_run) void wtw_helper_run(void* helper);
+// To be called when wtw_helper_run trapped (a bug): a run that waits for its work traps as well
+// instead of waiting for ever.
+WTW_EXPORT(wtw_helper_lost) void wtw_helper_lost();
 WTW_EXPORT(wtw_helpers_quit) void wtw_helpers_quit();
 WTW_EXPORT(wtw_helpers) uint32_t wtw_helpers();  // that have arrived
 // Runs use at most this many threads from now on, the caller included: models that run at the same

@@ -1,4 +1,4 @@
-"""`build mobilenet_v2-b0353104.pth --model examples/mobilenet_v2.py:model`: MobileNetV2 on ImageNet.
+"""The factory that the state dict mobilenet_v2-b0353104.pth belongs to: MobileNetV2 on ImageNet.
 
 The weights are torchvision's (IMAGENET1K_V1); `make demo` takes them from the test packages.
 """

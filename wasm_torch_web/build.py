@@ -24,8 +24,9 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
 from wasm_torch_web.passes import Step
 from wasm_torch_web.sources import Options, Source, load
+from wasm_torch_web.sources.training import refuse_training
 from wasm_torch_web.verify import golden, parity
-from wasm_torch_web.verify.reference import Reference, flat_reference
+from wasm_torch_web.verify.reference import Flat, Reference, flat_reference
 from wasm_torch_web.verify.report import Report
 
 
@@ -69,6 +70,7 @@ class BuildResult:
         verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium) or `failed`.
         report: the comparison, where one was made.
         reference: eager PyTorch with the package's names: what it is compared with.
+        example: the example inputs under those names.
         seconds: step title -> seconds.
         steps: what each pass did.
     """
@@ -78,6 +80,7 @@ class BuildResult:
     steps: list[Step]
     notices: list[str]
     reference: Reference
+    example: Flat
     verification: str = "skipped"
     report: Report | None = None
     problem: UserError | None = None
@@ -152,10 +155,13 @@ def build(
                 source_info=source_info,
             )
             reference = flat_reference(compiled.signature, loaded)
-            _write_golden(folder, manifest, compiled, loaded, reference)
+            example = compiled.signature.flatten_inputs(loaded.args, loaded.kwargs)
+            golden.write(folder, manifest, golden.make_cases(manifest, [example], reference))
         with line.step("pack"):
             bundle.pack(folder)
-        result = BuildResult(target, manifest, compiled.steps, line.notices, reference)
+        result = BuildResult(
+            target, manifest, compiled.steps, line.notices, reference, example
+        )
         if verify:
             with line.step("verify"):
                 _verify(result, folder, reference, line)
@@ -166,14 +172,16 @@ def build(
 def capture_source(source: Source, axes: Sequence[capture.DynamicAxis]) -> ExportedProgram:
     """The source as a program: its own, or its module's with these dynamic axes.
 
-    Errors: dynamic-on-archive and those of `capture.export_module`.
+    Errors: dynamic-on-archive, training-program and those of `capture.export_module`.
     """
     if source.program is not None:
         if axes:
             raise UserError("dynamic-on-archive")
         return source.program
     assert source.module is not None
-    return capture.export_module(source.module, source.args, source.kwargs, axes)
+    program = capture.export_module(source.module, source.args, source.kwargs, axes)
+    refuse_training(program)
+    return program
 
 
 def _attach_ranges(graph: Graph, source: Source) -> None:
@@ -185,20 +193,11 @@ def _attach_ranges(graph: Graph, source: Source) -> None:
                 port.range = (int(low), int(high))
 
 
-def _write_golden(
-    folder: Path,
-    manifest: manifests.Manifest,
-    compiled: Compiled,
-    source: Source,
-    reference: Reference,
-) -> None:
-    example = compiled.signature.flatten_inputs(source.args, source.kwargs)
-    golden.write(folder, manifest, golden.make_cases(manifest, [example], reference))
-
-
 def _verify(result: BuildResult, folder: Path, reference: Reference, line: _Line) -> None:
     try:
-        result.report = parity.check(folder, reference, progress=line.console.detail)
+        result.report = parity.check(
+            folder, reference, progress=line.console.detail, example=result.example
+        )
     except UserError as error:
         if error.kind.value != 4:
             raise

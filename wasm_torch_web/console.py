@@ -23,7 +23,7 @@ from rich.text import Text
 from wasm_torch_web.errors import WtwError
 
 # The steps of a build in their order; the bar counts them.
-STEPS = ("load", "capture", "compile", "write", "pack", "verify")
+STEPS = ("load", "capture", "compile", "write", "pack", "verify", "measure")
 
 _REST = Column(ratio=1, no_wrap=True, overflow="ellipsis")
 

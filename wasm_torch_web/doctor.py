@@ -16,8 +16,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from wasm_torch_web.bundle.entry import SCRIPTS, WASM
 from wasm_torch_web.console import columns, megabytes
-from wasm_torch_web.variants import VARIANTS
 
 RUNTIME = Path(__file__).parent / "runtime"
 NODE = (20,)
@@ -88,8 +88,9 @@ def _package(name: str, purpose: str, needed: bool = True) -> Check:
 
 def _runtime() -> Check:
     purpose = "build"
-    files = [RUNTIME / f"runtime-{variant}.wasm" for variant in VARIANTS]
-    missing = [file.name for file in files if not file.is_file()]
+    files = [RUNTIME / name for name in WASM]
+    scripts = [RUNTIME / "js" / name for name in SCRIPTS]
+    missing = [file.name for file in (*files, *scripts) if not file.is_file()]
     if missing:
         return Check("runtime", "", str(RUNTIME), purpose, True, f"missing: {', '.join(missing)}")
     sizes = ", ".join(megabytes(file.stat().st_size) for file in files)

@@ -12,6 +12,7 @@ import torch
 from wasm_torch_web import capture
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.sources import load
+from wasm_torch_web.sources.training import refuse_training
 
 
 def save(
@@ -27,12 +28,13 @@ def save(
         dynamic: axes that may change, as in `--dynamic`: `"x.0=1..64"` or `"x.0=batch:1..64"`.
 
     Raises UserError: model-failed, capture-failed, axis-specialised, dynamic-spec, hidden-state,
-    out-unwritable.
+    training-program, out-unwritable.
     """
     target = Path(path)
     source = load(module, example_inputs=example_inputs)
     axes = [capture.parse_dynamic(spec) for spec in dynamic]
     program = capture.export_module(module, source.args, source.kwargs, axes)
+    refuse_training(program)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:

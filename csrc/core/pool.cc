@@ -13,6 +13,7 @@ namespace {
 // An atomic load takes about 1 ns in a browser: about 20 us, the length of a chunk.
 constexpr int kSpins = 1 << 14;
 constexpr int64_t kMaxRegion = int64_t{1} << 30;
+constexpr uint32_t kLost = uint32_t{1} << 31;
 
 struct Pool {
   // The region: number of chunks in the upper half, the next unclaimed one in the lower. Claiming
@@ -24,7 +25,7 @@ struct Pool {
   void* context = nullptr;
   int64_t first = 0;
 
-  alignas(64) futex::Word done{0};
+  alignas(64) futex::Word done{0};  // chunks, or kLost and more
   std::atomic<bool> caller_sleeps{false};
 
   alignas(64) futex::Word wakings{0};
@@ -65,13 +66,16 @@ void wake() {
   futex::notify_all(pool.wakings);
 }
 
-// Waits for chunks that helpers hold: at most one each.
+// Waits for chunks that helpers hold: at most one each. A helper that trapped ends its caller too.
 void join(uint32_t chunks) {
   for (int i = 0; i < kSpins; ++i) {
     if (pool.done.load(std::memory_order_acquire) == chunks) return;
   }
   pool.caller_sleeps.store(true);
-  for (uint32_t done; (done = pool.done.load()) != chunks;) futex::wait(pool.done, done);
+  for (uint32_t done; (done = pool.done.load()) != chunks;) {
+    if (done >= kLost) __builtin_trap();
+    futex::wait(pool.done, done);
+  }
   pool.caller_sleeps.store(false);
 }
 
@@ -151,6 +155,11 @@ void set_limit(int limit) {
 }
 
 }  // namespace wtw::pool
+
+WTW_EXPORT(wtw_helper_lost) void wtw_helper_lost() {
+  wtw::pool::pool.done.fetch_or(wtw::pool::kLost);
+  wtw::futex::notify_all(wtw::pool::pool.done);
+}
 
 WTW_EXPORT(wtw_helpers_quit) void wtw_helpers_quit() {
   wtw::pool::pool.quit.store(true);

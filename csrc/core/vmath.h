@@ -111,7 +111,7 @@ inline f32x4 expm1(f32x4 x) {
 
 struct LogConstants {
   Constant least_normal{1.17549435e-38f}, two23{8388608.0f}, minus_23{-23.0f};
-  Constant minus_half{-0.5f}, minus_infinity{-INFINITY};
+  Constant minus_half{-0.5f}, minus_infinity{-INFINITY}, sqrt_half{0.707106769f};
   Constant ln2_high{0.693359375f}, ln2_low{-2.12194440e-4f};
   Constant log2e{1.44269504f}, log10e{0.434294482f};
   Constant log10_2_high{0.30078125f}, log10_2_low{2.48745664e-4f};
@@ -126,25 +126,39 @@ struct LogParts {
   f32x4 exponent, f, rest;
 };
 
-// log of (x + tail) 2^(exponent) for normal x; the tail is what rounding x has lost.
-inline LogParts log_parts(f32x4 x, f32x4 tail) {
-  constexpr int32_t sqrt_half = 0x3f3504f3;
-  f32x4 e = wasm_i32x4_shr(wasm_i32x4_sub(x, wasm_i32x4_splat(sqrt_half)), 23);
-  f32x4 m = wasm_i32x4_sub(x, wasm_i32x4_shl(e, 23));
-  f32x4 bounded = wasm_i32x4_min(e, wasm_i32x4_splat(126));
-  f32x4 inverse = wasm_i32x4_shl(wasm_i32x4_sub(wasm_i32x4_splat(127), bounded), 23);
-  f32x4 f = madd(tail, inverse, sub(m, kCommon.one));
-  f32x4 p = polynomial(f, kLog.l0, kLog.l1, kLog.l2, kLog.l3, kLog.l4, kLog.l5, kLog.l6);
-  f32x4 rest = mul(mul(f, f), madd(f, p, kLog.minus_half));
-  return {wasm_f32x4_convert_i32x4(e), f, rest};
+// The exponent of a normal x > 0, an integer, for which sqrt(1/2) <= 2^-exponent x <= sqrt(2).
+inline v128_t log_exponent(f32x4 x) {
+  return wasm_i32x4_shr(wasm_i32x4_sub(x, kLog.sqrt_half), 23);
 }
 
-// The same for any x > 0, denormal ones too.
+// 2^-exponent x - 1.
+inline f32x4 log_fraction(f32x4 x, v128_t exponent) {
+  return sub(wasm_i32x4_sub(x, wasm_i32x4_shl(exponent, 23)), kCommon.one);
+}
+
+inline LogParts log_series(v128_t exponent, f32x4 f) {
+  f32x4 p = polynomial(f, kLog.l0, kLog.l1, kLog.l2, kLog.l3, kLog.l4, kLog.l5, kLog.l6);
+  f32x4 rest = mul(mul(f, f), madd(f, p, kLog.minus_half));
+  return {wasm_f32x4_convert_i32x4(exponent), f, rest};
+}
+
+// Any x > 0, denormal ones too.
 inline LogParts log_parts(f32x4 x) {
   f32x4 tiny = wasm_f32x4_lt(x, kLog.least_normal);
-  LogParts parts = log_parts(select(tiny, mul(x, kLog.two23), x), splat(0));
+  x = select(tiny, mul(x, kLog.two23), x);
+  v128_t exponent = log_exponent(x);
+  LogParts parts = log_series(exponent, log_fraction(x, exponent));
   parts.exponent = add(parts.exponent, wasm_v128_and(tiny, kLog.minus_23));
   return parts;
+}
+
+// u = 1 + x > 0, with what rounding u has lost.
+inline LogParts log1p_parts(f32x4 x, f32x4 u) {
+  v128_t exponent = log_exponent(u);
+  v128_t bounded = wasm_i32x4_min(exponent, wasm_i32x4_splat(126));  // 2^-127 is no normal number
+  f32x4 scale = wasm_i32x4_sub(kCommon.one, wasm_i32x4_shl(bounded, 23));
+  f32x4 lost = sub(x, sub(u, kCommon.one));
+  return log_series(exponent, madd(lost, scale, log_fraction(u, exponent)));
 }
 
 // y where 0 < x < infinity, else what a logarithm gives: -infinity, infinity or NaN.
@@ -167,7 +181,7 @@ inline f32x4 log(f32x4 x) { return log_domain(x, log_sum(log_parts(x))); }
 // log(1 + x) to 1.8 ulp, near 0 too.
 inline f32x4 log1p(f32x4 x) {
   f32x4 u = add(x, kCommon.one);
-  f32x4 y = log_sum(log_parts(u, sub(x, sub(u, kCommon.one))));
+  f32x4 y = log_sum(log1p_parts(x, u));
   f32x4 tiny = wasm_f32x4_lt(abs(x), kLog.least_normal);
   return select(tiny, x, log_domain(u, y));
 }
@@ -304,7 +318,10 @@ inline f32x4 hardswish(f32x4 x) {
 }
 
 // log(1 + e^x): 2.8 ulp.
-inline f32x4 softplus(f32x4 x) { return add(relu(x), log1p(exp(neg(abs(x))))); }
+inline f32x4 softplus(f32x4 x) {
+  f32x4 e = exp(neg(abs(x)));  // between 0 and 1: no case of log1p is special
+  return add(relu(x), log_sum(log1p_parts(e, add(e, kCommon.one))));
+}
 
 // log(1 / (1 + e^-x)): 2.8 ulp.
 inline f32x4 log_sigmoid(f32x4 x) { return neg(softplus(neg(x))); }

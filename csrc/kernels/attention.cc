@@ -28,7 +28,7 @@ struct Sizes {
         keys(call.in(op::key_).size(2)),
         width(call.in(op::value_).size(3)) {}
   int64_t block() const { return keys > kLongKeys ? kBlock / 2 : kBlock; }
-  int64_t scores() const { return panels_of(keys) * kPanel; }   // floats of a row of scores
+  int64_t scores() const { return panels_of(keys) * kPanel; }  // floats of a row of scores
   int64_t packed_keys() const { return packed_size(keys, depth); }
   int64_t packed_values() const { return packed_size(width, keys); }
 };
@@ -205,6 +205,10 @@ class Block {
 Code run(Call& call) {
   if (call.out().numel == 0) return Code::ok;
   const Sizes s(call);
+  if (s.keys == 0) {
+    std::memset(call.out().data, 0, call.out().numel * sizeof(float));
+    return Code::ok;
+  }
   const Mask mask(call);
   const Tensor &k = call.in(op::key_), &v = call.in(op::value_);
   float* keys = reinterpret_cast<float*>(call.scratch());

@@ -22,10 +22,14 @@ template <class T>
 T identity(Fold fold) {
   using Limits = std::numeric_limits<T>;
   switch (fold) {
-    case Fold::sum: return 0;
-    case Fold::prod: return 1;
-    case Fold::max: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-    case Fold::min: return Limits::has_infinity ? Limits::infinity() : Limits::max();
+    case Fold::sum:
+      return 0;
+    case Fold::prod:
+      return 1;
+    case Fold::max:
+      return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
+    case Fold::min:
+      return Limits::has_infinity ? Limits::infinity() : Limits::max();
   }
 }
 

@@ -22,12 +22,11 @@ struct Plan {
 
 void normalize_row(const Plan& plan, const float* x, float* y, const float* weight,
                    const float* bias) {
-  using namespace normalization;
   const double n = static_cast<double>(plan.length);
-  const float mean = plan.centered ? static_cast<float>(sum(x, plan.length) / n) : 0;
-  const double variance = sum_of_squares(x, plan.length, mean) / n;
+  const float mean = plan.centered ? static_cast<float>(rows::sum(x, plan.length) / n) : 0;
+  const double variance = rows::sum_of_squares(x, plan.length, mean) / n;
   const float scale = static_cast<float>(1 / std::sqrt(variance + plan.eps));
-  scale_row(x, y, plan.length, mean, scale, weight, bias);
+  normalization::scale_row(x, y, plan.length, mean, scale, weight, bias);
 }
 
 const float* optional(const Call& call, int operand) {

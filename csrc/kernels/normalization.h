@@ -12,18 +12,6 @@ using simd::f32x4;
 
 inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
 
-inline double sum(const float* x, int64_t n) { return rows::sum(x, n); }
-
-// The sum of (x - mean)^2.
-inline double sum_of_squares(const float* x, int64_t n, float mean) {
-  const f32x4 center = simd::splat(mean);
-  auto step = [&](f32x4 acc, f32x4 v) {
-    f32x4 d = simd::sub(v, center);
-    return simd::madd(d, d, acc);
-  };
-  return simd::sum(rows::fold(x, n, simd::splat(0), mean, step, simd::add));
-}
-
 // y = (x - mean) * scale * weight + bias; weight and bias may be null. y may be x.
 inline void scale_row(const float* x, float* y, int64_t n, float mean, float scale,
                       const float* weight, const float* bias) {

@@ -44,8 +44,8 @@ void normalize_group(const Plan& plan, const float* x, float* y, Affine affine, 
   const int64_t n = plan.width() * plan.inner, first = index % plan.groups * plan.width();
   x += index * n;
   y += index * n;
-  const float mean = static_cast<float>(normalization::sum(x, n) / static_cast<double>(n));
-  const float scale = inverse_root(plan, normalization::sum_of_squares(x, n, mean));
+  const float mean = static_cast<float>(rows::sum(x, n) / static_cast<double>(n));
+  const float scale = inverse_root(plan, rows::sum_of_squares(x, n, mean));
   const f32x4 center = simd::splat(mean);
   for (int64_t c = 0; c < plan.width(); ++c) {
     const float weight = affine.weight != nullptr ? affine.weight[first + c] : 1;
@@ -85,15 +85,12 @@ void for_groups(const Plan& plan, const Block& block, int64_t width, F&& f) {
 void find_statistics(const Plan& plan, const columns::Matrix& x, Affine affine, Block& block) {
   const double n = static_cast<double>(plan.width() * plan.inner);
   std::fill(block.sums, block.sums + x.width, 0.0);
-  columns::add_sums(x, block.sums, [](f32x4 v, int64_t) { return v; });
+  columns::add_folds(Fold::sum, x, block.sums);
   for_groups(plan, block, x.width, [&](int64_t c, double total) {
     std::fill(block.mean + c, block.mean + c + plan.width(), static_cast<float>(total / n));
   });
   std::fill(block.sums, block.sums + x.width, 0.0);
-  columns::add_sums(x, block.sums, [&](f32x4 v, int64_t c) {
-    f32x4 d = simd::sub(v, simd::load(block.mean + c));
-    return simd::mul(d, d);
-  });
+  columns::add_squares(x, block.mean, block.sums);
   for_groups(plan, block, x.width, [&](int64_t c, double total) {
     const float scale = inverse_root(plan, total);
     for (int64_t i = c; i < c + plan.width(); ++i) {

@@ -15,7 +15,8 @@ namespace {
 
 constexpr int64_t kBlockBytes = 8192;           // of each operand: they stay in the nearest cache
 constexpr int64_t kRawBytes = 2 * kBlockBytes;  // before conversion: 8 bytes for each float32
-constexpr int64_t kChunk = 32768;               // elements that a thread takes at a time
+constexpr int64_t kVector = 16;
+constexpr int64_t kChunk = 32768;  // elements that a thread takes at a time
 
 struct Memo {
   Block function;
@@ -144,8 +145,9 @@ class Blocks {
   void splat(int i, int64_t n) {
     std::byte* block = buffer(i);
     load_as(memo_.compute, block, dtype_[i], walk_[i].read(0, 1, raw()), 1);
-    const Line line = copy_line(size_);
-    line(block, 1, block, 0, n);
+    for (int64_t at = size_; at < kVector; at += size_) std::memcpy(block + at, block, size_);
+    const v128_t vector = wasm_v128_load(block);
+    for (int64_t at = 0; at < n * size_; at += kVector) wasm_v128_store(block + at, vector);
   }
 
   std::byte* buffer(int i) { return scratch_ + i * kBlockBytes; }

@@ -45,12 +45,12 @@ struct Functions {
 Code check(Call& call, const Functions& functions);
 Code run(Call& call);
 
-// Row `name` is the operator that these block functions compute.
-#define WTW_POINTWISE(name, ...)                                     \
-  static Code check_##name(Call& call) {                             \
-    static constexpr pointwise::Functions functions = (__VA_ARGS__); \
-    return pointwise::check(call, functions);                        \
-  }                                                                  \
+// Row `name` is the operator that these block functions compute; `functions_name` are they, for
+// loops that chain several.
+#define WTW_POINTWISE(name, ...)                                                            \
+  extern const pointwise::Functions functions_##name;                                       \
+  const pointwise::Functions functions_##name = (__VA_ARGS__);                              \
+  static Code check_##name(Call& call) { return pointwise::check(call, functions_##name); } \
   WTW_KERNEL(name, check_##name, pointwise::run)
 
 }  // namespace wtw::pointwise

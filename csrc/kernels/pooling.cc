@@ -130,9 +130,10 @@ void pool_block(const Tensor& x, int64_t offset, int64_t n, const Plan& plan, co
   if (sums) std::for_each(block.value, block.value + n, [&](double& v) { v *= scale; });
 }
 
-// One output pixel of any dtype; `image` and `place` are offsets in x and y.
-void pool_any(const Tensor& x, const Tensor& y, int64_t image, int64_t place, const Plan& plan,
-              const Window& h, const Window& w) {
+// One output pixel of any dtype; `image` and `place` are offsets in x and y. Rare: small, not fast.
+[[gnu::noinline, clang::minsize]] void pool_any(const Tensor& x, const Tensor& y, int64_t image,
+                                                int64_t place, const Plan& plan, const Window& h,
+                                                const Window& w) {
   for (int64_t c = 0; c < plan.channels; c += kChannels) {
     const int64_t n = std::min(kChannels, plan.channels - c);
     Block block;

@@ -16,7 +16,8 @@ namespace {
 
 using namespace reduction;
 
-enum class Map : uint8_t { none, nonzero, absolute, square, power, distance };
+// squared: the square of the distance from a center, which is the mean or 0.
+enum class Map : uint8_t { none, nonzero, absolute, power, squared };
 enum class Last : uint8_t { none, mean, root, variance };
 
 struct Spec {
@@ -25,37 +26,45 @@ struct Spec {
   Last last = Last::none;
   double parameter = 0;  // exponent of power and root, correction of variance
 
-  // Maps are for float64 and int64.
+  // The type that elements are mapped and folded in: float32 where vectors do it.
   DType compute(DType dtype) const {
-    const DType direct = compute_type(dtype, fold);
-    return map != Map::none && direct == DType::float32 ? DType::float64 : direct;
+    const DType wide = widened(dtype);
+    const bool vectors = fold != Fold::prod && (map == Map::none || map == Map::squared);
+    return wide == DType::float32 && !vectors ? DType::float64 : wide;
   }
 };
 
-// x = f(x, column) for the elements of lines, which lie in a buffer.
+// x = f(x, center of its column) for the elements of lines, which lie in a buffer.
 template <class T, class F>
-void for_elements(const Lines& lines, T* buffer, F&& f) {
+[[gnu::noinline, clang::minsize]] void for_elements(const Lines& lines, T* buffer,
+                                                    const Totals& centers, F&& f) {
   for (int64_t r = 0; r < lines.count; ++r) {
     T* line = buffer + r * lines.pitch;
-    for (int64_t i = 0; i < lines.length; ++i) line[i] = f(line[i], lines.columns ? i : 0);
+    for (int64_t i = 0; i < lines.length; ++i) {
+      line[i] = f(line[i], centers.real[lines.columns ? i : 0]);
+    }
   }
 }
 
 void map_lines(const Spec& spec, DType compute, const Lines& lines, Buffer& buffer,
-               const Totals& means) {
+               const Totals& centers) {
+  const auto each = [&](auto&& f) { for_elements(lines, buffer.as<double>(), centers, f); };
   if (compute == DType::int64) {
-    return for_elements(lines, buffer.as<int64_t>(), [](int64_t v, int64_t) { return v != 0; });
+    return for_elements(lines, buffer.as<int64_t>(), centers,
+                        [](int64_t v, double) { return v != 0; });
   }
-  for_elements(lines, buffer.as<double>(), [&](double v, int64_t column) {
-    switch (spec.map) {
-      case Map::none: return v;
-      case Map::nonzero: return static_cast<double>(v != 0);
-      case Map::absolute: return std::abs(v);
-      case Map::square: return v * v;
-      case Map::power: return std::pow(std::abs(v), spec.parameter);
-      case Map::distance: return (v - means.real[column]) * (v - means.real[column]);
-    }
-  });
+  switch (spec.map) {
+    case Map::none:
+      return;
+    case Map::nonzero:
+      return each([](double v, double) { return v != 0; });
+    case Map::absolute:
+      return each([](double v, double) { return std::abs(v); });
+    case Map::squared:
+      return each([](double v, double c) { return (v - c) * (v - c); });
+    case Map::power:
+      return each([p = spec.parameter](double v, double) { return std::pow(std::abs(v), p); });
+  }
 }
 
 // The last step of floats; integers have none.
@@ -63,9 +72,14 @@ void finish(const Spec& spec, int64_t count, double* totals, int64_t width) {
   const double n = static_cast<double>(count), degrees = std::max(0.0, n - spec.parameter);
   for (double* total = totals; total < totals + width; ++total) {
     switch (spec.last) {
-      case Last::none: break;
-      case Last::mean: *total /= n; break;
-      case Last::variance: *total /= degrees; break;
+      case Last::none:
+        break;
+      case Last::mean:
+        *total /= n;
+        break;
+      case Last::variance:
+        *total /= degrees;
+        break;
       case Last::root:
         *total = spec.parameter == 2 ? std::sqrt(*total) : std::pow(*total, 1 / spec.parameter);
     }
@@ -73,13 +87,15 @@ void finish(const Spec& spec, int64_t count, double* totals, int64_t width) {
 }
 
 void fold_tile(const Tensor& x, const Walk& walk, const Spec& spec, const Tile& tile,
-               const Totals& means, Totals& totals) {
+               const Totals& centers, Totals& totals) {
   const DType compute = spec.compute(x.dtype);
-  const bool mapped = spec.map != Map::none;
+  const bool squares = spec.map == Map::squared && compute == DType::float32;
+  const bool mapped = spec.map != Map::none && !squares;
   Buffer buffer;
   start(spec.fold, compute, totals, tile.width);
   for_lines(x, walk, tile, compute, mapped, buffer, [&](const Lines& lines) {
-    if (mapped) map_lines(spec, compute, lines, buffer, means);
+    if (squares) return add_squares(lines, centers, totals);
+    if (mapped) map_lines(spec, compute, lines, buffer, centers);
     add_lines(spec.fold, compute, lines, totals);
   });
   if (compute != DType::int64) finish(spec, walk.count, totals.real, tile.width);
@@ -117,11 +133,11 @@ Code run(Call& call) {
   }
   const Walk walk = walk_of(x, dims_of(call));
   for_tiles(walk, [&](const Tile& tile) {
-    Totals totals, means;
-    if (spec.map == Map::distance) {
-      fold_tile(x, walk, {Fold::sum, Map::none, Last::mean}, tile, means, means);
+    Totals totals, centers = {};
+    if (spec.last == Last::variance) {
+      fold_tile(x, walk, {Fold::sum, Map::none, Last::mean}, tile, centers, centers);
     }
-    fold_tile(x, walk, spec, tile, means, totals);
+    fold_tile(x, walk, spec, tile, centers, totals);
     store_totals(x, y, tile.place, totals, tile.width);
   });
   return Code::ok;
@@ -156,7 +172,7 @@ Code check_truth(Call& call) {
 
 Code check_var(Call& call) {
   const double correction = call.real(op::var::correction_);
-  const Spec spec = {Fold::sum, Map::distance, Last::variance, correction};
+  const Spec spec = {Fold::sum, Map::squared, Last::variance, correction};
   return check_reduction(call, spec, call.in(0).dtype);
 }
 
@@ -166,7 +182,7 @@ Code check_norm(Call& call) {
   if (std::isinf(ord)) spec = {ord > 0 ? Fold::max : Fold::min, Map::absolute};
   if (ord == 0) spec = {Fold::sum, Map::nonzero};
   if (ord == 1) spec = {Fold::sum, Map::absolute};
-  if (ord == 2) spec.map = Map::square;
+  if (ord == 2) spec.map = Map::squared;
   return check_reduction(call, spec, call.in(0).dtype);
 }
 }  // namespace

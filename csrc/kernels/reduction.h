@@ -91,12 +91,13 @@ union Totals {
   int64_t integer[kColumns];
 };
 
-// The type that lines are folded in: float32 where vectors do it, else that of the totals.
-DType compute_type(DType dtype, Fold fold);
-
 void start(Fold fold, DType compute, Totals& totals, int64_t width);
 
-// Every element goes to the total of its column, or all of them to the first.
+// Every element goes to the total of its column, or all of them to the first. Floats may be given
+// as float32, but for products.
 void add_lines(Fold fold, DType compute, const Lines& lines, Totals& totals);
+
+// The same for sums of (x - center)^2, of float32.
+void add_squares(const Lines& lines, const Totals& centers, Totals& totals);
 
 }  // namespace wtw::reduction

@@ -1,6 +1,7 @@
 // Lines of numbers in, totals that have taken them in out: float32 in vectors, float64 and int64
 // in scalars.
-#include "core/convert.h"
+#include <algorithm>
+
 #include "kernels/columns.h"
 #include "kernels/reduction.h"
 #include "kernels/rows.h"
@@ -26,16 +27,15 @@ template <Fold fold, class T>
 template <class T>
 void add_numbers(Fold fold, const Lines& lines, T* totals) {
   switch (fold) {
-    case Fold::sum: return join_each<Fold::sum>(lines, totals);
-    case Fold::prod: return join_each<Fold::prod>(lines, totals);
-    case Fold::max: return join_each<Fold::max>(lines, totals);
-    case Fold::min: return join_each<Fold::min>(lines, totals);
+    case Fold::sum:
+      return join_each<Fold::sum>(lines, totals);
+    case Fold::prod:
+      return join_each<Fold::prod>(lines, totals);
+    case Fold::max:
+      return join_each<Fold::max>(lines, totals);
+    case Fold::min:
+      return join_each<Fold::min>(lines, totals);
   }
-}
-
-template <Fold fold>
-[[gnu::noinline, clang::minsize]] void join_folds(double* totals, const float* folds, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) totals[i] = join<fold>(totals[i], double{folds[i]});
 }
 
 template <Fold fold>
@@ -45,51 +45,40 @@ f32x4 join_vectors(f32x4 a, f32x4 b) {
 }
 
 // Rows are cut into runs that give each lane as many elements as columns have.
+constexpr int64_t kRowRun = 16 * columns::kRun;
+
 template <Fold fold>
-void add_vectors(const Lines& lines, double* totals) {
+void add_row(const float* x, int64_t length, double* total) {
   const float start = identity<float>(fold);
-  if (lines.columns) {
-    const auto step = [](f32x4 acc, f32x4 v, int64_t) { return join_vectors<fold>(acc, v); };
-    const columns::Matrix x = {lines.line<float>(0), lines.count, lines.length, lines.pitch};
-    return columns::fold(x, totals, start, step, join_folds<fold>);
-  }
-  constexpr int64_t run = 16 * columns::kRun;
-  const float* x = lines.line<float>(0);
-  for (int64_t i = 0; i < lines.length; i += run) {
+  for (int64_t i = 0; i < length; i += kRowRun) {
+    const int64_t n = std::min(kRowRun, length - i);
     alignas(16) float lanes[4];
-    const int64_t n = std::min(run, lines.length - i);
     simd::store(lanes, rows::fold(x + i, n, simd::splat(start), start, join_vectors<fold>,
                                   join_vectors<fold>));
-    for (float lane : lanes) *totals = join<fold>(*totals, double{lane});
+    for (float lane : lanes) *total = join<fold>(*total, double{lane});
   }
 }
 
+columns::Matrix matrix_of(const Lines& lines) {
+  return {lines.line<float>(0), lines.count, lines.length, lines.pitch};
+}
+
 void add_floats(Fold fold, const Lines& lines, double* totals) {
+  if (lines.columns) return columns::add_folds(fold, matrix_of(lines), totals);
+  const float* row = lines.line<float>(0);
   switch (fold) {
-    case Fold::max: return add_vectors<Fold::max>(lines, totals);
-    case Fold::min: return add_vectors<Fold::min>(lines, totals);
-    default: return add_vectors<Fold::sum>(lines, totals);
+    case Fold::max:
+      return add_row<Fold::max>(row, lines.length, totals);
+    case Fold::min:
+      return add_row<Fold::min>(row, lines.length, totals);
+    default:
+      return add_row<Fold::sum>(row, lines.length, totals);
   }
 }
 
 }  // namespace
 
-void columns::join_sums(double* totals, const float* sums, int64_t n) {
-  join_folds<Fold::sum>(totals, sums, n);
-}
-
-void columns::widen(const Matrix& x, float* out) {
-  for (int64_t r = 0; r < x.rows; ++r, out += 4) {
-    for (int64_t c = 0; c < 4; ++c) out[c] = c < x.width ? x.data[r * x.pitch + c] : 0;
-  }
-}
-
 namespace reduction {
-
-DType compute_type(DType dtype, Fold fold) {
-  const DType wide = widened(dtype);
-  return wide == DType::float32 && fold == Fold::prod ? DType::float64 : wide;
-}
 
 void start(Fold fold, DType compute, Totals& totals, int64_t width) {
   if (compute == DType::int64) {
@@ -101,9 +90,25 @@ void start(Fold fold, DType compute, Totals& totals, int64_t width) {
 
 void add_lines(Fold fold, DType compute, const Lines& lines, Totals& totals) {
   switch (compute) {
-    case DType::float32: return add_floats(fold, lines, totals.real);
-    case DType::float64: return add_numbers(fold, lines, totals.real);
-    default: return add_numbers(fold, lines, totals.integer);
+    case DType::float32:
+      return add_floats(fold, lines, totals.real);
+    case DType::float64:
+      return add_numbers(fold, lines, totals.real);
+    default:
+      return add_numbers(fold, lines, totals.integer);
+  }
+}
+
+void add_squares(const Lines& lines, const Totals& centers, Totals& totals) {
+  if (lines.columns) {
+    alignas(16) float middles[kColumns + 4] = {};
+    std::copy_n(centers.real, lines.length, middles);
+    return columns::add_squares(matrix_of(lines), middles, totals.real);
+  }
+  const float middle = static_cast<float>(centers.real[0]), *x = lines.line<float>(0);
+  for (int64_t i = 0; i < lines.length; i += kRowRun) {
+    const int64_t n = std::min(kRowRun, lines.length - i);
+    totals.real[0] += double{rows::sum_of_squares(x + i, n, middle)};
   }
 }
 

@@ -107,11 +107,10 @@ void for_lines(const Tensor& x, const Walk& walk, const Tile& tile, DType comput
   const Steps steps = columns ? Steps{along, walk.across.steps[0]} : Steps{0, along};
   const bool direct = !copy && x.dtype == compute && steps.element == 1;
   const int64_t most = direct ? walk.along.size : columns ? kBuffer / tile.width : kBuffer;
-  Odometer<1> outer = walk.reduced;
-  for (int64_t i = 0; i < outer.positions(); ++i, outer.next()) {
+  const auto innermost = [&](int64_t base) {
     for (int64_t first = 0; first < walk.along.size; first += most) {
       const int64_t n = std::min(most, walk.along.size - first);
-      const int64_t offset = tile.base + outer[0] + first * along;
+      const int64_t offset = base + first * along;
       const int64_t count = columns ? n : 1, length = columns ? tile.width : n;
       if (direct) {
         use({x.data + offset * size_of(compute), count, length, steps.line, columns});
@@ -120,7 +119,10 @@ void for_lines(const Tensor& x, const Walk& walk, const Tile& tile, DType comput
         use({buffer.data, count, length, length, columns});
       }
     }
-  }
+  };
+  if (walk.reduced.positions() == 1) return innermost(tile.base);  // spares short lines the copy
+  Odometer<1> outer = walk.reduced;
+  for (int64_t i = 0; i < outer.positions(); ++i, outer.next()) innermost(tile.base + outer[0]);
 }
 
 }  // namespace wtw::reduction

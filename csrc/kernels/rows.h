@@ -54,6 +54,16 @@ inline float sum(const float* x, int64_t n) {
   return simd::sum(fold(x, n, simd::splat(0), 0, simd::add, simd::add));
 }
 
+// The sum of (x - center)^2.
+inline float sum_of_squares(const float* x, int64_t n, float center) {
+  const f32x4 middle = simd::splat(center);
+  const auto step = [middle](f32x4 acc, f32x4 v) {
+    f32x4 d = simd::sub(v, middle);
+    return simd::madd(d, d, acc);
+  };
+  return simd::sum(fold(x, n, simd::splat(0), center, step, simd::add));
+}
+
 // The largest; with a NaN among them, any number or NaN.
 inline float max_fast(const float* x, int64_t n) {
   const float low = -__builtin_inff();

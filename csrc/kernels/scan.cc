@@ -53,7 +53,8 @@ void fold_rows(Piece<T>& piece, Running<T>& running, F&& f) {
 
 // The last of equal elements counts, and the last NaN.
 template <class T>
-void fold_extremes(Fold fold, Piece<T>& piece, Running<T>& running) {
+[[gnu::noinline, clang::minsize]] void fold_extremes(Fold fold, Piece<T>& piece,
+                                                     Running<T>& running) {
   for (int64_t r = 0; r < piece.rows; ++r) {
     for (int64_t c = 0; c < piece.width; ++c) {
       const int64_t i = r * piece.width + c;
@@ -71,10 +72,14 @@ void fold_extremes(Fold fold, Piece<T>& piece, Running<T>& running) {
 template <class T>
 void fold_piece(Scan scan, Piece<T>& piece, Running<T>& running) {
   switch (scan) {
-    case Scan::sum: return fold_rows(piece, running, join<Fold::sum, T>);
-    case Scan::prod: return fold_rows(piece, running, join<Fold::prod, T>);
-    case Scan::max: return fold_extremes(Fold::max, piece, running);
-    case Scan::min: return fold_extremes(Fold::min, piece, running);
+    case Scan::sum:
+      return fold_rows(piece, running, join<Fold::sum, T>);
+    case Scan::prod:
+      return fold_rows(piece, running, join<Fold::prod, T>);
+    case Scan::max:
+      return fold_extremes(Fold::max, piece, running);
+    case Scan::min:
+      return fold_extremes(Fold::min, piece, running);
     case Scan::log_sum:
       if constexpr (std::is_same_v<T, double>) fold_rows(piece, running, log_add_exp);
   }
@@ -83,11 +88,15 @@ void fold_piece(Scan scan, Piece<T>& piece, Running<T>& running) {
 template <class T>
 T start_of(Scan scan) {
   switch (scan) {
-    case Scan::sum: return identity<T>(Fold::sum);
-    case Scan::prod: return identity<T>(Fold::prod);
-    case Scan::min: return identity<T>(Fold::min);
+    case Scan::sum:
+      return identity<T>(Fold::sum);
+    case Scan::prod:
+      return identity<T>(Fold::prod);
+    case Scan::min:
+      return identity<T>(Fold::min);
     case Scan::max:
-    case Scan::log_sum: return identity<T>(Fold::max);  // log_sum: -infinity, of floats
+    case Scan::log_sum:
+      return identity<T>(Fold::max);  // log_sum: -infinity, of floats
   }
 }
 
@@ -123,22 +132,21 @@ void scan_tile(const Call& call, Scan scan, const Axis& axis, int64_t base, int6
   }
 }
 
-Code check_scan(Call& call, bool extremes) {
+template <Scan scan>
+Code check(Call& call) {
+  constexpr bool extremes = scan == Scan::max || scan == Scan::min;
   const Tensor &x = call.in(0), &y = call.out();
-  const bool sums = !extremes && !is_floating(x.dtype);
   WTW_CHECK(is_axis(x, call.integer(op::cumsum::dim_)) && same_layout(x, y));
-  WTW_CHECK(y.dtype == (sums ? DType::int64 : x.dtype));
+  WTW_CHECK(y.dtype == (extremes || is_floating(x.dtype) ? x.dtype : DType::int64));
   WTW_CHECK(!extremes || same_layout(x, call.out(1)));
+  call.memo<Scan>() = scan;
   return Code::ok;
 }
 
-Code check_sums(Call& call) { return check_scan(call, false); }
-Code check_extremes(Call& call) { return check_scan(call, true); }
-
-template <Scan scan>
 Code run(Call& call) {
   const Tensor& x = call.in(0);
   if (x.numel == 0) return Code::ok;
+  const Scan scan = call.memo<Scan>();
   const Axis axis = axis_of(x, call.integer(op::cumsum::dim_));
   const int64_t tiles = (axis.inner + kColumns - 1) / kColumns;
   const int64_t grain = kGrain / (axis.size * std::min(axis.inner, kColumns));
@@ -158,10 +166,10 @@ Code run(Call& call) {
 }
 }  // namespace
 
-WTW_KERNEL(cumsum, check_sums, run<Scan::sum>);
-WTW_KERNEL(cumprod, check_sums, run<Scan::prod>);
-WTW_KERNEL(cummax, check_extremes, run<Scan::max>);
-WTW_KERNEL(cummin, check_extremes, run<Scan::min>);
-WTW_KERNEL(logcumsumexp, check_sums, run<Scan::log_sum>);
+WTW_KERNEL(cumsum, check<Scan::sum>, run);
+WTW_KERNEL(cumprod, check<Scan::prod>, run);
+WTW_KERNEL(cummax, check<Scan::max>, run);
+WTW_KERNEL(cummin, check<Scan::min>, run);
+WTW_KERNEL(logcumsumexp, check<Scan::log_sum>, run);
 
 }  // namespace wtw

@@ -1,8 +1,9 @@
 // softmax: e^x over the sum of e^x along one axis, or its logarithm.
 //
 // Memory is (outer, size, inner). With inner 1 each row is done for itself; otherwise a tile of up
-// to 64 neighbouring columns, every lane a softmax of its own. What is not float32, and columns
-// that fill no vector, pass through a float32 tile in scratch memory; float64 is done in scalars.
+// to 64 neighbouring columns, every lane a softmax of its own. Tiles, and rows of 16-bit floats,
+// are worked on as float32 in scratch memory: there columns lie close together, and fill whole
+// vectors. float64 is done in scalars.
 #include <cmath>
 
 #include "core/convert.h"
@@ -30,6 +31,26 @@ bool all_masked(const float* x, int64_t n) {
   return std::all_of(x, x + n, [](float v) { return v == -kInfinity; });
 }
 
+// The sum of e^(x - shift); y, if any, takes the terms. Blocks keep the sums short and exact.
+float sum_exp(const float* x, float* y, int64_t n, f32x4 shift) {
+  constexpr int64_t block = 256;
+  f32x4 total = simd::splat(0);
+  for (int64_t first = 0; first < n; first += block) {
+    const int64_t end = std::min(n, first + block);
+    f32x4 sum = simd::splat(0);
+    for (int64_t i = first; i < end; i += 4) {
+      const int64_t lanes = std::min<int64_t>(4, end - i);
+      f32x4 v = lanes == 4 ? simd::load(x + i) : rows::load_part(x + i, lanes, -kInfinity);
+      f32x4 e = simd::exp(simd::sub(v, shift));
+      sum = simd::add(sum, e);
+      if (y == nullptr) continue;
+      lanes == 4 ? simd::store(y + i, e) : rows::store_part(y + i, e, lanes);
+    }
+    total = simd::add(total, sum);
+  }
+  return simd::sum(total);
+}
+
 void softmax_row(const float* x, float* y, int64_t n, Mode mode) {
   const float top = rows::max_fast(x, n);
   if (mode.safe && top == -kInfinity && all_masked(x, n)) {
@@ -37,52 +58,40 @@ void softmax_row(const float* x, float* y, int64_t n, Mode mode) {
     return;
   }
   const f32x4 shift = simd::splat(top);
+  const float total = sum_exp(x, mode.log ? nullptr : y, n, shift);
   if (mode.log) {
-    f32x4 total = rows::fold(
-        x, n, simd::splat(0), -kInfinity,
-        [&](f32x4 acc, f32x4 v) { return simd::add(acc, simd::exp(simd::sub(v, shift))); },
-        simd::add);
-    const f32x4 log_total = simd::splat(std::log(simd::sum(total)));
-    return rows::map(x, y, n, [&](f32x4 v) { return simd::sub(simd::sub(v, shift), log_total); });
+    const f32x4 log_total = simd::splat(std::log(total));
+    rows::map(x, y, n, [&](f32x4 v) { return simd::sub(simd::sub(v, shift), log_total); });
+  } else {
+    const f32x4 scale = simd::splat(1 / total);
+    rows::map(y, y, n, [&](f32x4 v) { return simd::mul(v, scale); });
   }
-  rows::map(x, y, n, [&](f32x4 v) { return simd::exp(simd::sub(v, shift)); });
-  const f32x4 scale = simd::splat(1 / rows::sum(y, n));
-  rows::map(y, y, n, [&](f32x4 v) { return simd::mul(v, scale); });
 }
 
-// Four columns; rows are `pitch` floats apart.
-void softmax_lanes(const float* x, float* y, int64_t n, int64_t pitch_x, int64_t pitch_y,
-                   Mode mode) {
+// Four columns in place; rows are `pitch` floats apart.
+void softmax_lanes(float* x, int64_t n, int64_t pitch, Mode mode) {
   f32x4 top = simd::splat(-kInfinity), nan = simd::splat(0), total = simd::splat(0);
   for (int64_t i = 0; i < n; ++i) {
-    f32x4 v = simd::load(x + i * pitch_x);
+    f32x4 v = simd::load(x + i * pitch);
     nan = wasm_v128_or(nan, wasm_f32x4_ne(v, v));
     top = simd::max_fast(top, v);
   }
   f32x4 masked = wasm_v128_andnot(wasm_f32x4_eq(top, simd::splat(-kInfinity)), nan);
   for (int64_t i = 0; i < n; ++i) {
-    f32x4 e = simd::exp(simd::sub(simd::load(x + i * pitch_x), top));
+    f32x4 v = simd::sub(simd::load(x + i * pitch), top), e = simd::exp(v);
     total = simd::add(total, e);
-    if (!mode.log) simd::store(y + i * pitch_y, e);
+    simd::store(x + i * pitch, mode.log ? v : e);
   }
   f32x4 last = mode.log ? simd::log(total) : simd::div(simd::splat(1), total);
   for (int64_t i = 0; i < n; ++i) {
-    float* at = y + i * pitch_y;
-    f32x4 v = mode.log ? simd::sub(simd::sub(simd::load(x + i * pitch_x), top), last)
-                       : simd::mul(simd::load(at), last);
-    simd::store(at, mode.safe ? wasm_v128_andnot(v, masked) : v);
+    f32x4 v = simd::load(x + i * pitch);
+    v = mode.log ? simd::sub(v, last) : simd::mul(v, last);
+    simd::store(x + i * pitch, mode.safe ? wasm_v128_andnot(v, masked) : v);
   }
 }
 
-// `columns` is a multiple of 4.
-void softmax_tile(const float* x, float* y, int64_t n, int64_t columns, int64_t pitch_x,
-                  int64_t pitch_y, Mode mode) {
-  for (int64_t c = 0; c < columns; c += 4) {
-    softmax_lanes(x + c, y + c, n, pitch_x, pitch_y, mode);
-  }
-}
-
-void softmax_double(const double* x, double* y, int64_t n, int64_t pitch, Mode mode) {
+[[clang::minsize]] void softmax_double(const double* x, double* y, int64_t n, int64_t pitch,
+                                       Mode mode) {
   double top = -kInfinity, total = 0;
   bool masked = mode.safe;
   for (int64_t i = 0; i < n; ++i) {
@@ -109,14 +118,13 @@ struct Plan {
   int64_t scratch_floats() const {
     if (dtype == DType::float64) return 0;
     if (rows()) return dtype == DType::float32 ? 0 : whole_vectors(axis.size);
-    const int64_t converted = dtype == DType::float32 ? axis.inner % 4 : axis.inner;
-    return axis.size * whole_vectors(std::min(converted, kTile));
+    return axis.size * whole_vectors(std::min(axis.inner, kTile));
   }
 };
 
-// `columns` neighbouring columns by way of float32 in scratch memory.
-void softmax_converted(const Plan& plan, const std::byte* x, std::byte* y, int64_t columns,
-                       float* scratch) {
+// A row or `columns` neighbouring columns by way of scratch memory.
+void softmax_in_scratch(const Plan& plan, const std::byte* x, std::byte* y, int64_t columns,
+                        float* scratch) {
   const int64_t n = plan.axis.size, row_bytes = plan.axis.inner * size_of(plan.dtype);
   const int64_t count = plan.rows() ? 1 : n, length = plan.rows() ? n : columns;
   const int64_t pitch = whole_vectors(length);
@@ -128,7 +136,7 @@ void softmax_converted(const Plan& plan, const std::byte* x, std::byte* y, int64
   if (plan.rows()) {
     softmax_row(scratch, scratch, n, plan.mode);
   } else {
-    softmax_tile(scratch, scratch, n, pitch, pitch, pitch, plan.mode);
+    for (int64_t c = 0; c < pitch; c += 4) softmax_lanes(scratch + c, n, pitch, plan.mode);
   }
   for (int64_t i = 0; i < count; ++i) {
     store_as(plan.dtype, y + i * row_bytes, DType::float32, scratch + i * pitch, length);
@@ -137,20 +145,18 @@ void softmax_converted(const Plan& plan, const std::byte* x, std::byte* y, int64
 
 void softmax_columns(const Plan& plan, const std::byte* x, std::byte* y, int64_t columns,
                      float* scratch) {
-  const int64_t n = plan.axis.size, inner = plan.axis.inner;
+  const int64_t n = plan.axis.size;
   if (plan.dtype == DType::float64) {
     const double* from = reinterpret_cast<const double*>(x);
     double* to = reinterpret_cast<double*>(y);
-    for (int64_t c = 0; c < columns; ++c) softmax_double(from + c, to + c, n, inner, plan.mode);
-    return;
+    for (int64_t c = 0; c < columns; ++c) {
+      softmax_double(from + c, to + c, n, plan.axis.inner, plan.mode);
+    }
+  } else if (plan.dtype == DType::float32 && plan.rows()) {
+    softmax_row(reinterpret_cast<const float*>(x), reinterpret_cast<float*>(y), n, plan.mode);
+  } else {
+    softmax_in_scratch(plan, x, y, columns, scratch);
   }
-  if (plan.dtype != DType::float32) return softmax_converted(plan, x, y, columns, scratch);
-  const float* from = reinterpret_cast<const float*>(x);
-  float* to = reinterpret_cast<float*>(y);
-  if (plan.rows()) return softmax_row(from, to, n, plan.mode);
-  const int64_t whole = columns & ~int64_t{3}, bytes = whole * sizeof(float);
-  softmax_tile(from, to, n, whole, inner, inner, plan.mode);
-  if (whole < columns) softmax_converted(plan, x + bytes, y + bytes, columns - whole, scratch);
 }
 
 Code check(Call& call) {

@@ -3,6 +3,8 @@
 //
 // An input row, once resized to the output's width, serves several output rows: each worker keeps
 // the last few of them. Both steps add up whole pixels or rows, the channels being innermost.
+#include <algorithm>
+
 #include "core/kernel.h"
 #include "core/simd.h"
 #include "kernels/axis.h"
@@ -15,6 +17,7 @@ namespace {
 using simd::f32x4;
 using upsample::Filter;
 using upsample::Image;
+using upsample::Sampling;
 using upsample::Taps;
 
 constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
@@ -23,47 +26,52 @@ constexpr int64_t kMaxCache = int64_t{1} << 40;
 
 struct Plan {
   Image image;
-  Filter filter;
-  bool antialias;
+  Sampling sampling;
   int64_t taps_down, taps_across;  // at most, of an output row and of an output column
 
   int64_t line() const { return image.width.out * image.channels; }
 };
 
-// Rows or pixels: piece i of n elements lies at data + i * pitch.
-template <class T>
-struct Pieces {
-  const T* data;
-  int64_t pitch;
+// A weighted sum of pieces of n elements: piece k begins at x + index[k] * pitch.
+struct Sum {
+  const int64_t* index;
+  const double* weight;
+  int64_t taps, pitch, n;
 };
 
 template <int N>
-void add_vectors(float* y, Pieces<float> x, const int64_t* index, const float* weight,
-                 int64_t taps) {
+void add_vectors(const float* x, float* y, const Sum& sum) {
   f32x4 acc[N];
   std::fill_n(acc, N, simd::splat(0));
-  for (int64_t k = 0; k < taps; ++k) {
-    const float* from = x.data + index[k] * x.pitch;
-    const f32x4 w = simd::load_splat(weight + k);
+  for (int64_t k = 0; k < sum.taps; ++k) {
+    const float* from = x + sum.index[k] * sum.pitch;
+    const f32x4 w = simd::splat(static_cast<float>(sum.weight[k]));
     for (int i = 0; i < N; ++i) acc[i] = simd::madd(simd::load(from + 4 * i), w, acc[i]);
   }
   for (int i = 0; i < N; ++i) simd::store(y + 4 * i, acc[i]);
 }
 
-// y[i] = the sum over k of weight[k] * x[index[k]][i], for i < n.
 template <class T>
-void weigh(T* y, Pieces<T> x, int64_t n, const int64_t* index, const T* weight, int64_t taps) {
-  int64_t i = 0;
-  if constexpr (std::is_same_v<T, float>) {
-    for (; i + 16 <= n; i += 16) add_vectors<4>(y + i, {x.data + i, x.pitch}, index, weight, taps);
-    for (; i + 4 <= n; i += 4) add_vectors<1>(y + i, {x.data + i, x.pitch}, index, weight, taps);
-  }
-  for (; i < n; ++i) {
+void add_numbers(const T* x, T* y, const Sum& sum) {
+  for (int64_t i = 0; i < sum.n; ++i) {
     T total = 0;
-    for (int64_t k = 0; k < taps; ++k) total += weight[k] * x.data[index[k] * x.pitch + i];
+    for (int64_t k = 0; k < sum.taps; ++k) {
+      total += static_cast<T>(sum.weight[k]) * x[sum.index[k] * sum.pitch + i];
+    }
     y[i] = total;
   }
 }
+
+void add_up(const float* x, float* y, const Sum& sum) {
+  if (sum.n < 4) return add_numbers(x, y, sum);
+  int64_t i = 0;
+  for (; i + 16 <= sum.n; i += 16) add_vectors<4>(x + i, y + i, sum);
+  for (; i + 4 <= sum.n; i += 4) add_vectors<1>(x + i, y + i, sum);
+  const int64_t last = sum.n - 4;  // overlaps the one before
+  if (i < sum.n) add_vectors<1>(x + last, y + last, sum);
+}
+
+void add_up(const double* x, double* y, const Sum& sum) { add_numbers(x, y, sum); }
 
 // A worker's resized rows: input row r of all images lies in slot r % taps_down.
 template <class T>
@@ -82,18 +90,18 @@ struct Cache {
 };
 
 template <class T>
-void resize_row(const Plan& plan, const T* x, T* y, const Taps<T>& across) {
+void resize_row(const Plan& plan, const T* x, T* y, const Taps& across) {
   const int64_t channels = plan.image.channels;
   for (int64_t o = 0; o < plan.image.width.out; ++o) {
     const int64_t at = o * across.most;
-    weigh<T>(y + o * channels, {x, channels}, channels, across.index + at, across.weight + at,
-             across.count[o]);
+    add_up(x, y + o * channels,
+           {across.index + at, across.weight + at, across.count[o], channels, channels});
   }
 }
 
 // Row `index` of all images' output rows.
 template <class T>
-void make_row(const Plan& plan, const T* x, T* y, const Taps<T>& down, const Taps<T>& across,
+void make_row(const Plan& plan, const T* x, T* y, const Taps& down, const Taps& across,
               Cache<T>& cache, int64_t index) {
   const upsample::Axis& height = plan.image.height;
   const int64_t line = plan.line(), o = index % height.out, at = o * down.most;
@@ -106,30 +114,17 @@ void make_row(const Plan& plan, const T* x, T* y, const Taps<T>& down, const Tap
     const T* from = x + row * plan.image.width.in * plan.image.channels;
     resize_row(plan, from, cache.rows + slot * line, across);
   }
-  weigh<T>(y + index * line, {cache.rows, line}, line, cache.slots, down.weight + at,
-           down.count[o]);
-}
-
-// Scratch that all workers share: the taps of both axes.
-template <class T>
-int64_t taps_bytes(int64_t out, int64_t most) {
-  return out * (most * static_cast<int64_t>(sizeof(T) + sizeof(int64_t)) + 8);
-}
-
-template <class T>
-Taps<T> place_taps(std::byte* scratch, int64_t out, int64_t most) {
-  auto* count = reinterpret_cast<int64_t*>(scratch);
-  return {most, count, count + out, reinterpret_cast<T*>(count + out + out * most)};
+  add_up(cache.rows, y + index * line, {cache.slots, down.weight + at, down.count[o], line, line});
 }
 
 template <class T>
 void resize(Call& call, const Plan& plan) {
   const upsample::Axis &height = plan.image.height, &width = plan.image.width;
-  const Taps<T> across = place_taps<T>(call.scratch(), width.out, plan.taps_across);
-  std::byte* rest = call.scratch() + ((taps_bytes<T>(width.out, plan.taps_across) + 7) & ~7);
-  const Taps<T> down = place_taps<T>(rest, height.out, plan.taps_down);
-  upsample::find_taps(width, plan.filter, plan.antialias, across);
-  upsample::find_taps(height, plan.filter, plan.antialias, down);
+  const Taps across(call.scratch(), width.out, plan.taps_across);
+  const Taps down(call.scratch() + Taps::bytes(width.out, plan.taps_across), height.out,
+                  plan.taps_down);
+  find_taps(width, plan.sampling, across);
+  find_taps(height, plan.sampling, down);
   const T* x = call.in(0).as<T>();
   T* y = call.out().as<T>();
   const int64_t grain = std::max(kRows, kGrain / plan.line());
@@ -139,43 +134,36 @@ void resize(Call& call, const Plan& plan) {
   });
 }
 
-template <class T>
-void need_scratch(Call& call, const Plan& plan) {
-  call.need_scratch(taps_bytes<T>(plan.image.width.out, plan.taps_across) + 8 +
-                    taps_bytes<T>(plan.image.height.out, plan.taps_down));
-  call.need_worker_scratch(Cache<T>::bytes(plan));
-}
-
 template <Filter filter>
 Code check(Call& call) {
   using namespace op::upsample_bilinear2d;
-  Plan plan = {{}, filter, call.flag(antialias_), 1, 1};
+  const bool single = call.out().dtype == DType::float32;
+  Plan plan = {{}, {filter, call.flag(antialias_), single}, 1, 1};
   if (Code code = upsample::read_image(call, plan.image); code != Code::ok) return code;
   if (call.out().numel == 0) return Code::ok;
   int64_t* taps[] = {&plan.taps_down, &plan.taps_across};
   upsample::Axis* axes[] = {&plan.image.height, &plan.image.width};
+  int64_t bytes = 0;
   for (int i = 0; i < 2; ++i) {
     axes[i]->align_corners = call.flag(align_corners_);
-    *taps[i] = upsample::most_taps(*axes[i], filter, plan.antialias);
+    *taps[i] = most_taps(*axes[i], plan.sampling);
     WTW_CHECK(*taps[i] * axes[i]->out < upsample::kLimit);
+    bytes += Taps::bytes(axes[i]->out, *taps[i]);
   }
   WTW_CHECK(plan.line() < upsample::kLimit && plan.line() * plan.taps_down < kMaxCache);
   call.memo<Plan>() = plan;
-  if (call.out().dtype == DType::float64) {
-    need_scratch<double>(call, plan);
-  } else {
-    need_scratch<float>(call, plan);
-  }
+  call.need_scratch(bytes);
+  call.need_worker_scratch(single ? Cache<float>::bytes(plan) : Cache<double>::bytes(plan));
   return Code::ok;
 }
 
 Code run(Call& call) {
   if (call.out().numel == 0) return Code::ok;
   const Plan plan = call.memo<Plan>();
-  if (call.out().dtype == DType::float64) {
-    resize<double>(call, plan);
-  } else {
+  if (plan.sampling.single) {
     resize<float>(call, plan);
+  } else {
+    resize<double>(call, plan);
   }
   return Code::ok;
 }

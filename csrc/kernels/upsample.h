@@ -1,10 +1,6 @@
-// Where an output position of a resized axis lies in the input, as PyTorch computes it.
-//
-// PyTorch takes float32 for float32 images (and float64 for float64); rounding decides which
-// pixels far positions fall on, so that the same type and order of operations is needed here.
+// The axes of an image that is resized.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
 #include "core/kernel.h"
@@ -20,10 +16,10 @@ struct Axis {
   bool align_corners = false;
 
   // Input steps for one output step.
-  template <class T>
-  T ratio() const {
-    if (align_corners) return out > 1 ? static_cast<T>(in - 1) / static_cast<T>(out - 1) : T{0};
-    return scale > 0 ? static_cast<T>(1 / scale) : static_cast<T>(in) / static_cast<T>(out);
+  double ratio() const {
+    const double n = static_cast<double>(in), m = static_cast<double>(out);
+    if (align_corners) return m > 1 ? (n - 1) / (m - 1) : 0;
+    return scale > 0 ? 1 / scale : n / m;
   }
 
   bool valid() const {

@@ -1,4 +1,6 @@
 // upsample_nearest2d: every output pixel is a copy of one input pixel, whatever its dtype.
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/kernel.h"
@@ -41,8 +43,9 @@ struct Plan {
   bool exact;  // the pixel whose centre is nearest, not the one at the rounded down position
 };
 
-int64_t source(const Axis& axis, int64_t o, bool exact) {
-  const float ratio = axis.ratio<float>(), at = static_cast<float>(o);
+// In float32, as PyTorch does: rounding decides which pixel a far position falls on.
+[[gnu::noinline]] int64_t source(const Axis& axis, int64_t o, bool exact) {
+  const float ratio = static_cast<float>(axis.ratio()), at = static_cast<float>(o);
   const float position = exact ? (at + 0.5f) * ratio : at * ratio;
   return std::min(static_cast<int64_t>(std::floor(position)), axis.in - 1);
 }
@@ -51,6 +54,7 @@ void copy_pixel(std::byte* to, const std::byte* from, int64_t bytes) {
   for (; bytes >= 16; bytes -= 16, to += 16, from += 16) {
     wasm_v128_store(to, wasm_v128_load(from));
   }
+  for (; bytes >= 4; bytes -= 4, to += 4, from += 4) std::memcpy(to, from, 4);
   for (; bytes > 0; --bytes) *to++ = *from++;
 }
 

@@ -31,10 +31,10 @@ export function showCard(place: HTMLElement, manifest: Manifest): Card {
     loaded(info, ms) {
       const threads = info.threads === 1 ? '1 thread' : `${info.threads} threads`;
       facts.append(
-        fact('Runtime', info.simd === 'relaxed' ? 'Relaxed SIMD' : 'SIMD128', threads),
+        fact('Runtime', info.simd === 'relaxed' ? 'Relaxed SIMD' : 'SIMD128', small(threads)),
         fact('Ready in', timeText(ms)),
       );
-      why.textContent = `Variant ${info.variant}${info.why ? `: ${info.why}` : ''}`;
+      why.textContent = `${info.variant}: ${info.why || 'the best variant of the runtime'}`;
       loading.remove();
       void addMemory(facts);
     },
@@ -46,7 +46,7 @@ export function showCard(place: HTMLElement, manifest: Manifest): Card {
 
 function heading(manifest: Manifest): HTMLElement {
   const mark = manifest.verified
-    ? h('span', { class: 'badge good' }, `Equals PyTorch in ${manifest.verified.browser}`)
+    ? h('span', { class: 'badge good' }, '✓ Verified against PyTorch')
     : h('span', { class: 'badge' }, 'Not verified');
   return h(
     'div',
@@ -57,16 +57,25 @@ function heading(manifest: Manifest): HTMLElement {
   );
 }
 
-function fact(name: string, value: string, more = ''): HTMLElement {
-  const parts = more ? [value, h('small', {}, more)] : [value];
-  return h('div', {}, h('dt', {}, name), h('dd', {}, ...parts));
+function fact(name: string, value: string, ...more: HTMLElement[]): HTMLElement {
+  return h('div', {}, h('dt', {}, name), h('dd', {}, value, ...more));
 }
+
+const small = (text: string) => h('small', {}, text);
 
 function ports(manifest: Manifest): HTMLElement {
   const { inputs, outputs } = manifest.programs.forward;
   const row = (kind: string, port: (typeof inputs | typeof outputs)[number]) =>
-    h('tr', {}, h('td', {}, kind), h('th', { scope: 'row' }, port.name), h('td', {}, portText(port)));
-  const bounds = manifest.symbols.map(({ name, min, max }) => `${name} from ${min} to ${max}`);
+    h(
+      'tr',
+      {},
+      h('td', {}, kind),
+      h('th', { scope: 'row' }, port.name),
+      h('td', {}, portText(port)),
+    );
+  const notes = manifest.symbols.map(({ name, min, max }) => `${name}: ${min} to ${max}`);
+  const { verified } = manifest;
+  if (verified) notes.push(`verified in ${verified.browser} (${verified.variants.join(', ')})`);
   return h(
     'details',
     {},
@@ -81,7 +90,7 @@ function ports(manifest: Manifest): HTMLElement {
         ...outputs.map((port) => row('out', port)),
       ),
     ),
-    h('p', { class: 'quiet' }, bounds.join(', ')),
+    h('p', { class: 'quiet' }, notes.join(' · ')),
   );
 }
 
@@ -93,5 +102,5 @@ interface MeasuringPerformance {
 async function addMemory(facts: HTMLElement): Promise<void> {
   const { bytes } =
     (await (performance as MeasuringPerformance).measureUserAgentSpecificMemory?.()) ?? {};
-  if (bytes) facts.append(fact('Memory', bytesText(bytes), 'page and workers'));
+  if (bytes) facts.append(fact('Memory', bytesText(bytes), small('page and workers')));
 }

@@ -16,10 +16,12 @@ function frame(label: string, ...marks: SVGElement[]): SVGSVGElement {
 
 const place = (share: number, length: number) => MARGIN + share * (length - 2 * MARGIN);
 
+const TALLEST = 4; // times the median: one slow run must not flatten the others
+
 /** One bar a run, and a line at the median. */
 export function runsChart(times: readonly number[], median: number): SVGSVGElement {
-  const top = Math.max(...times);
-  const height = (time: number) => (time / top) * (HEIGHT - 2 * MARGIN);
+  const top = Math.min(Math.max(...times), TALLEST * median);
+  const height = (time: number) => (Math.min(time, top) / top) * (HEIGHT - 2 * MARGIN);
   const step = (WIDTH - 2 * MARGIN) / Math.max(times.length, 20);
   const bars = times.map((time, i) =>
     svg('rect', {
@@ -42,7 +44,9 @@ export function lineChart(values: ArrayLike<number>, label: string): SVGSVGEleme
   const stretch = Math.max(1, Math.ceil(values.length / (POINTS / 2)));
   const points: [number, number][] = [];
   for (let begin = 0; begin < values.length; begin += stretch) {
-    const finite = Array.prototype.slice.call(values, begin, begin + stretch).filter(Number.isFinite);
+    const finite = Array.prototype.slice
+      .call(values, begin, begin + stretch)
+      .filter(Number.isFinite);
     if (finite.length === 0) continue;
     points.push([begin, Math.min(...finite)]);
     if (stretch > 1) points.push([begin + stretch / 2, Math.max(...finite)]);

@@ -24,7 +24,11 @@ export async function guarded<T>(action: () => T | Promise<T>): Promise<T | unde
 
 function explain(error: unknown): HTMLElement {
   if (!isWtwError(error)) {
-    return h('div', { class: 'failure' }, h('p', {}, error instanceof Error ? error.message : String(error)));
+    return h(
+      'div',
+      { class: 'failure' },
+      h('strong', {}, error instanceof Error ? error.message : String(error)),
+    );
   }
   // The message begins with the code and ends with the hint; both have a place of their own.
   const message = error.message.replace(`${error.code}: `, '').replace(error.hint, '').trim();

@@ -9,7 +9,9 @@ export function shapeFor(shape: readonly Size[], sizes: Sizes): number[] {
 
 /** The symbols that a shape names. */
 export function symbolsOf(shape: readonly Size[]): string[] {
-  return shape.flatMap((size) => (typeof size === 'string' ? (size.match(/[A-Za-z_]\w*/g) ?? []) : []));
+  return shape.flatMap((size) =>
+    typeof size === 'string' ? (size.match(/[A-Za-z_]\w*/g) ?? []) : [],
+  );
 }
 
 function evaluate(text: string, sizes: Sizes): number {

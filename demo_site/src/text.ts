@@ -14,7 +14,9 @@ export function bytesText(bytes: number): string {
 export function countText(count: number): string {
   if (count < 1e4) return count.toLocaleString('en');
   if (count < 1e6) return `${(count / 1e3).toFixed(1)} thousand`;
-  return count < 1e9 ? `${(count / 1e6).toFixed(2)} million` : `${(count / 1e9).toFixed(2)} billion`;
+  return count < 1e9
+    ? `${(count / 1e6).toFixed(2)} million`
+    : `${(count / 1e9).toFixed(2)} billion`;
 }
 
 /** `0.42 ms`, `24.3 ms`, `1.20 s`. */
@@ -24,7 +26,11 @@ export function timeText(ms: number): string {
 }
 
 /** `float32 [batch, 3, 224, 224]`, or a number's kind. */
-export function portText(port: { kind: string; dtype?: string; shape?: readonly unknown[] }): string {
+export function portText(port: {
+  kind: string;
+  dtype?: string;
+  shape?: readonly unknown[];
+}): string {
   return port.kind === 'tensor' ? `${port.dtype} [${port.shape?.join(', ')}]` : port.kind;
 }
 

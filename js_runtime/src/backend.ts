@@ -145,7 +145,7 @@ const LOADING = 0;
 function movable(request: Request): Request {
   if (request.call !== 'run') return request;
   const copy = (input: WireInput): WireInput =>
-    'bytes' in input ? { ...input, bytes: Uint8Array.from(input.bytes) } : input;
+    'bytes' in input ? { ...input, bytes: new Uint8Array(input.bytes) } : input;
   return { ...request, inputs: request.inputs.map(copy) };
 }
 

@@ -29,6 +29,7 @@ export interface Runtime {
   /** Only where memory is shared. */
   wtw_helper_new(): number;
   wtw_helper_run(helper: number): void;
+  wtw_helper_lost(): void;
   wtw_helpers(): number;
 }
 
@@ -88,7 +89,7 @@ export function createMemory(shared: boolean): WebAssembly.Memory {
     try {
       return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
     } catch (error) {
-      // Address space runs out after about a hundred live memories.
+      // Phones and 32-bit browsers grant less address space than desktops.
       if (!(error instanceof RangeError)) throw error;
     }
   }

@@ -8,7 +8,11 @@ import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
 const fs = () => process.getBuiltinModule('node:fs/promises');
 const threads = () => process.getBuiltinModule('node:worker_threads');
 
-export const isNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
+// Electron and Deno have both: there, the browser's side is the right one.
+export const isNode =
+  typeof process !== 'undefined' &&
+  process.versions?.node !== undefined &&
+  !('WorkerGlobalScope' in globalThis);
 
 export const node: Platform = {
   cores: () => process.getBuiltinModule('node:os').availableParallelism(),

@@ -50,17 +50,17 @@ async function openUntil(
   signal: AbortSignal,
   platform: Platform,
   helpers: WorkerPlatform | undefined,
-  { addresses, variant, threads, onProgress }: OpenOptions,
+  options: OpenOptions,
 ): Promise<Opened> {
   let received = (_: number) => {};
-  const fetcher = new Fetcher(platform, addresses, signal, (bytes) => received(bytes));
+  const fetcher = new Fetcher(platform, options.addresses, signal, (bytes) => received(bytes));
   const unthreaded = helpers ? helpers.unshared() : 'the model runs on the calling thread';
   const facts = { ...simdFacts(), cores: platform.cores(), unthreaded };
-  const choice = chooseVariant(facts, { variant, threads });
+  const choice = chooseVariant(facts, options);
   const compiling = platform.compile(fetcher.url(`runtime-${choice.variant}.wasm`), signal);
   compiling.catch(() => {}); // awaited below, unless the manifest is at fault
   const manifest = parseManifest(await fetcher.text(MANIFEST), fetcher.url(MANIFEST).href);
-  received = progressMeter(manifest.plan.bytes + manifest.weights.bytes, onProgress);
+  received = progressMeter(manifest.plan.bytes + manifest.weights.bytes, options.onProgress);
 
   const instance = new Instance(await compiling, createMemory(choice.shared));
   checkAbi(manifest.abi, instance.runtime.wtw_abi());
@@ -68,15 +68,21 @@ async function openUntil(
   const hash = hashOf(instance);
   const engine = new Engine(instance, manifest, await loadModel(instance, manifest, fetcher, hash));
   received = () => {}; // golden data is no part of the loading
-  const forced = threads !== undefined || variant !== undefined;
-  const late = await team?.arrive(forced);
-  if (late && forced) throw wtwError('worker-failed', { reason: late, file: 'worker.js' });
+  const late = team && (await gather(team, options));
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
   return {
     engine,
     summary: summaryOf(manifest, choice, 1 + (team?.arrived() ?? 0), late),
     selfTest: () => selfTest(engine, manifest, read),
   };
+}
+
+// Says what is missing; throws where the number of threads was asked for.
+async function gather(team: Helpers, { variant, threads }: OpenOptions) {
+  const forced = threads !== undefined || variant !== undefined;
+  const late = await team.arrive(forced);
+  if (late && forced) throw wtwError('worker-failed', { reason: late, file: 'worker.js' });
+  return late;
 }
 
 function checkAbi(needed: number, found: number): void {

@@ -10,6 +10,7 @@ import {
   buffersOf,
   type CallMessage,
   type FromWorker,
+  type HelperStart,
   type ModelStart,
   type ToWorker,
 } from './protocol.ts';
@@ -41,6 +42,17 @@ async function reply({ id, request }: CallMessage): Promise<void> {
   }
 }
 
+// Does not return: the worker that owns this one ends it.
+function help({ module, memory, handle }: HelperStart): void {
+  const runtime = instantiate(module, memory);
+  try {
+    runtime.wtw_helper_run(handle);
+  } catch (error) {
+    runtime.wtw_helper_lost(); // a run that waits for this helper's work must not wait for ever
+    throw error;
+  }
+}
+
 parent.listen(
   (data) => {
     const message = data as ToWorker;
@@ -50,8 +62,7 @@ parent.listen(
       case 'call':
         return void reply(message);
       case 'helper':
-        // Does not return: the worker that owns this one ends it.
-        return instantiate(message.module, message.memory).wtw_helper_run(message.handle);
+        return help(message);
     }
   },
   () => {},

@@ -223,7 +223,8 @@ def make():
 """
 
 
-def test_interrupts_leave_nothing_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupts_leave_nothing_behind(tmp_path: Path, sent: signal.Signals) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     torch.save(Net().state_dict(), tmp_path / "a.pth")
     words = ["build", "a.pth", "--model", "slow.py:make", "--out", "pkg", "--json"]
@@ -237,7 +238,7 @@ def test_interrupts_leave_nothing_behind(tmp_path: Path) -> None:
     deadline = time.monotonic() + 60
     while not (tmp_path / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert json.loads(out)["error"]["code"] == "WTW405"

@@ -18,7 +18,7 @@ def outputs(prove: Prove, name: str, model: Model) -> tuple[Proof, dict[str, Ten
     """The proof, and what the browser gives for the model's own example."""
     proof = prove(name, model)
     proof.report.raise_if_failed()
-    return proof, proof.in_browser(proof.example())
+    return proof, proof.in_browser(proof.example)
 
 
 def test_minilm_sentences(prove: Prove) -> None:
@@ -51,7 +51,7 @@ def test_crepe_hears_pitch(hertz: int) -> None:
 
 def test_crepe_follows_a_voice(prove: Prove) -> None:
     proof, given = outputs(prove, "crepe", pretrained.crepe())
-    expected = proof.reference(proof.example())["output"]
+    expected = proof.expected(proof.example)["output"]
     assert isinstance(expected, Tensor)
     assert torch.equal(given["output"].argmax(1), expected.argmax(1))
 

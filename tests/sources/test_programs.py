@@ -10,6 +10,7 @@ from support.models import Net, write_archive
 from torch import nn
 
 import wasm_torch_web
+from wasm_torch_web.build import capture_source
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.sources import Options, load
 
@@ -80,6 +81,13 @@ def test_programs_in_training_mode_are_refused(tmp_path: Path, what: str) -> Non
     assert caught.value.slug == "training-program"
     with pytest.raises(UserError, match="WTW203"):
         load(program.run_decompositions())
+
+
+def test_dropout_that_eval_does_not_reach(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="WTW203"):
+        wasm_torch_web.save(Training("dropout"), (X,), tmp_path / "a.pth")
+    with pytest.raises(UserError, match="WTW203"):
+        capture_source(load(Training("dropout"), example_inputs=(X,)), [])
 
 
 def test_batch_statistics_are_fine_without_running_ones() -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.support.cases import Plan, all_plans, fault
-from tests.support.native import Failure, Library, NativeModel
+from support.cases import Plan, all_plans, fault
+from support.native import Failure, Library, NativeModel
 
 
 def run(library: Library, plan: Plan) -> str | None:

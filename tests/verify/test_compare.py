@@ -53,6 +53,7 @@ def test_equal(expected: Tensor | float, given: Tensor | float) -> None:
         (True, 1),
         (3, 3.5),
         (3, 4),
+        (2**24, 2**24 + 1),
         (0.5, 0.6),
         (1.0, NAN),
     ],
@@ -69,6 +70,12 @@ def test_errors_are_absolute_and_relative_to_the_largest() -> None:
 def test_the_tolerance_grows_with_the_largest_magnitude_only() -> None:
     assert compare("x", tensor([2.0]), tensor([2.0 + 1.9 * TOLERANCE])).passed
     assert not compare("x", tensor([INF, 1.0]), tensor([INF, 1.0 + 2 * TOLERANCE])).passed
+
+
+def test_a_note_warns_of_values_so_small_that_zeros_would_pass() -> None:
+    assert compare("x", tensor([1e-9]), tensor([0.0])).note == "none above 1e-09"
+    assert compare("x", tensor([1.0, 1e-9]), tensor([1.0, 0.0])).note == ""
+    assert compare("x", tensor([0.0]), tensor([0.0])).note == ""
 
 
 def test_a_note_says_what_cannot_be_compared() -> None:

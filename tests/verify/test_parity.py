@@ -49,7 +49,7 @@ def test_equal_outputs_pass_on_every_trial(browser: Browser, package: Path) -> N
     assert report.passed
     assert report.max_abs_error == 0
     assert [run.trial for run in report.runs] == [
-        "golden inputs",
+        "known inputs",
         "random inputs",
         *["runs in a row"] * 3,
         "batch=1",

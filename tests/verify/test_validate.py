@@ -23,7 +23,7 @@ def test_a_sound_package_passes_its_self_test(package: Path) -> None:
 
 def test_with_a_source_pytorch_is_asked_too(package: Path) -> None:
     report = validate(package, echo, ["relaxed-single", "simd128-single"])
-    assert {run.trial for run in report.runs} >= {"self-test", "golden inputs", "random inputs"}
+    assert {run.trial for run in report.runs} >= {"self-test", "known inputs", "random inputs"}
     assert list(report.variants) == ["relaxed-single", "simd128-single"]
     assert report.failures() == ["x_out"]
 

@@ -54,7 +54,8 @@ def command(
             console=console,
             **rest,
         )
-    size = measure(result.out, result.manifest)
+        console.step("measure")
+        size = measure(result.out, result.manifest)
     if explain:
         _explain(console, result)
     _summary(console, result, size)

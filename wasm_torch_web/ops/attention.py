@@ -66,6 +66,7 @@ def _cases() -> Iterator[Case]:
     yield case((2, 2, 9, 8), (2, 2, 7, 8), floats)
     yield case((2, 0, 3, 4), (2, 0, 5, 4))
     yield case((1, 2, 0, 4), (1, 2, 5, 4))
+    yield case((1, 2, 3, 4), (1, 2, 0, 4))
     heads = normal(2, 9, 3, 8).transpose(1, 2)
     plain = {"is_causal": False, "scale": 0.25, "enable_gqa": False}
     yield Case((heads, heads * 2, heads + 1, None), plain)

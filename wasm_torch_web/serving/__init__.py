@@ -14,11 +14,13 @@ from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.serving.files import Files
 from wasm_torch_web.serving.guard import STRICT_CSP, Guard
+from wasm_torch_web.serving.hints import Hints
 from wasm_torch_web.serving.server import address, listening, run_until_interrupted, running
 
-__all__ = ["Files", "Guard", "application", "demo", "running", "serve"]
+__all__ = ["Files", "Guard", "Hints", "application", "demo", "running", "serve"]
 
 DEMO = Path(__file__).parents[1] / "demo"
+NO_HINTS = Hints()
 # The page shows pictures that the user drops on it.
 DEMO_CSP = f"{STRICT_CSP}; img-src 'self' blob: data:; media-src 'self' blob:"
 
@@ -29,13 +31,14 @@ def serve(
     port: int = 0,
     open: bool = False,
     announce: Callable[[str], None] = print,
+    hints: Hints = NO_HINTS,
 ) -> None:
     """Serves the demo page for `package` until Ctrl-C; port 0 takes a free one.
 
     `announce` gets the address. Raises UserError for a damaged package, runtime-missing where
     the demo page is not installed, address-unavailable.
     """
-    app = demo(package)
+    app = demo(package, hints)
     with listening(host, port) as listener:
         url = address(listener)
         announce(url)
@@ -44,12 +47,16 @@ def serve(
         run_until_interrupted(app, listener)
 
 
-def demo(package: Path) -> ASGIApp:
+def demo(package: Path, hints: Hints = NO_HINTS) -> ASGIApp:
     """The demo page at `/`, the package at `/package/`."""
     manifests.read(package)
     if not (DEMO / "index.html").is_file():
         raise UserError("runtime-missing", path=DEMO)
-    routes = [Mount("/package", Files(directory=package)), Mount("/", page(DEMO))]
+    routes = [
+        Mount("/package", Files(directory=package)),
+        *hints.routes(),
+        Mount("/", page(DEMO)),
+    ]
     return application(routes, csp=DEMO_CSP)
 
 

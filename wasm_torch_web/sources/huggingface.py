@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,25 +45,39 @@ def _load(path: Path, notices: list[str]) -> torch.nn.Module:
         raise UserError("package-needed", path=path, package="transformers") from error
     try:
         names = json.loads((path / "config.json").read_bytes()).get("architectures") or [""]
-        model, info = _class(transformers, names[0]).from_pretrained(
-            path,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
+        with _no_progress_bar(transformers):
+            model, info = _class(transformers, names[0]).from_pretrained(
+                path,
+                local_files_only=True,
+                use_safetensors=True,
+                trust_remote_code=False,
+                dtype=torch.float32,
+                output_loading_info=True,
+            )
     except Exception as error:
         kind = "Hugging Face folder"
         raise UserError("source-damaged", path=path, kind=kind, reason=summary(error)) from error
     if missing := sorted(info["missing_keys"]):
         reason = f"{len(missing)} missing: {', '.join(missing[:3])}"
         raise UserError("state-dict-mismatch", path=path, reason=reason)
-    if getattr(model.config, "use_cache", False):
-        model.config.use_cache = False
+    if getattr(model.config, "use_cache", False) and model.can_generate():
         notices.append("The model's cache of keys and values is switched off (use_cache).")
+    model.config.use_cache = False
     assert isinstance(model, torch.nn.Module)
     return model
+
+
+@contextmanager
+def _no_progress_bar(transformers: Any) -> Iterator[None]:
+    """transformers draws its own on stderr."""
+    logging = transformers.utils.logging
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _class(transformers: Any, name: str) -> Any:

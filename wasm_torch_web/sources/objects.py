@@ -9,11 +9,10 @@ import torch
 from torch.export import ExportedProgram
 
 from wasm_torch_web.bundle.names import suggest
-from wasm_torch_web.errors import UserError
 from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.factory import Examples, normalise
 from wasm_torch_web.sources.source import Options, Source
-from wasm_torch_web.sources.training import training_operator
+from wasm_torch_web.sources.training import refuse_training
 
 
 def from_module(module: torch.nn.Module, example_inputs: Any, options: Options) -> Source:
@@ -47,9 +46,7 @@ def program_source(
     program: ExportedProgram, examples: Examples | None, options: Options, name: str
 ) -> Source:
     """Refuses programs captured in training mode; examples are the archive's unless given."""
-    operator = training_operator(program)
-    if operator is not None:
-        raise UserError("training-program", reason=f"it holds {operator}")
+    refuse_training(program)
     examples = examples or program.example_inputs
     source = Source("program", None, program, (), {}, name)
     if examples and not options.inputs:

@@ -21,7 +21,7 @@ from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.objects import module_source
 from wasm_torch_web.sources.source import Options, Source, digest, summary
 from wasm_torch_web.sources.tensors import check_tensors
-from wasm_torch_web.sources.training import training_operator
+from wasm_torch_web.sources.training import refuse_training
 
 # Operators that reach out of the program: a file, the terminal's Python, another process.
 _FORBIDDEN = (
@@ -107,8 +107,7 @@ def _convert(path: Path, script: Any, args: tuple[Any, ...], names: list[str]) -
         raise UserError("capture-failed", reason=reason) from error
     if branches := [node.name for node in program.graph.nodes if node.op == "get_attr"]:
         raise UserError("scripted-control-flow", path=path, reason=branches[0])
-    if operator := training_operator(program):
-        raise UserError("training-program", reason=f"it holds {operator}")
+    refuse_training(program)
     module = _as_module(program, names)
     _restore_parameters(module, [name for name, _ in script.named_parameters()])
     return module

@@ -1,26 +1,27 @@
-"""An exported program in, the first operator that only training has out, or None."""
+"""An exported program in, nothing out: refuses operators that behave as in training."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from torch.export import ExportedProgram
-from torch.fx import Node
+from torch.fx import GraphModule, Node
+
+from wasm_torch_web.errors import UserError
 
 # Argument names that say "training" in the schemas of aten.
 _FLAGS = ("training", "train", "use_input_stats")
 
 
-def training_operator(program: ExportedProgram) -> str | None:
-    """The name of an operator that behaves as in training: dropout, batch statistics.
+def refuse_training(program: ExportedProgram) -> None:
+    """Raises UserError training-program for dropout and batch statistics.
 
     Batch normalisation without running statistics uses the batch's in eval mode, too.
     """
-    for graph_module in program.graph_module.modules():
-        for node in getattr(graph_module, "graph", program.graph).nodes:
-            if node.op == "call_function" and _trains(node):
-                return str(node.target)
-    return None
+    graphs = [m.graph for m in program.graph_module.modules() if isinstance(m, GraphModule)]
+    for node in (node for graph in graphs for node in graph.nodes):
+        if node.op == "call_function" and _trains(node):
+            raise UserError("training-program", reason=f"it holds {node.target}")
 
 
 def _trains(node: Node) -> bool:

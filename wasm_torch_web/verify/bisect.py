@@ -22,6 +22,7 @@ from torch.fx import Interpreter
 from torch.fx import Node as FxNode
 
 from wasm_torch_web import capture
+from wasm_torch_web.console import columns
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
@@ -66,9 +67,7 @@ class Bisection:
         """The values around the first difference; the last ones where there is none."""
         first = self.findings.index(self.first) if self.first else len(self.findings) - AFTER
         title = f"{self.variant}: {'first difference' if self.first else 'no difference'}"
-        table = Table(title=title, title_justify="left")
-        for column in ("node", "operator", "value", "max abs error", "max rel error", "", "where"):
-            table.add_column(column)
+        table = columns(title, "node>", "operator", "value", "max abs>", "max rel>", "", "where")
         for finding in self.findings[max(0, first - BEFORE) : first + AFTER + 1]:
             table.add_row(*_cells(finding), style="bold" if finding is self.first else None)
         return table

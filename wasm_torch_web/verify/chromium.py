@@ -6,9 +6,10 @@ import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from playwright.sync_api import Browser, Playwright, sync_playwright
@@ -74,15 +75,23 @@ def launched(headless: bool = True) -> Iterator[Browser]:
 
 
 def apart(function: Callable[P, T]) -> Callable[P, T]:
-    """`function`, run in a thread of its own.
+    """`function`, run in a thread of its own, which Ctrl-C does not wait for.
 
     Playwright's plain interface refuses a thread that has an asyncio loop, as notebooks do.
     """
 
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        with ThreadPoolExecutor(max_workers=1) as threads:
-            return threads.submit(function, *args, **kwargs).result()
+        outcome: Future[T] = Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(function(*args, **kwargs))
+            except BaseException as error:
+                outcome.set_exception(error)
+
+        Thread(target=work, daemon=True).start()
+        return outcome.result()
 
     return run
 

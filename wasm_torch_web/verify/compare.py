@@ -19,7 +19,7 @@ class OutputError:
 
     Attributes:
         max_rel: relative to the largest magnitude of the expected output, at least 1.
-        note: what is wrong, where it is not a matter of size.
+        note: what is wrong where it is not a matter of size; or why passing says little.
     """
 
     name: str
@@ -39,7 +39,8 @@ def compare(name: str, expected: Tensor | float, given: Tensor | float) -> Outpu
         return wrong(name, "a bool and a number")
     tolerance = 0.0 if isinstance(expected, int) else TOLERANCE
     # JSON writes 3.0 as 3: the numbers count, not their Python types.
-    return _errors(name, torch.tensor(float(expected)), torch.tensor(float(given)), tolerance)
+    numbers = torch.tensor([expected, given], dtype=torch.float64)
+    return _errors(name, numbers[0], numbers[1], tolerance)
 
 
 def wrong(name: str, note: str) -> OutputError:
@@ -70,8 +71,11 @@ def _errors(name: str, expected: Tensor, given: Tensor, tolerance: float) -> Out
     a, b = expected.double(), given.double()
     same = (a == b) | (a.isnan() & b.isnan())
     error = _largest(torch.where(same, 0.0, (a - b).abs().nan_to_num(math.inf, math.inf)))
-    scale = max(1.0, _largest(a[a.isfinite()].abs()))
-    return OutputError(name, error, error / scale, error <= tolerance * scale)
+    largest = _largest(a[a.isfinite()].abs())
+    scale = max(1.0, largest)
+    # Zeros would pass as well: the comparison holds, but says little.
+    note = f"none above {largest:.0e}" if 0 < largest <= tolerance else ""
+    return OutputError(name, error, error / scale, error <= tolerance * scale, note)
 
 
 def _largest(values: Tensor) -> float:

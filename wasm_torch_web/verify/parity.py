@@ -26,14 +26,16 @@ def check(
     reference: Reference,
     variants: Sequence[str] | None = None,
     progress: Progress = lambda step: None,
+    example: Flat | None = None,
 ) -> Report:
-    """Runs the package's own index.js in Chromium on golden and fresh inputs, next to PyTorch.
+    """Runs the package's own index.js in Chromium on known and fresh inputs, next to PyTorch.
 
-    `variants` are tried in turn in one browser; None is what `load()` takes by itself. `progress`
+    The known inputs are `example`, where the source is at hand, else the golden ones (for which
+    large inputs are replaced). `variants` are tried in turn in one browser; None is what `load()` takes by itself. `progress`
     is told each step in words. Raises UserError no-chromium, browser-failed.
     """
     with launched() as browser:
-        return check_in(browser, package, reference, variants, progress)
+        return check_in(browser, package, reference, variants, progress, example)
 
 
 def check_in(
@@ -42,10 +44,11 @@ def check_in(
     reference: Reference,
     variants: Sequence[str] | None = None,
     progress: Progress = lambda step: None,
+    example: Flat | None = None,
 ) -> Report:
     """`check` in a browser that runs already."""
     report = Report(describe(browser))
-    expected = _expected(package, reference, report, progress)
+    expected = _expected(package, reference, report, progress, example)
     with open_package(browser, package) as model:
         asked: Sequence[str | None] = variants or [None]
         for variant in asked:
@@ -58,18 +61,18 @@ def check_in(
 
 
 def _expected(
-    package: Path, reference: Reference, report: Report, progress: Progress
+    package: Path, reference: Reference, report: Report, progress: Progress, example: Flat | None
 ) -> list[tuple[Trial, list[Flat]]]:
-    """The trials with PyTorch's outputs; sizes that PyTorch refuses are skipped, and reported."""
+    """The trials with PyTorch's outputs; what PyTorch itself refuses is skipped, and reported."""
     manifest = manifests.read(package)
-    found = trials(manifest, golden.read_inputs(package, manifest, 0))
+    found = trials(manifest, example or golden.read_inputs(package, manifest, 0))
     expected = []
     for trial in found:
         progress(f"PyTorch: {trial.title}")
         try:
             expected.append((trial, reference(trial.runs)))
         except UserError as error:
-            if not trial.resized:
+            if trial is found[0]:  # these inputs are the user's
                 raise
             report.skipped.append(f"{trial.title}: {error.message}")
     return expected

@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from wasm_torch_web.console import columns
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify.compare import OutputError
@@ -77,13 +78,8 @@ class Report:
 
     def table(self) -> Table:
         """A row for each variant and output."""
-        table = Table(title=f"PyTorch and {self.browser}", title_justify="left")
-        for column in ("variant", "output"):
-            table.add_column(column)
-        for column in ("max abs error", "max rel error", "ms"):
-            table.add_column(column, justify="right")
-        for column in ("worst on", ""):
-            table.add_column(column)
+        title = f"PyTorch and {self.browser}"
+        table = columns(title, "variant", "output", "max abs>", "max rel>", "ms>", "worst on", "")
         for run, output in self.worst():
             table.add_row(
                 run.variant,
@@ -92,7 +88,7 @@ class Report:
                 f"{output.max_rel:.2e}",
                 f"{run.milliseconds:.1f}",
                 escape(run.trial),
-                "[green]ok[/]" if output.passed else f"[red]differs[/] {escape(output.note)}",
+                f"{'[green]ok[/]' if output.passed else '[red]differs[/]'} {escape(output.note)}",
             )
         return table
 

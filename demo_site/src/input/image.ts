@@ -20,8 +20,17 @@ export function takesImage({ dtype, shape }: TensorPort): boolean {
 
 export async function imageEditor(context: Context): Promise<TensorEditor> {
   const { hints, changed } = context;
-  const canvas = h('canvas', { role: 'img', 'aria-label': 'What the model sees', width: 224, height: 224 });
-  const state = { picture: await testCard(), fit: 'eval' as Fit, scale: hints.scale ?? ('0..1' as Scale) };
+  const canvas = h('canvas', {
+    role: 'img',
+    'aria-label': 'What the model sees',
+    width: 224,
+    height: 224,
+  });
+  const state = {
+    picture: await testCard(),
+    fit: 'eval' as Fit,
+    scale: hints.scale ?? ('0..1' as Scale),
+  };
   const take = (source: Blob) =>
     guarded(async () => {
       state.picture = await createImageBitmap(source).catch(() => {
@@ -62,8 +71,8 @@ export async function imageEditor(context: Context): Promise<TensorEditor> {
 }
 
 const FITS: Readonly<Record<Fit, string>> = {
-  eval: 'Middle, close',
-  cover: 'Middle',
+  eval: 'Centre, 87.5 %',
+  cover: 'Centre',
   whole: 'Stretched',
 };
 const SCALES: Readonly<Record<Scale, string>> = {

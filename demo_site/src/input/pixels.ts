@@ -17,11 +17,25 @@ export function draw(picture: ImageBitmap, canvas: HTMLCanvasElement, fit: Fit):
   const context = pen(canvas);
   context.imageSmoothingQuality = 'high';
   context.clearRect(0, 0, width, height);
-  context.drawImage(picture, (picture.width - w) / 2, (picture.height - h) / 2, w, h, 0, 0, width, height);
+  context.drawImage(
+    picture,
+    (picture.width - w) / 2,
+    (picture.height - h) / 2,
+    w,
+    h,
+    0,
+    0,
+    width,
+    height,
+  );
 }
 
 /** The canvas, N times; one channel is the luma of ITU-R BT.601. */
-export function toTensor(canvas: HTMLCanvasElement, shape: readonly number[], scale: Scale): TensorInput {
+export function toTensor(
+  canvas: HTMLCanvasElement,
+  shape: readonly number[],
+  scale: Scale,
+): TensorInput {
   const [batch, channels, height, width] = shape as [number, number, number, number];
   const { data: rgba } = pen(canvas).getImageData(0, 0, width, height);
   const plane = height * width;

@@ -1,0 +1,91 @@
+// A manifest in, the editors of all inputs out; `read` gives what `model.run` takes.
+import type { InputValue } from '../../../js_runtime/src/types.ts';
+import { choice, h } from '../dom.ts';
+import type { Hints, InputPort, Manifest, TensorPort } from '../package.ts';
+import { portGroup } from '../port.ts';
+import { shapeFor } from '../sizes.ts';
+import { portText } from '../text.ts';
+import { audioEditor, takesAudio } from './audio.ts';
+import type { Context, Editor, TensorEditor } from './editor.ts';
+import { imageEditor, takesImage } from './image.ts';
+import { numberEditor } from './number.ts';
+import { randomEditor } from './random.ts';
+import { symbolBoxes } from './symbols.ts';
+
+export interface InputPanel {
+  read(): Record<string, InputValue>;
+}
+
+type Kind = 'image' | 'audio' | 'random';
+
+const NAMES: Readonly<Record<Kind, string>> = {
+  image: 'A picture',
+  audio: 'A sound',
+  random: 'Random numbers',
+};
+const MAKERS: Readonly<Record<Kind, (context: Context) => TensorEditor | Promise<TensorEditor>>> = {
+  image: imageEditor,
+  audio: audioEditor,
+  random: randomEditor,
+};
+
+/** `changed` is called whenever a person changes a value. */
+export async function showInputs(
+  place: HTMLElement,
+  manifest: Manifest,
+  hints: Hints,
+  changed: () => void,
+): Promise<InputPanel> {
+  const symbols = symbolBoxes(manifest, changed);
+  const { inputs } = manifest.programs.forward;
+  const editors = new Map<InputPort, Editor>();
+  place.append(symbols.element);
+  for (const port of inputs) {
+    const context = { manifest, hints, changed, resize: symbols.resize };
+    const editor =
+      port.kind === 'tensor'
+        ? await tensorEditor({ ...context, port })
+        : groupOf(port, numberEditor(port, changed));
+    editors.set(port, editor);
+    place.append(editor.element);
+  }
+  return {
+    read: () =>
+      Object.fromEntries(
+        inputs.map((port) => {
+          const shape = port.kind === 'tensor' ? shapeFor(port.shape, symbols.sizes) : [];
+          return [port.name, (editors.get(port) as Editor).read(shape)];
+        }),
+      ),
+  };
+}
+
+/** The editors that suit the port, the likeliest first, behind a choice. */
+async function tensorEditor(context: Context): Promise<Editor> {
+  const kinds = kindsFor(context.port);
+  const editors = new Map<Kind, TensorEditor>();
+  for (const kind of kinds) editors.set(kind, await MAKERS[kind](context));
+  let chosen = kinds[0] as Kind;
+  const editor = () => editors.get(chosen) as Editor;
+  const body = h('div', {}, editor().element);
+  const options = Object.fromEntries(kinds.map((k) => [k, NAMES[k]])) as Record<Kind, string>;
+  const switcher = choice('Source', options, chosen, (kind) => {
+    chosen = kind;
+    body.replaceChildren(editor().element);
+    context.changed();
+  });
+  const grouped = { element: body, read: (shape: readonly number[]) => editor().read(shape) };
+  return groupOf(context.port, grouped, kinds.length > 1 ? switcher : undefined);
+}
+
+function groupOf(port: InputPort, editor: Editor, switcher?: HTMLElement): Editor {
+  const element = portGroup(port.name, portText(port), switcher, editor.element);
+  return { element, read: (shape) => editor.read(shape) };
+}
+
+function kindsFor(port: TensorPort): Kind[] {
+  const kinds: Kind[] = [];
+  if (takesImage(port)) kinds.push('image');
+  if (takesAudio(port)) kinds.push('audio');
+  return [...kinds, 'random'];
+}

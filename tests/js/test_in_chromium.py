@@ -1,0 +1,229 @@
+"""The runtime in Chromium: what it chooses, and what it says, in each kind of page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+from starlette.datastructures import MutableHeaders
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from support.browser import tab
+
+from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving.guard import STRICT_CSP
+
+PAGE = Path(__file__).with_name("page")
+Facts = dict[str, Any]
+
+
+@contextmanager
+def page(
+    browser: Browser,
+    packages: Path,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
+    **headers: Any,
+) -> Iterator[Page]:
+    """A page that has imported both packages; `wrap` may change how it is served."""
+    folders = {"/sample": packages / "sample", "/counter": packages / "counter", "/": PAGE}
+    routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
+    served = application(routes, **headers)
+    with running(wrap(served) if wrap else served) as url, tab(browser) as opened:
+        opened.page.goto(url)
+        opened.page.wait_for_function("window.runtime")
+        yield opened.page
+
+
+def call(page: Page, name: str, argument: object = None) -> Facts:
+    facts: Facts = page.evaluate(f"argument => runtime.{name}(argument)", argument)
+    return facts
+
+
+@pytest.fixture(scope="module")
+def isolated(browser: Browser, packages: Path) -> Iterator[Page]:
+    """Cross-origin isolated, with the strict Content-Security-Policy."""
+    with page(browser, packages) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def expected(isolated: Page) -> list[int]:
+    facts = call(isolated, "load", {"variant": "relaxed-single"})
+    assert facts["passed"]
+    bits: list[int] = facts["bits"]
+    return bits
+
+
+def good(facts: Facts, variant: str, threads: int) -> bool:
+    return facts.get("passed") and (facts["variant"], facts["threads"]) == (variant, threads)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_the_number_of_threads_changes_no_bit(
+    isolated: Page, expected: list[int], threads: int
+) -> None:
+    facts = call(isolated, "load", {"threads": threads, "variant": "relaxed-threads"})
+    assert good(facts, "relaxed-threads", threads), facts
+    assert facts["bits"] == expected
+
+
+def test_the_best_variant_is_the_default(isolated: Page) -> None:
+    facts = call(isolated, "load", {})
+    cores = min(isolated.evaluate("navigator.hardwareConcurrency"), 8)
+    assert good(facts, "relaxed-threads", cores), facts
+    assert facts["why"] == ""
+
+
+@pytest.mark.parametrize("variant", ["simd128-threads", "simd128-single"])
+def test_a_variant_can_be_forced(isolated: Page, variant: str) -> None:
+    facts = call(isolated, "load", {"variant": variant})
+    assert facts["passed"] and facts["variant"] == variant, facts
+
+
+def test_on_the_calling_thread(isolated: Page, expected: list[int]) -> None:
+    facts = call(isolated, "load", {"worker": False})
+    assert good(facts, "relaxed-single", 1), facts
+    assert facts["bits"] == expected
+    assert "calling thread" in facts["why"]
+
+
+@pytest.mark.parametrize("name", ["classicWorker", "baseUrl"])
+def test_other_ways_to_a_worker(isolated: Page, expected: list[int], name: str) -> None:
+    facts = call(isolated, name)
+    assert facts["bits"] == expected, facts
+    assert facts["threads"] > 1 or facts["why"] == "one thread: one core"
+
+
+def test_a_missing_worker_is_told(isolated: Page) -> None:
+    facts = call(isolated, "missingWorker", {})
+    assert good(facts, "relaxed-single", 1), facts
+    assert "WTW403" in facts["why"] and "/nowhere/worker.js" in facts["why"]
+    assert call(isolated, "missingWorker", {"worker": True})["code"] == "WTW403"
+
+
+def test_models_run_side_by_side(isolated: Page, expected: list[int]) -> None:
+    facts = call(isolated, "twoModels")
+    assert facts == {"bits": expected, "counts": [2, 4]}
+
+
+def test_errors_keep_their_codes_across_the_worker(isolated: Page) -> None:
+    error = call(isolated, "outOfRange")
+    assert (error["code"], error["name"]) == ("WTW509", "WtwError")
+    assert "embedding: index 10 is out of range for size 10" in error["message"]
+    assert error["where"].startswith("embedding at ")
+
+
+def test_abort(isolated: Page) -> None:
+    assert call(isolated, "abort")["code"] == "WTW405"
+
+
+def test_dispose_returns_what_loading_took(isolated: Page) -> None:
+    assert call(isolated, "loadAndDispose", 40)["passed"]
+
+
+def test_without_isolation_there_is_one_thread(browser: Browser, packages: Path) -> None:
+    with page(browser, packages, isolated=False) as plain:
+        facts = call(plain, "load", {})
+        assert good(facts, "relaxed-single", 1), facts
+        assert "Cross-Origin-Embedder-Policy" in facts["why"]
+        assert call(plain, "load", {"threads": 2})["code"] == "WTW409"
+
+
+def test_without_webcrypto_the_runtime_hashes(browser: Browser, packages: Path) -> None:
+    with page(browser, packages) as opened:
+        assert call(opened, "withoutWebCrypto")["passed"]
+
+
+def test_a_page_full_of_memories(browser: Browser, packages: Path) -> None:
+    with page(browser, packages) as opened:
+        facts = call(opened, "manyMemories")
+        assert facts["taken"] > 10 and facts.get("code") == "WTW406", facts
+
+
+def test_a_policy_against_wasm_is_named(browser: Browser, packages: Path) -> None:
+    csp = STRICT_CSP.replace(" 'wasm-unsafe-eval'", "")
+    with page(browser, packages, csp=csp) as opened:
+        facts = call(opened, "load", {})
+        assert facts["code"] == "WTW402" and "'wasm-unsafe-eval'" in facts["message"]
+
+
+def test_a_policy_against_workers_falls_back(browser: Browser, packages: Path) -> None:
+    csp = STRICT_CSP.replace("worker-src 'self'", "worker-src 'none'")
+    with page(browser, packages, csp=csp) as opened:
+        facts = call(opened, "load", {})
+        assert good(facts, "relaxed-single", 1), facts
+        assert "worker-src" in facts["why"]
+
+
+def without_worker_policy(app: ASGIApp) -> ASGIApp:
+    """Leaves Cross-Origin-Embedder-Policy away from worker.js, as a careless server would."""
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_some(message: Message) -> None:
+            if message["type"] == "http.response.start" and scope["path"].endswith("worker.js"):
+                del MutableHeaders(scope=message)["cross-origin-embedder-policy"]
+            await send(message)
+
+        await app(scope, receive, send_some)
+
+    return served
+
+
+def test_a_worker_without_the_pages_policy_falls_back(browser: Browser, packages: Path) -> None:
+    with page(browser, packages, wrap=without_worker_policy) as opened:
+        facts = call(opened, "load", {})
+        assert good(facts, "relaxed-single", 1), facts
+        assert "Cross-Origin-Embedder-Policy" in facts["why"]
+
+
+def flip(data: bytes) -> bytes:
+    return data[:5000] + bytes([data[5000] ^ 1]) + data[5001:]
+
+
+DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes | None], str, str]] = {
+    "changed weights": ("weights-00.bin", flip, "WTW304", "block 0 has another SHA-256"),
+    "short weights": ("weights-00.bin", lambda data: data[:5000], "WTW304", "it ends before"),
+    "long weights": ("weights-00.bin", lambda data: data + b"0", "WTW304", "longer than"),
+    "missing weights": ("weights-00.bin", lambda data: None, "WTW303", "weights-00.bin"),
+    "changed plan": ("plan.bin", lambda data: b"x" + data[1:], "WTW304", "plan.bin"),
+    "page for a manifest": ("model.json", lambda data: b"<!doctype html>", "WTW302", "<!doctype"),
+    "a foreign format": (
+        "model.json",
+        lambda data: data.replace(b'"format":1', b'"format":2'),
+        "WTW302",
+        "format 2",
+    ),
+    "a foreign runtime": (
+        "model.json",
+        lambda data: data.replace(b'"abi":1', b'"abi":9'),
+        "WTW305",
+        "ABI 9",
+    ),
+    "a damaged runtime": (
+        "runtime-relaxed-single.wasm",
+        lambda data: data[:5000],
+        "WTW304",
+        "runtime-relaxed-single.wasm",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_package_is_refused(
+    browser: Browser, packages: Path, tmp_path: Path, damage: str
+) -> None:
+    name, change, code, text = DAMAGES[damage]
+    shutil.copytree(packages, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "sample" / name
+    changed = change(path.read_bytes())
+    path.unlink()
+    if changed is not None:
+        path.write_bytes(changed)
+    with page(browser, tmp_path, isolated=False) as opened:
+        facts = call(opened, "load", {})
+    assert facts.get("code") == code and text in facts["message"], facts

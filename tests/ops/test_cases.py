@@ -1,0 +1,95 @@
+"""Every case of every row: on the native build under ASan and UBSan, and on the shipped wasm."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from support.cases import Plan, all_plans, fault
+
+from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops import ROWS
+
+ROOT = Path(__file__).parents[2]
+RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
+
+
+def test_every_row_has_cases() -> None:
+    assert not [row.name for row in ROWS.values() if row.cases is None]
+
+
+def test_native_under_sanitizers() -> None:
+    """Built by scripts/build_native.py, as make test does; any report of a sanitizer fails."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    import build_native
+
+    (library,) = build_native.build("asan")
+    environment = {**os.environ, **build_native.sanitizer_environment()}
+    script = ROOT / "tests" / "support" / "run_native_cases.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", script, library],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+
+def test_shipped_wasm(tmp_path: Path) -> None:
+    """All cases in one process of Node, on the SIMD128 variant (its V8 has no relaxed SIMD)."""
+    plans = list(all_plans())
+    write(tmp_path, plans)
+    names = [tmp_path / name for name in ("cases.json", "cases.bin", "outputs.bin")]
+    script = ROOT / "tests" / "support" / "run_wasm_cases.mjs"
+    subprocess.run(["node", script, RUNTIME, *names], check=True)
+    content = memoryview(names[2].read_bytes())
+    wrong = []
+    for plan in plans:
+        text, content = read(plan, content)
+        if text is not None:
+            wrong.append(f"{plan.name}: {text}")
+    assert not wrong, "\n".join(wrong[:40])
+    assert len(plans) > 3000
+
+
+def write(folder: Path, plans: list[Plan]) -> None:
+    """cases.json and cases.bin, as run_wasm_cases.mjs describes them."""
+    blob = bytearray()
+
+    def put(content: bytes) -> list[int]:
+        blob.extend(content)
+        return [len(blob) - len(content), len(content)]
+
+    entries = [
+        {
+            "plan": put(plan.plan),
+            "weights": put(plan.weights),
+            "inputs": [{"shape": list(t.shape), "at": put(raw(t))} for t in plan.inputs],
+            "outputs": len(plan.expected),
+        }
+        for plan in plans
+    ]
+    (folder / "cases.json").write_text(json.dumps(entries))
+    (folder / "cases.bin").write_bytes(blob)
+
+
+def read(plan: Plan, content: memoryview) -> tuple[str | None, memoryview]:
+    """What is wrong with the next case, and what follows it."""
+    (code,) = struct.unpack_from("<I", content)
+    content = content[4:]
+    if code:
+        return f"code {code}", content
+    outputs = []
+    for expected in plan.expected:
+        (size,) = struct.unpack_from("<I", content)
+        data = torch.frombuffer(bytearray(content[4 : 4 + size]) or bytearray(1), dtype=torch.uint8)
+        content = content[4 + size :]
+        if size != expected.numel() * expected.element_size():
+            return f"{size} bytes, expected {tuple(expected.shape)}", content
+        outputs.append(data[:size].view(expected.dtype).reshape(expected.shape))
+    return fault(plan, outputs), content

@@ -1,0 +1,81 @@
+// Runs plans on a compiled variant through its C interface alone.
+//
+//   node run_wasm_cases.mjs VARIANT.wasm CASES.json CASES.bin OUTPUTS.bin
+//
+// CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
+// CASES.bin. OUTPUTS.bin: for each case u32 code, then for each output u32 bytes and the bytes.
+import { readFileSync, writeFileSync } from 'node:fs';
+
+const IO_BYTES = 128;
+const [wasm, list, blob, out] = process.argv.slice(2);
+const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
+const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)), {
+  env: { memory },
+});
+exports._initialize();
+const content = readFileSync(blob);
+
+function place([offset, length]) {
+  const address = exports.wtw_alloc(Math.max(length, 1)) >>> 0;
+  new Uint8Array(memory.buffer).set(content.subarray(offset, offset + length), address);
+  return address;
+}
+
+function run(one) {
+  const [plan, weights] = [place(one.plan), place(one.weights)];
+  const model = exports.wtw_model_new(plan, one.plan[1], weights, one.weights[1]);
+  const session = model && exports.wtw_session_new(model);
+  const code = session ? execute(one, session) : failure();
+  const outputs = code ? [] : read(one, session);
+  if (session) exports.wtw_session_free(session);
+  if (model) exports.wtw_model_free(model);
+  exports.wtw_free(plan);
+  exports.wtw_free(weights);
+  return [code, outputs];
+}
+
+function failure() {
+  return new DataView(memory.buffer).getUint32(exports.wtw_failure() >>> 0, true);
+}
+
+function execute(one, session) {
+  const io = exports.wtw_io(session, 0) >>> 0;
+  let view = new DataView(memory.buffer);
+  one.inputs.forEach(({ shape }, i) => {
+    const record = io + i * IO_BYTES;
+    view.setUint32(record + 24, shape.length, true);
+    shape.forEach((size, axis) => view.setBigInt64(record + 48 + 8 * axis, BigInt(size), true));
+  });
+  const code = exports.wtw_bind(session, 0);
+  if (code) return code;
+  view = new DataView(memory.buffer);
+  one.inputs.forEach(({ at: [offset, length] }, i) => {
+    const address = Number(view.getBigUint64(io + i * IO_BYTES, true));
+    new Uint8Array(memory.buffer).set(content.subarray(offset, offset + length), address);
+  });
+  return exports.wtw_run(session, 0, 0, -1);
+}
+
+function read(one, session) {
+  const io = exports.wtw_io(session, 0) >>> 0;
+  const view = new DataView(memory.buffer);
+  return Array.from({ length: one.outputs }, (_, i) => {
+    const record = io + (one.inputs.length + i) * IO_BYTES;
+    const address = Number(view.getBigUint64(record, true));
+    return new Uint8Array(memory.buffer).slice(address, address + Number(view.getBigUint64(record + 8, true)));
+  });
+}
+
+function word(value) {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value, true);
+  return bytes;
+}
+
+const parts = [];
+for (const one of JSON.parse(readFileSync(list, 'utf8'))) {
+  const [code, outputs] = run(one);
+  parts.push(word(code));
+  if (!code) for (const bytes of outputs) parts.push(word(bytes.length), bytes);
+}
+writeFileSync(out, Buffer.concat(parts));
