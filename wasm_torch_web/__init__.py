@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from wasm_torch_web.build import build as build
+    from wasm_torch_web.pipeline import build as build
     from wasm_torch_web.saving import save as save
 
-_HOMES = {"build": "wasm_torch_web.build", "save": "wasm_torch_web.saving"}
+_HOMES = {"build": "wasm_torch_web.pipeline", "save": "wasm_torch_web.saving"}
 
 
 def __getattr__(name: str) -> Any:
@@ -23,9 +23,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    # Importing wasm_torch_web.build binds `build` to that module; the function takes its place.
-    globals()[name] = getattr(import_module(_HOMES[name]), name)
-    return globals()[name]
+    return getattr(import_module(_HOMES[name]), name)
 
 
 __all__ = ["__version__", "build", "save"]

@@ -55,8 +55,9 @@ class Check:
 
 def examine() -> list[Check]:
     """All checks, the most needed first."""
+    system = f"{platform.system()} {platform.machine()}"
     return [
-        Check("Python", platform.python_version(), platform.platform(), "everything"),
+        Check("Python", platform.python_version(), system, "everything"),
         _package("torch", "build"),
         _package("transformers", "Hugging Face folders", needed=False),
         _runtime(),
@@ -73,7 +74,8 @@ def table(checks: list[Check]) -> Table:
     for check in checks:
         mark = "[green]ok[/]" if check.ok else "[red]--[/]" if check.needed else "[yellow]--[/]"
         detail = check.trouble or check.place
-        version = f"{check.version or 'not found'}\n[dim]{escape(detail)}[/]".rstrip("\n")
+        version = check.version or "not found"
+        version += f"\n[dim]{escape(detail)}[/]" if detail else ""
         shown.add_row(mark, check.name, version, check.purpose)
     return shown
 

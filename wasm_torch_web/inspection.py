@@ -15,7 +15,7 @@ from rich.table import Table
 from torch.export import ExportedProgram
 
 from wasm_torch_web import capture, signature
-from wasm_torch_web.build import capture_source, compile_program
+from wasm_torch_web.pipeline import capture_source, compile_program
 from wasm_torch_web.console import clean, columns, megabytes, shape_text
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer

@@ -3,7 +3,8 @@
     python -m bench.kernels [ROUNDS]
 
 Every round measures the peak (12 independent chains of fused multiply-adds) and each case once;
-the table shows medians, and the median of each case's share of the peak of its own round.
+the table shows medians, and shares of the peak: the median over rounds, each against the peak of
+its own round, and the best against the best, which a busy machine disturbs less.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def table(browser: str, times: dict[str, Any]) -> Table:
     result = Table(title=f"Kernels in {browser}, one thread; FMA peak {peak:.1f} GFLOP/s")
     result.add_column("operator")
     result.add_column("shape")
-    for heading in ("ms", "GFLOP/s", "of peak"):
+    for heading in ("ms", "GFLOP/s", "of peak", "best"):
         result.add_column(heading, justify="right")
     group = ""
     for case, taken in zip(CASES, times["cases"], strict=True):
@@ -69,10 +70,10 @@ def table(browser: str, times: dict[str, Any]) -> Table:
 def line(case: Case, taken: list[float], peaks: list[float], first: bool) -> tuple[str, ...]:
     """A row of the table; the operator's name stands in the first of its group."""
     ms = statistics.median(taken)
-    speeds = (case.flops / one / 1e6 for one in taken)
+    speeds = [case.flops / one / 1e6 for one in taken]
     share = statistics.median(speed / peak for speed, peak in zip(speeds, peaks, strict=True))
-    name = case.group if first else ""
-    return name, case.label, f"{ms:.3f}", f"{case.flops / ms / 1e6:.1f}", f"{share:.0%}"
+    numbers = f"{ms:.3f}", f"{case.flops / ms / 1e6:.1f}", f"{share:.0%}"
+    return case.group if first else "", case.label, *numbers, f"{max(speeds) / max(peaks):.0%}"
 
 
 if __name__ == "__main__":

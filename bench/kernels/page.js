@@ -1,7 +1,7 @@
 // Cases in, milliseconds a run out: every round measures the peak and then each case once.
 
 const PEAK_STEPS = 200_000;
-const SLICE_MS = 8; // one measurement repeats a case for about as long
+const SLICE_MS = 4; // one measurement repeats a case for about as long
 
 async function instantiate(url) {
   const module = await WebAssembly.compileStreaming(fetch(url));

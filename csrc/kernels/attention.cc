@@ -3,6 +3,8 @@
 //
 // Keys and values are packed once. A chunk is a block of queries of one head: all its scores,
 // softmax with the division left for the end, then the product with the values.
+#include <cstring>
+
 #include "kernels/gemm.h"
 
 namespace wtw {

@@ -4,6 +4,8 @@
 // place, one tap for each kernel position (for each kernel row where the window is one run).
 // Images with few channels, and images that are not channels-last, are first copied with their
 // padding.
+#include <cstring>
+
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/strided_copy.h"

@@ -3,6 +3,8 @@
 // Output pixels whose positions agree modulo the stride meet the same kernel positions: for each
 // such phase this is a product of rows and panels with its own choice of taps. Every output
 // pixel is written once: no sums are scattered.
+#include <cstring>
+
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 

@@ -1,4 +1,6 @@
 // Row tiles and packed panels in, output tiles with bias, residual and activation out.
+#include <cstring>
+
 #include "kernels/gemm.h"
 
 namespace wtw::gemm {

@@ -1,4 +1,6 @@
 // Matrices of any strides in, panels of 8 rows ([K][8], zero padded) out.
+#include <cstring>
+
 #include "kernels/gemm.h"
 
 namespace wtw::gemm {

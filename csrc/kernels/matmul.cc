@@ -1,4 +1,6 @@
 // matmul: (..., M, K) @ (..., K, N) of any strides in, leading axes broadcast; (..., M, N) out.
+#include <cstring>
+
 #include "kernels/gemm.h"
 #include "kernels/strided_copy.h"
 

@@ -10,7 +10,6 @@
 #include "core/kernel.h"
 #include "core/vmath.h"
 #include "kernels/axis.h"
-#include "kernels/rows.h"
 #include "kernels/strided_copy.h"
 #include "ops.h"
 
@@ -28,41 +27,18 @@ constexpr int kGates = op::lstm_scan::gates_, kWeight = op::lstm_scan::weight_,
 constexpr int kOutput = 0, kH = 1, kC = 2;
 static_assert(int{op::gru_scan::h0_} == kH0 && int{op::rnn_scan::h0_} == kH0);
 
-// One row of the batch at one step. `bias` may be null; `cell` is the LSTM's.
+constexpr int64_t kMaxUnits = 32;  // of a panel; gates * units is no more either
+
+// One panel of one row of the batch at one step: hidden units that lie next to each other.
 struct Step {
-  const float* gates;
-  const float* bias;
-  const float* before;  // hidden state, of the weights' depth
-  float* after;
-  float* cell;
-  int64_t hidden;
+  const float* before;  // the whole hidden state, of the weights' depth
+  const float* gates;   // of the first unit; the gates lie `stride` apart, those of `bias` too
+  const float* bias;    // may be null
+  int64_t stride;
+  const float* old;  // hidden state of these units
+  float* cell;       // the LSTM's, of these units
+  float* after;      // new hidden state of these units
 };
-
-// Calls, not copies: a panel's product takes a hundred times as long.
-[[gnu::noinline]] f32x4 sigmoid(f32x4 x) { return simd::sigmoid(x); }
-[[gnu::noinline]] f32x4 tanh(f32x4 x) { return simd::tanh(x); }
-
-// The first n numbers at x, where n can be anything; zeros in the other lanes.
-[[gnu::noinline]] f32x4 load_some(const float* x, int64_t n) {
-  return n >= 4 ? simd::load(x) : rows::load_part(x, std::max<int64_t>(n, 0), 0);
-}
-
-[[gnu::noinline]] void store_some(float* x, f32x4 v, int64_t n) {
-  if (n >= 4) return simd::store(x, v);
-  if (n > 0) rows::store_part(x, v, n);
-}
-
-// What the input and the bias add to units [unit, unit + 4) of a gate.
-f32x4 bias_at(const Step& step, int64_t gate, int64_t unit) {
-  if (step.bias == nullptr) return simd::splat(0);
-  return load_some(step.bias + gate * step.hidden + unit, step.hidden - unit);
-}
-f32x4 gate_at(const Step& step, int64_t gate, int64_t unit) {
-  return load_some(step.gates + gate * step.hidden + unit, step.hidden - unit);
-}
-f32x4 start_at(const Step& step, int64_t gate, int64_t unit) {
-  return simd::add(gate_at(step, gate, unit), bias_at(step, gate, unit));
-}
 
 // acc += x * weight, for x of `depth` numbers and weight (depth, 4 * kVectors).
 template <int kVectors>
@@ -80,68 +56,71 @@ template <int kVectors>
   std::copy_n(acc, kVectors, result);
 }
 
-// Panels: one step of the hidden units from `unit` on, whose weights are (depth, gates * units).
-// Vector 2 * gate + half has four units of a gate.
+f32x4 bias_at(const Step& step, int64_t offset) {
+  return step.bias == nullptr ? simd::splat(0) : simd::load(step.bias + offset);
+}
+f32x4 start_at(const Step& step, int64_t offset) {
+  return simd::add(simd::load(step.gates + offset), bias_at(step, offset));
+}
 
-void lstm_panel(const Step& step, const float* weight, int64_t depth, int64_t unit) {
+// Panels whose weights are (depth, gates * units). Of eight units, vector 2 * gate + half has four.
+
+void lstm_panel(const Step& step, const float* weight, int64_t depth) {
   f32x4 acc[8];
-  for (int i = 0; i < 8; ++i) acc[i] = start_at(step, i / 2, unit + i % 2 * 4);
+  for (int i = 0; i < 8; ++i) acc[i] = start_at(step, i / 2 * step.stride + i % 2 * 4);
   multiply<8>(acc, step.before, weight, depth);
 #pragma clang loop unroll(disable)
-  for (int half = 0; half < 2; ++half, unit += 4) {
-    const f32x4 in = sigmoid(acc[half]), forget = sigmoid(acc[2 + half]);
-    const f32x4 fresh = tanh(acc[4 + half]), out = sigmoid(acc[6 + half]);
-    const int64_t n = step.hidden - unit;
-    const f32x4 old = load_some(step.cell + unit, n);
-    const f32x4 cell = simd::add(simd::mul(forget, old), simd::mul(in, fresh));
-    store_some(step.cell + unit, cell, n);
-    store_some(step.after + unit, simd::mul(out, tanh(cell)), n);
+  for (int half = 0; half < 2; ++half) {
+    const f32x4 in = simd::sigmoid(acc[half]), forget = simd::sigmoid(acc[2 + half]);
+    const f32x4 fresh = simd::tanh(acc[4 + half]), out = simd::sigmoid(acc[6 + half]);
+    float* cell = step.cell + half * 4;
+    const f32x4 next = simd::madd(forget, simd::load(cell), simd::mul(in, fresh));
+    simd::store(cell, next);
+    simd::store(step.after + half * 4, simd::mul(out, simd::tanh(next)));
   }
 }
 
 // The new gate's hidden part is scaled by the reset gate before the input's part is added.
-void gru_panel(const Step& step, const float* weight, int64_t depth, int64_t unit) {
+void gru_panel(const Step& step, const float* weight, int64_t depth) {
   f32x4 acc[6];
-  for (int i = 0; i < 4; ++i) acc[i] = start_at(step, i / 2, unit + i % 2 * 4);
-  for (int i = 4; i < 6; ++i) acc[i] = bias_at(step, 2, unit + i % 2 * 4);
+  for (int i = 0; i < 4; ++i) acc[i] = start_at(step, i / 2 * step.stride + i % 2 * 4);
+  for (int i = 4; i < 6; ++i) acc[i] = bias_at(step, 2 * step.stride + i % 2 * 4);
   multiply<6>(acc, step.before, weight, depth);
 #pragma clang loop unroll(disable)
-  for (int half = 0; half < 2; ++half, unit += 4) {
-    const f32x4 reset = sigmoid(acc[half]), update = sigmoid(acc[2 + half]);
-    const f32x4 fresh = tanh(simd::add(gate_at(step, 2, unit), simd::mul(reset, acc[4 + half])));
-    const int64_t n = step.hidden - unit;
-    const f32x4 old = load_some(step.before + unit, n);
-    const f32x4 state = simd::add(simd::mul(update, simd::sub(old, fresh)), fresh);
-    store_some(step.after + unit, state, n);
+  for (int half = 0; half < 2; ++half) {
+    const f32x4 reset = simd::sigmoid(acc[half]), update = simd::sigmoid(acc[2 + half]);
+    const f32x4 input = simd::load(step.gates + 2 * step.stride + half * 4);
+    const f32x4 fresh = simd::tanh(simd::madd(reset, acc[4 + half], input));
+    const f32x4 old = simd::load(step.old + half * 4);
+    simd::store(step.after + half * 4, simd::madd(update, simd::sub(old, fresh), fresh));
   }
 }
 
-// 32 units of f(x * weight + gates), or of f(x * weight) where there are no gates.
+// 32 units of f(before * weight + gates), or of f(before * weight) where there are no gates.
 template <class F>
-void plain_panel(const Step& step, const float* weight, int64_t depth, int64_t unit, F&& f) {
+void plain_panel(const Step& step, const float* weight, int64_t depth, F&& f) {
   f32x4 acc[8] = {};
-  for (int i = 0; i < 8 && step.gates != nullptr; ++i) acc[i] = start_at(step, 0, unit + i * 4);
+  for (int i = 0; i < 8 && step.gates != nullptr; ++i) acc[i] = start_at(step, i * 4);
   multiply<8>(acc, step.before, weight, depth);
 #pragma clang loop unroll(disable)
-  for (int i = 0; i < 8; ++i, unit += 4)
-    store_some(step.after + unit, f(acc[i]), step.hidden - unit);
+  for (int i = 0; i < 8; ++i) simd::store(step.after + i * 4, f(acc[i]));
 }
 
-void tanh_panel(const Step& step, const float* weight, int64_t depth, int64_t unit) {
-  plain_panel(step, weight, depth, unit, tanh);
+void tanh_panel(const Step& step, const float* weight, int64_t depth) {
+  plain_panel(step, weight, depth, [](f32x4 x) { return simd::tanh(x); });
 }
 
-void relu_panel(const Step& step, const float* weight, int64_t depth, int64_t unit) {
-  plain_panel(step, weight, depth, unit, [](f32x4 x) { return wasm_f32x4_max(x, simd::splat(0)); });
+void relu_panel(const Step& step, const float* weight, int64_t depth) {
+  plain_panel(step, weight, depth, [](f32x4 x) { return wasm_f32x4_max(x, simd::splat(0)); });
 }
 
-void projection_panel(const Step& step, const float* weight, int64_t depth, int64_t unit) {
-  plain_panel(step, weight, depth, unit, [](f32x4 x) { return x; });
+void projection_panel(const Step& step, const float* weight, int64_t depth) {
+  plain_panel(step, weight, depth, [](f32x4 x) { return x; });
 }
 
 struct Cell {
   int64_t gates, units;
-  void (*panel)(const Step& step, const float* weight, int64_t depth, int64_t unit);
+  void (*panel)(const Step& step, const float* weight, int64_t depth);
 
   int64_t panels(int64_t hidden) const { return (hidden + units - 1) / units; }
   int64_t width() const { return gates * units; }
@@ -149,6 +128,29 @@ struct Cell {
 
 constexpr Cell kLstm = {4, 8, lstm_panel}, kGru = {3, 8, gru_panel}, kTanh = {1, 32, tanh_panel},
                kRelu = {1, 32, relu_panel}, kProduct = {1, 32, projection_panel};
+
+// A panel of which only the first `count` units exist: computed in zero-padded copies.
+void partial_panel(const Cell& cell, const Step& step, const float* weight, int64_t depth,
+                   int64_t count) {
+  float gates[kMaxUnits] = {}, bias[kMaxUnits] = {}, old[kMaxUnits] = {}, state[kMaxUnits] = {},
+        after[kMaxUnits];
+  for (int64_t gate = 0; gate < cell.gates; ++gate) {
+    const int64_t from = gate * step.stride, to = gate * cell.units;
+    if (step.gates != nullptr) std::copy_n(step.gates + from, count, gates + to);
+    if (step.bias != nullptr) std::copy_n(step.bias + from, count, bias + to);
+  }
+  if (step.old != nullptr) std::copy_n(step.old, count, old);
+  if (step.cell != nullptr) std::copy_n(step.cell, count, state);
+  cell.panel({step.before, gates, bias, cell.units, old, state, after}, weight, depth);
+  if (step.cell != nullptr) std::copy_n(state, count, step.cell);
+  std::copy_n(after, count, step.after);
+}
+
+void apply_panel(const Cell& cell, const Step& step, const float* weight, int64_t depth,
+                 int64_t count) {
+  if (count < cell.units) return partial_panel(cell, step, weight, depth, count);
+  cell.panel(step, weight, depth);
+}
 
 // A scan at concrete sizes: hidden units, depth of the state (fewer with a projection).
 struct Scan {
@@ -176,24 +178,32 @@ struct Scan {
     return call.in(kH0).as<float>() + row * call.in(kH0).stride[0];
   }
 
-  // Row `row` at the s-th step in the scan's direction.
-  Step step(int64_t s, int64_t row) const {
+  // Units from `unit` on of row `row` at the s-th step in the scan's direction.
+  Step step(int64_t s, int64_t row, int64_t unit) const {
     const Tensor& gates = call.in(kGates);
+    const float* before = state_before(s, row);
     const int64_t t = reverse ? time - 1 - s : s;
-    float* hidden_row = reinterpret_cast<float*>(call.scratch()) + row * hidden;
-    return {gates.as<float>() + t * gates.stride[0] + row * gates.stride[1],
-            call.has(kBias) ? call.in(kBias).as<float>() : nullptr,
-            state_before(s, row),
-            projects ? hidden_row : output(t, row),
-            call.outputs() > kC ? call.out(kC).as<float>() + row * hidden : nullptr,
-            hidden};
+    return {before,
+            gates.as<float>() + t * gates.stride[0] + row * gates.stride[1] + unit,
+            call.has(kBias) ? call.in(kBias).as<float>() + unit : nullptr,
+            hidden,
+            projects ? nullptr : before + unit,
+            call.outputs() > kC ? call.out(kC).as<float>() + row * hidden + unit : nullptr,
+            (projects ? unprojected(row) : output(t, row)) + unit};
+  }
+
+  float* unprojected(int64_t row) const {
+    return reinterpret_cast<float*>(call.scratch()) + row * hidden;
   }
 
   void apply(int64_t s, int64_t first, int64_t last, int64_t row, int64_t rows) const {
     const float* weight = call.in(kWeight).as<float>();
     for (int64_t p = first; p < last; ++p) {
-      const float* packed = weight + p * depth * cell.width();
-      for (int64_t b = row; b < rows; ++b) cell.panel(step(s, b), packed, depth, p * cell.units);
+      const int64_t unit = p * cell.units;
+      for (int64_t b = row; b < rows; ++b) {
+        apply_panel(cell, step(s, b, unit), weight + p * depth * cell.width(), depth,
+                    hidden - unit);
+      }
     }
   }
 
@@ -201,9 +211,9 @@ struct Scan {
     const float* weight = call.in(kProjection).as<float>();
     for (int64_t b = row; b < rows; ++b) {
       float* after = output(reverse ? time - 1 - s : s, b);
-      const Step product = {nullptr, nullptr, step(s, b).after, after, nullptr, depth};
       for (int64_t unit = 0; unit < depth; unit += kProduct.units) {
-        kProduct.panel(product, weight + unit * hidden, hidden, unit);
+        const Step product = {unprojected(b), nullptr, nullptr, 0, nullptr, nullptr, after + unit};
+        apply_panel(kProduct, product, weight + unit * hidden, hidden, depth - unit);
       }
     }
   }

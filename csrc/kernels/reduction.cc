@@ -133,7 +133,8 @@ Code run(Call& call) {
   }
   const Walk walk = walk_of(x, dims_of(call));
   for_tiles(walk, [&](const Tile& tile) {
-    Totals totals, centers = {};
+    Totals totals, centers;
+    std::fill_n(centers.real, tile.width, 0.0);
     if (spec.last == Last::variance) {
       fold_tile(x, walk, {Fold::sum, Map::none, Last::mean}, tile, centers, centers);
     }

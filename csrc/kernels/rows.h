@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "core/simd.h"
 
@@ -11,17 +10,18 @@ namespace wtw::rows {
 
 using simd::f32x4;
 
-// The last n < 4 numbers of a row; `fill` in the lanes behind them.
+// The last n = 1, 2 or 3 numbers of a row; `fill` in the lanes behind them.
 inline f32x4 load_part(const float* x, int64_t n, float fill) {
-  alignas(16) float lanes[4] = {fill, fill, fill, fill};
-  std::memcpy(lanes, x, n * sizeof(float));
-  return simd::load(lanes);
+  const f32x4 v = simd::splat(fill);
+  if (n == 1) return wasm_v128_load32_lane(x, v, 0);
+  const f32x4 two = wasm_v128_load64_lane(x, v, 0);
+  return n == 2 ? two : wasm_v128_load32_lane(x + 2, two, 2);
 }
 
 inline void store_part(float* y, f32x4 v, int64_t n) {
-  alignas(16) float lanes[4];
-  simd::store(lanes, v);
-  std::memcpy(y, lanes, n * sizeof(float));
+  if (n == 1) return wasm_v128_store32_lane(y, v, 0);
+  wasm_v128_store64_lane(y, v, 0);
+  if (n == 3) wasm_v128_store32_lane(y + 2, v, 2);
 }
 
 // The four lanes of the fold of load(0), load(4) ... in 16 running results, which keeps the error

@@ -36,7 +36,6 @@ export function showCard(place: HTMLElement, manifest: Manifest): Card {
       );
       why.textContent = `${info.variant}: ${info.why || 'the best variant of the runtime'}`;
       loading.remove();
-      void addMemory(facts);
     },
     failed() {
       loading.remove();
@@ -92,15 +91,4 @@ function ports(manifest: Manifest): HTMLElement {
     ),
     h('p', { class: 'quiet' }, notes.join(' · ')),
   );
-}
-
-interface MeasuringPerformance {
-  measureUserAgentSpecificMemory?(): Promise<{ bytes: number }>;
-}
-
-/** Of the page and its workers; only Chromium tells, after its next garbage collection. */
-async function addMemory(facts: HTMLElement): Promise<void> {
-  const { bytes } =
-    (await (performance as MeasuringPerformance).measureUserAgentSpecificMemory?.()) ?? {};
-  if (bytes) facts.append(fact('Memory', bytesText(bytes), small('page and workers')));
 }

@@ -4,6 +4,7 @@ import { byId, h } from './dom.ts';
 
 export function showFailure(error: unknown): void {
   byId('failure').replaceChildren(explain(error));
+  byId('failure').scrollIntoView({ block: 'nearest' });
 }
 
 export function clearFailure(): void {
@@ -32,11 +33,12 @@ function explain(error: unknown): HTMLElement {
   }
   // The message begins with the code and ends with the hint; both have a place of their own.
   const message = error.message.replace(`${error.code}: `, '').replace(error.hint, '').trim();
+  const where = error.where && !message.includes(error.where) ? error.where : '';
   return h(
     'div',
     { class: 'failure' },
     h('p', {}, h('code', { class: 'badge bad' }, error.code), ' ', h('strong', {}, message)),
     h('p', {}, error.hint),
-    ...(error.where ? [h('p', { class: 'quiet' }, 'At ', h('code', {}, error.where))] : []),
+    ...(where ? [h('p', { class: 'quiet' }, 'At ', h('code', {}, where))] : []),
   );
 }

@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import Browser
 from torch import Tensor, nn
 
-from wasm_torch_web.build import build
+from wasm_torch_web.pipeline import build
 from wasm_torch_web.verify.chromium import launched
 
 

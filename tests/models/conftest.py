@@ -10,7 +10,7 @@ import pytest
 from models.zoo import Model
 from playwright.sync_api import Browser
 
-from wasm_torch_web.build import BuildResult, build
+from wasm_torch_web.pipeline import BuildResult, build
 from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify import parity
 from wasm_torch_web.verify.chromium import launched

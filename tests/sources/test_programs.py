@@ -10,7 +10,7 @@ from support.models import Net, write_archive
 from torch import nn
 
 import wasm_torch_web
-from wasm_torch_web.build import capture_source
+from wasm_torch_web.pipeline import capture_source
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.sources import Options, load
 

@@ -12,7 +12,7 @@ from wasm_torch_web.cli.options import dynamic_option, everywhere, source_option
 from wasm_torch_web.console import Console, clean, columns, megabytes
 
 if TYPE_CHECKING:
-    from wasm_torch_web.build import BuildResult
+    from wasm_torch_web.pipeline import BuildResult
     from wasm_torch_web.footprint import Footprint
 
 
@@ -43,7 +43,7 @@ def command(
     SOURCE is told apart by its content: a torch.export archive, a TorchScript archive, a state
     dict (.pth, .safetensors) with --model, or a Hugging Face folder.
     """
-    from wasm_torch_web.build import build
+    from wasm_torch_web.pipeline import build
     from wasm_torch_web.footprint import measure
 
     with console.working():

@@ -169,10 +169,18 @@ def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Any:
         return _squeezed(b, wide, -1 if y.rank == 1 else -2)
     if y.rank == 1:
         return _squeezed(b, product(b, x, b.emit("unsqueeze", [y], {"dim": 1}), bias), -1)
-    if y.rank == 2 and y.is_constant and x.dtype == torch.float32:
+    if y.rank == 2 and _is_weight(y) and x.dtype == torch.float32:
         return _emit_linear(b, x, b.emit("permute", [y], {"dims": (1, 0)}), bias)
     result = b.emit("matmul", [x, y], {})
     return result if bias is None else b.call("aten.add.Tensor", self=result, other=bias)
+
+
+def _is_weight(x: Value) -> bool:
+    """Whether x is a constant, or will be one when constants are folded."""
+    if x.producer is None:
+        return x.is_constant
+    inputs = [value for value in x.producer.inputs if value is not None]
+    return bool(inputs) and all(map(_is_weight, inputs))
 
 
 def _squeezed(b: Builder, x: Value, dim: int) -> Any:

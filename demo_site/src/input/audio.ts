@@ -39,6 +39,7 @@ export function audioEditor(context: Context): TensorEditor {
     fitSizes(context, samples.length);
     changed();
   };
+  fitSizes(context, state.samples.length);
   const reread = () =>
     guarded(async () => take(state.file ? await decode(state.file, state.rate) : tone(state.rate)));
   return {

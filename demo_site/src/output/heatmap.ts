@@ -4,6 +4,7 @@ import type { Numbers } from './numbers.ts';
 
 const SMALLEST = 4;
 const LISTED = 256;
+const CLASSES = 5; // as many maps are likely to be those of classes
 
 export function isMap({ shape }: Numbers): boolean {
   return shape.length >= 2 && shape.slice(-2).every((size) => size >= SMALLEST);
@@ -38,8 +39,9 @@ export function heatmap(output: Numbers): HTMLElement {
   for (let i = 0; i < Math.min(maps, LISTED); ++i) names[i] = `Map ${i}`;
   const show = (key: string) =>
     paint(canvas, key === 'strongest' ? strongest(output, maps) : mapOf(output, Number(key)));
-  show('strongest');
-  return h('div', {}, choice<string>('Show', names, 'strongest', show), canvas);
+  const first = maps < CLASSES ? '0' : 'strongest';
+  show(first);
+  return h('div', {}, choice<string>('Show', names, first, show), canvas);
 }
 
 function mapOf({ values, shape }: Numbers, index: number): Float64Array {

@@ -1,0 +1,100 @@
+// libFuzzer: 64 bytes of sizes, then a plan; checks it, binds it, runs it and peeks.
+//
+// Whatever the bytes are, the runtime must answer with a code: no crash, no undefined behaviour.
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "api.h"
+#include "core/session.h"
+
+namespace {
+
+constexpr size_t kSizes = 64;
+constexpr size_t kWeightBytes = 1 << 16;
+// Runs above this many elements are correct but slow; the fuzzer has better things to do.
+constexpr int64_t kMaxWork = 1 << 20;
+
+alignas(64) unsigned char weights[kWeightBytes];
+
+void set_inputs(wtw::Session& session, const uint8_t* sizes) {
+  size_t at = 0;
+  const wtw::ProgramRecord& program = session.model->plan.programs[0];
+  for (uint32_t i = 0; i < program.inputs; ++i) {
+    wtw::Io& io = session.io[0][i];
+    const wtw::IoRecord& record = session.model->plan.io[program.first_io + i];
+    io.integer = sizes[at++ % kSizes];
+    io.rank = io.kind == 0 ? session.model->plan.values[record.ref].rank : 0;
+    for (uint32_t axis = 0; axis < io.rank; ++axis) io.shape[axis] = sizes[at++ % kSizes];
+  }
+}
+
+// The elements that the bound nodes name, as a measure of time.
+bool is_small(const wtw::Session& session) {
+  int64_t work = 0;
+  const wtw::Binding& binding = session.bindings[session.bound[0]];
+  for (const wtw::Call& call : binding.calls) {
+    int64_t product = 1;
+    for (int i = 0; i < call.inputs(); ++i) {
+      if (!call.has(i)) continue;
+      work += call.in(i).numel;
+      if (call.in(i).numel > 0 && __builtin_mul_overflow(product, call.in(i).numel, &product)) {
+        return false;
+      }
+    }
+    for (int i = 0; i < call.outputs(); ++i) work += call.out(i).numel;
+    if (product > (int64_t{1} << 34) || work > kMaxWork) return false;
+  }
+  return true;
+}
+
+void fill_inputs(wtw::Session& session, const uint8_t* sizes) {
+  const wtw::ProgramRecord& program = session.model->plan.programs[0];
+  for (uint32_t i = 0; i < program.inputs; ++i) {
+    const wtw::Io& io = session.io[0][i];
+    if (io.kind != 0) continue;
+    auto* bytes = reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(io.data));
+    for (uint64_t at = 0; at < io.bytes; ++at) bytes[at] = sizes[at % kSizes];
+  }
+}
+
+void use(wtw::Session* session, const uint8_t* sizes) {
+  if (session->model->plan.programs.count == 0) return;
+  set_inputs(*session, sizes);
+  if (wtw_bind(session, 0) != 0 || !is_small(*session)) return;
+  fill_inputs(*session, sizes);
+  if (wtw_run(session, 0, 0, UINT32_MAX) != 0) return;
+  wtw::Io result;
+  uint8_t memory[256];
+  for (uint32_t node = 0; node < 4; ++node) {
+    wtw_peek(session, 0, node, 0, &result, memory, sizeof(memory));
+  }
+  wtw_session_reset(session);
+}
+
+}  // namespace
+
+// Allocations that a hostile plan asks for fail as they do in a browser.
+extern "C" const char* __asan_default_options() {
+  return "allocator_may_return_null=1:max_allocation_size_mb=256";
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < kSizes) return 0;
+  const size_t plan_bytes = size - kSizes;
+  void* plan = wtw_alloc(plan_bytes);
+  if (plan == nullptr) return 0;
+  std::memcpy(plan, data + kSizes, plan_bytes);
+  for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<unsigned char>(data[i % kSizes]);
+  wtw::Model* model = wtw_model_new(plan, plan_bytes, weights, kWeightBytes);
+  if (model != nullptr) {
+    wtw::Session* session = wtw_session_new(model);
+    if (session != nullptr) {
+      use(session, data);
+      wtw_session_free(session);
+    }
+    wtw_model_free(model);
+  }
+  wtw_free(plan);
+  return 0;
+}

@@ -1,0 +1,84 @@
+"""Chromium, and a model that has an input and an output of every kind that the page knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+from support.browser import Tab, tab
+from torch import Tensor, nn
+
+import wasm_torch_web
+from wasm_torch_web import serving
+from wasm_torch_web.serving import Hints
+from wasm_torch_web.verify.chromium import launched
+
+
+class Everything(nn.Module):
+    """Outputs say what the page has made of its inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(10, 3)
+
+    def forward(self, picture: Tensor, sound: Tensor, tokens: Tensor, gain: float) -> dict:
+        loudness = (sound * sound).mean(-1).sqrt()
+        return {
+            "colour": picture.mean((2, 3)),
+            "brightness": picture.mean(1) * gain,
+            "loudness": loudness,
+            "embedded": self.embedding(tokens),
+            "longest": loudness.shape[0],
+        }
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with launched() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    out = tmp_path_factory.mktemp("demo") / "everything"
+    inputs = {
+        "picture": torch.rand(1, 3, 24, 32),
+        "sound": torch.rand(4, 256),
+        "tokens": torch.arange(6)[None],
+        "gain": 1.0,
+    }
+    dynamic = ["sound.0=frames:1..50", "tokens.1=length:1..9"]
+    wasm_torch_web.build(
+        Everything(), inputs, out=out, dynamic=dynamic, name="everything", verify=False
+    )
+    return out
+
+
+Open = Callable[..., AbstractContextManager[Tab]]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Open:
+    """The page of a package, once its first run is over."""
+
+    @contextmanager
+    def open_page(
+        folder: Path, context: str = "desktop", hints: Hints | None = None
+    ) -> Iterator[Tab]:
+        app = serving.demo(folder, hints or Hints())
+        with serving.running(app) as url, tab(browser, context) as found:
+            found.page.goto(url)
+            yield found
+
+    return open_page
+
+
+def ready(page: Page) -> Page:
+    """Waits for the first run and for the comparison that follows."""
+    page.wait_for_selector("#self-test .badge")
+    return page
