@@ -7,6 +7,8 @@
 
 #include "api.h"
 #include "core/session.h"
+#include "fuzz/fences.h"
+#include "fuzz/mutate.h"
 
 namespace {
 
@@ -14,8 +16,9 @@ constexpr size_t kSizes = 64;
 constexpr size_t kWeightBytes = 1 << 16;
 // Runs above this many elements are correct but slow; the fuzzer has better things to do.
 constexpr int64_t kMaxWork = 1 << 20;
+constexpr int64_t kMaxProduct = int64_t{1} << 28;
 
-alignas(64) unsigned char weights[kWeightBytes];
+alignas(64) std::byte weights[kWeightBytes];
 
 void set_inputs(wtw::Session& session, const uint8_t* sizes) {
   size_t at = 0;
@@ -43,7 +46,7 @@ bool is_small(const wtw::Session& session) {
       }
     }
     for (int i = 0; i < call.outputs(); ++i) work += call.out(i).numel;
-    if (product > (int64_t{1} << 34) || work > kMaxWork) return false;
+    if (product > kMaxProduct || work > kMaxWork) return false;
   }
   return true;
 }
@@ -58,17 +61,24 @@ void fill_inputs(wtw::Session& session, const uint8_t* sizes) {
   }
 }
 
+// Node by node; each sees its own operands only.
+void run(wtw::Session& session) {
+  const wtw::Binding& binding = session.bindings[session.bound[0]];
+  wtw::Io result;
+  uint8_t memory[256];
+  for (uint32_t node = 0; node < binding.calls.size(); ++node) {
+    const wtw::fuzz::Fences fences(session, binding.calls[node], {weights, kWeightBytes});
+    if (wtw_run(&session, 0, node, 1) != 0) return;
+    wtw_peek(&session, 0, node, 0, &result, memory, sizeof(memory));
+  }
+}
+
 void use(wtw::Session* session, const uint8_t* sizes) {
   if (session->model->plan.programs.count == 0) return;
   set_inputs(*session, sizes);
   if (wtw_bind(session, 0) != 0 || !is_small(*session)) return;
   fill_inputs(*session, sizes);
-  if (wtw_run(session, 0, 0, UINT32_MAX) != 0) return;
-  wtw::Io result;
-  uint8_t memory[256];
-  for (uint32_t node = 0; node < 4; ++node) {
-    wtw_peek(session, 0, node, 0, &result, memory, sizeof(memory));
-  }
+  run(*session);
   wtw_session_reset(session);
 }
 
@@ -79,13 +89,18 @@ extern "C" const char* __asan_default_options() {
   return "allocator_may_return_null=1:max_allocation_size_mb=256";
 }
 
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned int seed) {
+  return wtw::fuzz::mutate(data, size, max_size, seed, kSizes);
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kSizes) return 0;
   const size_t plan_bytes = size - kSizes;
   void* plan = wtw_alloc(plan_bytes);
   if (plan == nullptr) return 0;
   std::memcpy(plan, data + kSizes, plan_bytes);
-  for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<unsigned char>(data[i % kSizes]);
+  for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<std::byte>(data[i % kSizes]);
   wtw::Model* model = wtw_model_new(plan, plan_bytes, weights, kWeightBytes);
   if (model != nullptr) {
     wtw::Session* session = wtw_session_new(model);

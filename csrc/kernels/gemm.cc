@@ -1,7 +1,7 @@
 // Row tiles and packed panels in, output tiles with bias, residual and activation out.
-#include <cstring>
-
 #include "kernels/gemm.h"
+
+#include <cstring>
 
 namespace wtw::gemm {
 namespace {

@@ -56,6 +56,17 @@ template <int kVectors>
   std::copy_n(acc, kVectors, result);
 }
 
+// Vectors that do not depend on each other, one right after another: alone, each would wait for
+// its own long chain of operations.
+[[gnu::noinline]] void sigmoid(f32x4* v, int n) {
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < n; ++i) v[i] = simd::sigmoid(v[i]);
+}
+[[gnu::noinline]] void tanh(f32x4* v, int n) {
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < n; ++i) v[i] = simd::tanh(v[i]);
+}
+
 f32x4 bias_at(const Step& step, int64_t offset) {
   return step.bias == nullptr ? simd::splat(0) : simd::load(step.bias + offset);
 }
@@ -66,33 +77,40 @@ f32x4 start_at(const Step& step, int64_t offset) {
 // Panels whose weights are (depth, gates * units). Of eight units, vector 2 * gate + half has four.
 
 void lstm_panel(const Step& step, const float* weight, int64_t depth) {
-  f32x4 acc[8];
+  f32x4 acc[8], state[2];
   for (int i = 0; i < 8; ++i) acc[i] = start_at(step, i / 2 * step.stride + i % 2 * 4);
   multiply<8>(acc, step.before, weight, depth);
-#pragma clang loop unroll(disable)
+  const f32x4 *in = acc, *forget = acc + 2, *fresh = acc + 4, *out = acc + 6;
+  sigmoid(acc, 4);
+  tanh(acc + 4, 2);
+  sigmoid(acc + 6, 2);
   for (int half = 0; half < 2; ++half) {
-    const f32x4 in = simd::sigmoid(acc[half]), forget = simd::sigmoid(acc[2 + half]);
-    const f32x4 fresh = simd::tanh(acc[4 + half]), out = simd::sigmoid(acc[6 + half]);
     float* cell = step.cell + half * 4;
-    const f32x4 next = simd::madd(forget, simd::load(cell), simd::mul(in, fresh));
-    simd::store(cell, next);
-    simd::store(step.after + half * 4, simd::mul(out, simd::tanh(next)));
+    state[half] = simd::madd(forget[half], simd::load(cell), simd::mul(in[half], fresh[half]));
+    simd::store(cell, state[half]);
+  }
+  tanh(state, 2);
+  for (int half = 0; half < 2; ++half) {
+    simd::store(step.after + half * 4, simd::mul(out[half], state[half]));
   }
 }
 
 // The new gate's hidden part is scaled by the reset gate before the input's part is added.
 void gru_panel(const Step& step, const float* weight, int64_t depth) {
-  f32x4 acc[6];
+  f32x4 acc[6], fresh[2];
   for (int i = 0; i < 4; ++i) acc[i] = start_at(step, i / 2 * step.stride + i % 2 * 4);
   for (int i = 4; i < 6; ++i) acc[i] = bias_at(step, 2 * step.stride + i % 2 * 4);
   multiply<6>(acc, step.before, weight, depth);
-#pragma clang loop unroll(disable)
+  const f32x4 *reset = acc, *update = acc + 2;
+  sigmoid(acc, 4);
   for (int half = 0; half < 2; ++half) {
-    const f32x4 reset = simd::sigmoid(acc[half]), update = simd::sigmoid(acc[2 + half]);
     const f32x4 input = simd::load(step.gates + 2 * step.stride + half * 4);
-    const f32x4 fresh = simd::tanh(simd::madd(reset, acc[4 + half], input));
-    const f32x4 old = simd::load(step.old + half * 4);
-    simd::store(step.after + half * 4, simd::madd(update, simd::sub(old, fresh), fresh));
+    fresh[half] = simd::madd(reset[half], acc[4 + half], input);
+  }
+  tanh(fresh, 2);
+  for (int half = 0; half < 2; ++half) {
+    const f32x4 change = simd::sub(simd::load(step.old + half * 4), fresh[half]);
+    simd::store(step.after + half * 4, simd::madd(update[half], change, fresh[half]));
   }
 }
 
@@ -102,20 +120,22 @@ void plain_panel(const Step& step, const float* weight, int64_t depth, F&& f) {
   f32x4 acc[8] = {};
   for (int i = 0; i < 8 && step.gates != nullptr; ++i) acc[i] = start_at(step, i * 4);
   multiply<8>(acc, step.before, weight, depth);
-#pragma clang loop unroll(disable)
-  for (int i = 0; i < 8; ++i) simd::store(step.after + i * 4, f(acc[i]));
+  f(acc, 8);
+  for (int i = 0; i < 8; ++i) simd::store(step.after + i * 4, acc[i]);
 }
 
 void tanh_panel(const Step& step, const float* weight, int64_t depth) {
-  plain_panel(step, weight, depth, [](f32x4 x) { return simd::tanh(x); });
+  plain_panel(step, weight, depth, tanh);
 }
 
 void relu_panel(const Step& step, const float* weight, int64_t depth) {
-  plain_panel(step, weight, depth, [](f32x4 x) { return wasm_f32x4_max(x, simd::splat(0)); });
+  plain_panel(step, weight, depth, [](f32x4* v, int n) {
+    for (int i = 0; i < n; ++i) v[i] = wasm_f32x4_max(v[i], simd::splat(0));
+  });
 }
 
 void projection_panel(const Step& step, const float* weight, int64_t depth) {
-  plain_panel(step, weight, depth, [](f32x4 x) { return x; });
+  plain_panel(step, weight, depth, [](f32x4*, int) {});
 }
 
 struct Cell {

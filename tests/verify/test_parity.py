@@ -13,8 +13,9 @@ from support.echo_package import echo, echo_package
 from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.ops.table import DTYPES
-from wasm_torch_web.verify.parity import check, check_in
-from wasm_torch_web.verify.reference import Flat
+from wasm_torch_web.verify.parity import check, compare_in, expect
+from wasm_torch_web.verify.reference import Flat, Reference
+from wasm_torch_web.verify.report import Report
 from wasm_torch_web.verify.session import open_package
 
 
@@ -42,6 +43,14 @@ def test_numbers_travel(browser: Browser, tmp_path: Path) -> None:
         model.load()
         outputs, _ = model.run(values)
     assert outputs == {"i_out": -7, "f_out": 0.25, "b_out": False}
+
+
+def check_in(
+    browser: Browser, package: Path, reference: Reference, variants: Sequence[str] | None = None
+) -> Report:
+    """`check` in the browser that all tests share."""
+    expected = expect(package, reference, lambda step: None)
+    return compare_in(browser, package, expected, variants, lambda step: None)
 
 
 def test_equal_outputs_pass_on_every_trial(browser: Browser, package: Path) -> None:

@@ -85,7 +85,6 @@ class Bisection:
         }
 
 
-@apart
 def bisect(
     package: Path,
     program: ExportedProgram,
@@ -103,11 +102,22 @@ def bisect(
     if not any(name in expected for node in manifest["graph"]["nodes"] for name in node["outputs"]):
         reason = "no operator has the same name"
         raise UserError("source-differs", source="this", package=package, reason=reason)
+    return _in_chromium(package, inputs, expected, variant, progress)
+
+
+@apart
+def _in_chromium(
+    package: Path,
+    inputs: Flat,
+    expected: dict[str, Tensor],
+    variant: str | None,
+    progress: Progress,
+) -> Bisection:
     with launched() as browser, open_package(browser, package) as model:
         taken = model.load(variant, debug=True)["variant"]
         model.run(inputs, debug=True)
-        findings = _until_difference(manifest, model, expected, progress)
-        return Bisection(taken, findings)
+        manifest = manifests.read(package)
+        return Bisection(taken, _until_difference(manifest, model, expected, progress))
 
 
 def record(program: ExportedProgram, inputs: Flat) -> dict[str, Tensor]:

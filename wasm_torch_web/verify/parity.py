@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -20,62 +21,70 @@ from wasm_torch_web.verify.trials import Trial, trials
 Progress = Callable[[str], None]
 
 
-@apart
+@dataclass
+class Expected:
+    """What PyTorch gives: trials with the outputs of their runs; `skipped` are those it refuses."""
+
+    trials: list[tuple[Trial, list[Flat]]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
 def check(
     package: Path,
     reference: Reference,
     variants: Sequence[str] | None = None,
     progress: Progress = lambda step: None,
-    example: Flat | None = None,
 ) -> Report:
-    """Runs the package's own index.js in Chromium on known and fresh inputs, next to PyTorch.
+    """Runs the package's own index.js in Chromium on golden and fresh inputs, next to PyTorch.
 
-    The known inputs are `example`, where the source is at hand, else the golden ones (for which
-    large inputs are replaced). `variants` are tried in turn in one browser; None is what `load()` takes by itself. `progress`
+    `variants` are tried in turn in one browser; None is what `load()` takes by itself. `progress`
     is told each step in words. Raises UserError no-chromium, browser-failed.
     """
-    with launched() as browser:
-        return check_in(browser, package, reference, variants, progress, example)
+    expected = expect(package, reference, progress)
+    return _launch_and_compare(package, expected, variants, progress)
 
 
-def check_in(
+def expect(package: Path, reference: Reference, progress: Progress) -> Expected:
+    """PyTorch's outputs for every trial."""
+    manifest = manifests.read(package)
+    expected = Expected()
+    for trial in trials(manifest, golden.read_inputs(package, manifest, 0)):
+        progress(f"PyTorch: {trial.title}")
+        try:
+            expected.trials.append((trial, reference(trial.runs)))
+        except UserError as error:
+            if not expected.trials:  # the golden inputs are the user's own
+                raise
+            expected.skipped.append(f"{trial.title}: {error.message}")
+    return expected
+
+
+def compare_in(
     browser: Browser,
     package: Path,
-    reference: Reference,
-    variants: Sequence[str] | None = None,
-    progress: Progress = lambda step: None,
-    example: Flat | None = None,
+    expected: Expected,
+    variants: Sequence[str] | None,
+    progress: Progress,
 ) -> Report:
-    """`check` in a browser that runs already."""
-    report = Report(describe(browser))
-    expected = _expected(package, reference, report, progress, example)
+    """What the browser gives for the same trials, compared."""
+    report = Report(describe(browser), skipped=expected.skipped)
+    asked: Sequence[str | None] = variants or [None]
     with open_package(browser, package) as model:
-        asked: Sequence[str | None] = variants or [None]
         for variant in asked:
             info = model.load(variant)
             report.variants[info["variant"]] = info["why"]
-            for trial, outputs in expected:
+            for trial, outputs in expected.trials:
                 progress(f"{info['variant']}: {trial.title}")
                 report.runs += _compare(model, info["variant"], trial, outputs)
     return report
 
 
-def _expected(
-    package: Path, reference: Reference, report: Report, progress: Progress, example: Flat | None
-) -> list[tuple[Trial, list[Flat]]]:
-    """The trials with PyTorch's outputs; what PyTorch itself refuses is skipped, and reported."""
-    manifest = manifests.read(package)
-    found = trials(manifest, example or golden.read_inputs(package, manifest, 0))
-    expected = []
-    for trial in found:
-        progress(f"PyTorch: {trial.title}")
-        try:
-            expected.append((trial, reference(trial.runs)))
-        except UserError as error:
-            if trial is found[0]:  # these inputs are the user's
-                raise
-            report.skipped.append(f"{trial.title}: {error.message}")
-    return expected
+@apart
+def _launch_and_compare(
+    package: Path, expected: Expected, variants: Sequence[str] | None, progress: Progress
+) -> Report:
+    with launched() as browser:
+        return compare_in(browser, package, expected, variants, progress)
 
 
 def _compare(

@@ -14,7 +14,7 @@ from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.chromium import apart, describe, launched
 from wasm_torch_web.verify.compare import TOLERANCE, OutputError
-from wasm_torch_web.verify.parity import Progress, check_in
+from wasm_torch_web.verify.parity import Expected, Progress, compare_in, expect
 from wasm_torch_web.verify.reference import Reference
 from wasm_torch_web.verify.report import Report, Run
 from wasm_torch_web.verify.session import open_package
@@ -22,7 +22,6 @@ from wasm_torch_web.verify.session import open_package
 SELF_TEST = "self-test"
 
 
-@apart
 def validate(
     package: Path,
     reference: Reference | None = None,
@@ -38,21 +37,29 @@ def validate(
     if not manifest.get("golden"):
         raise UserError("manifest-invalid", path=package / manifests.FILE, reason="no golden data")
     check_integrity(package, manifest)
+    expected = None
     if reference is not None:
-        progress("comparing the source with the package's golden data")
         check_source(package, manifest, reference)
+        expected = expect(package, reference, progress)
+    return _in_chromium(package, expected, variants, progress)
+
+
+@apart
+def _in_chromium(
+    package: Path, expected: Expected | None, variants: Sequence[str] | None, progress: Progress
+) -> Report:
     with launched() as browser:
         report = Report(describe(browser))
+        asked: Sequence[str | None] = variants or [None]
         with open_package(browser, package) as model:
-            asked: Sequence[str | None] = variants or [None]
             for variant in asked:
                 info = model.load(variant)
                 progress(f"{info['variant']}: {SELF_TEST}")
                 report.variants[info["variant"]] = info["why"]
                 report.runs.append(_self_test(info["variant"], model.self_test()))
-        if reference is not None:
-            report.add(check_in(browser, package, reference, variants, progress))
-    return report
+        if expected is not None:
+            report.add(compare_in(browser, package, expected, variants, progress))
+        return report
 
 
 def check_integrity(package: Path, manifest: Manifest) -> None:
