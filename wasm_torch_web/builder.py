@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.ir import Graph, Node, Origin, Value, simplify
-from wasm_torch_web.ops import LOWERINGS, ROWS, Row
+from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
 
 
 def expression(size: Any) -> Any:
@@ -39,6 +39,11 @@ def plain(argument: Any) -> Any:
 
 class Unsupported(Exception):
     """A lowering cannot express this call."""
+
+
+def _require_dtype(row: Row, spec: Operand, value: Any) -> None:
+    if value is not None and value.dtype not in spec.dtypes:
+        raise Unsupported(f"{row.name} on {str(value.dtype).removeprefix('torch.')}")
 
 
 class Builder:
@@ -95,7 +100,11 @@ class Builder:
         """Appends a node of row `name`; gives its output, or a tuple of them."""
         row = ROWS[name]
         filled = self._fill(row, attributes or {})
+        for index, value in enumerate(inputs):
+            _require_dtype(row, row.operand(index), value)
         fakes = self.infer(row, inputs, filled)
+        for spec, fake in zip(row.outputs, fakes, strict=True):
+            _require_dtype(row, spec, fake)
         outputs = [self.value(self._name(name), fake, "node") for fake in fakes]
         node = Node(row, list(inputs), filled, outputs, self.origin)
         for output in outputs:

@@ -108,7 +108,7 @@ def symbols(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) -> Si
 
     Errors: axis-specialised.
     """
-    fakes = _input_fakes(program)
+    fakes = input_fakes(program)
     found: dict[sympy.Symbol, Symbol] = {}
     ties: dict[sympy.Symbol, sympy.Symbol] = {}
     for axis in dynamic:
@@ -128,7 +128,8 @@ def symbols(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) -> Si
             for symbol in sorted(expr.free_symbols, key=str):
                 if symbol not in found and symbol not in ties:
                     label = name if index is None else f"{name}_{index}"
-                    found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, 0, _LIMIT))
+                    low = -_LIMIT if index is None else 0  # numbers may be negative, sizes not
+                    found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, low, _LIMIT))
     return Sizes(list(found.values()), ties)
 
 
@@ -155,8 +156,8 @@ def _tightened(
     bounds = program.range_constraints.get(symbol)
     if bounds is None:
         return low, high
-    lower = int(bounds.lower) if bounds.lower.is_finite else 0
-    upper = int(bounds.upper) if bounds.upper.is_finite else high
+    lower = int(bounds.lower) if bounds.lower > -_LIMIT else low
+    upper = int(bounds.upper) if bounds.upper < _LIMIT else high
     # torch.export never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
     return max(low, 1 if lower == 2 and low == 0 else (0 if lower == 2 else lower)), min(high, upper)
 
@@ -173,7 +174,8 @@ def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
     ]
 
 
-def _input_fakes(program: ExportedProgram) -> dict[str, Any]:
+def input_fakes(program: ExportedProgram) -> dict[str, Any]:
+    """The user's inputs by name, as fake tensors and symbolic numbers."""
     users = set(program.graph_signature.user_inputs)
     return {
         node.name: node.meta.get("val")

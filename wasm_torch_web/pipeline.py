@@ -97,7 +97,7 @@ def compile_program(program: ExportedProgram, dynamic: Sequence[capture.DynamicA
     sizes = capture.symbols(decomposed, dynamic)
     graph.symbols = sizes.symbols
     graph.substitute(sizes.ties)
-    graph.guards = runtime_guards(decomposed, graph.symbols)
+    graph.guards = runtime_guards(program, capture.input_fakes(decomposed), graph.symbols)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
     return Compiled(graph, names, passes.run(graph), parameters)

@@ -7,6 +7,8 @@
 namespace wtw {
 namespace {
 
+constexpr int64_t kLargest = INT64_MAX / 2;  // so that no sum overflows
+
 int64_t rounded(int64_t bytes) { return (bytes + 63) & ~int64_t{63}; }
 
 bool together(const Placement& a, const Placement& b) {
@@ -42,6 +44,7 @@ int64_t place(Array<Placement>& buffers) {
     Placement& one = *order[i];
     one.offset = lowest_gap(one, placed.data(), i);
     size = std::max(size, one.offset + rounded(one.bytes));
+    if (size > kLargest) return -1;
     size_t at = i;
     while (at > 0 && placed[at - 1]->offset > one.offset) --at;
     std::memmove(&placed[at + 1], &placed[at], (i - at) * sizeof(Placement*));

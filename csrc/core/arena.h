@@ -16,7 +16,8 @@ struct Placement {
 
 // Greedy by size: the largest first, each at the lowest offset where it overlaps no placed buffer
 // that lives at the same time (Pisarchyk and Lee, "Efficient memory management for deep neural net
-// inference", 2020). Gives the size of the arena, or -1 when memory for planning ran out.
+// inference", 2020). Gives the size of the arena, or -1 when memory for planning ran out or
+// the size is absurd.
 int64_t place(Array<Placement>& buffers);
 
 }  // namespace wtw

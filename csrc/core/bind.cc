@@ -7,6 +7,8 @@
 namespace wtw {
 namespace {
 
+constexpr int64_t kMaxBytes = 8 * kMaxElements;  // of a buffer
+
 class Binder {
  public:
   Binder(Session& session, uint32_t program, Binding& binding)
@@ -37,6 +39,8 @@ class Binder {
   Code nodes();
   Code attributes(const NodeRecord& node, uint32_t first_attr, uint32_t* number);
   Code operands(uint32_t node, Call& call, const Tensor** operand);
+  Code scratch(const Call& call, uint32_t index);
+  Code numbers();
   Code lifetimes();
   void touch(uint32_t value, int32_t node);
   bool integer(uint32_t expr, int64_t* value) const {
@@ -73,13 +77,14 @@ Code Binder::allocate() {
     attrs += node.attrs;
     for (uint32_t a = 0; a < node.attrs; ++a) numbers += plan_.attrs[node.first_attr + a].count;
   }
+  // One number more, so that an empty list has an address too.
   const bool ok = symbols_.reset(plan_.symbols.count) && known_.reset(plan_.symbols.count) &&
                   b.exprs.reset(plan_.exprs.count) && b.expr_status.reset(plan_.exprs.count) &&
                   b.buffer_bytes.reset(plan_.buffers.count) &&
                   b.places.reset(plan_.buffers.count + program_.nodes) &&
                   b.offsets.reset(plan_.values.count) && b.tensors.reset(plan_.values.count) &&
                   b.calls.reset(program_.nodes) && b.operands.reset(operands) &&
-                  b.attrs.reset(attrs) && b.numbers.reset(numbers);
+                  b.attrs.reset(attrs) && b.numbers.reset(numbers + 1);
   return ok ? Code::ok : fail(Code::out_of_memory, __LINE__);
 }
 
@@ -149,6 +154,16 @@ Code Binder::guards() {
   return Code::ok;
 }
 
+// Outputs that are numbers.
+Code Binder::numbers() {
+  for (uint32_t i = program_.inputs; i < program_.inputs + program_.outputs; ++i) {
+    const IoRecord& record = plan_.io[program_.first_io + i];
+    if (record.kind == IoKind::tensor) continue;
+    REQUIRE(binding_.expr_status[record.ref] == Eval::ok, record.ref);
+  }
+  return Code::ok;
+}
+
 Code Binder::buffers() {
   for (uint32_t i = 0; i < plan_.buffers.count; ++i) {
     const BufferRecord& buffer = plan_.buffers[i];
@@ -157,7 +172,7 @@ Code Binder::buffers() {
     if (buffer.kind == BufferKind::state) bytes = session_.state_bytes[i];
     if (buffer.kind != BufferKind::arena || buffer.owner != index_) continue;
     REQUIRE(integer(static_cast<uint32_t>(buffer.bytes), &bytes), i);
-    REQUIRE(bytes >= 0 && bytes <= 8 * kMaxElements, i);
+    REQUIRE(bytes >= 0 && bytes <= kMaxBytes, i);
     binding_.places[i].bytes = bytes;
   }
   return Code::ok;
@@ -195,6 +210,7 @@ Code Binder::tensor(uint32_t value) {
   t.layout = static_cast<Layout>(record.layout);
   t.groups = record.groups;
   t.numel = 1;
+  t.rank = record.rank;
   for (int axis = 0; axis < record.rank; ++axis) {
     REQUIRE(integer(plan_.refs[record.refs + axis], &t.shape[axis]), value);
     REQUIRE(integer(plan_.refs[record.refs + record.rank + axis], &t.stride[axis]), value);
@@ -206,7 +222,6 @@ Code Binder::tensor(uint32_t value) {
   REQUIRE(integer(record.offset, &offset), value);
   TRY(extent(value, t, offset));
   binding_.offsets[value] = t.numel == 0 ? 0 : offset * size_of(t.dtype);
-  t.rank = record.rank;
   return Code::ok;
 }
 
@@ -279,6 +294,17 @@ Code Binder::operands(uint32_t n, Call& call, const Tensor** operand) {
   return Code::ok;
 }
 
+// Room for what the kernel's check asked for, while the node runs.
+Code Binder::scratch(const Call& call, uint32_t index) {
+  const int64_t shared = call.scratch_bytes, each = call.worker_bytes;
+  REQUIRE(shared >= 0 && shared <= kMaxBytes && each >= 0 && each <= kMaxBytes, index);
+  const bool none = shared == 0 && each == 0;
+  const auto node = static_cast<int32_t>(index);
+  binding_.places[plan_.buffers.count + index] = {none ? 0 : shared + 64 + each * binding_.workers,
+                                                  node, node, 0};
+  return Code::ok;
+}
+
 Code Binder::nodes() {
   uint32_t operand = 0, attr = 0, number = 0;
   for (uint32_t i = 0; i < program_.nodes; ++i) {
@@ -291,13 +317,7 @@ Code Binder::nodes() {
     operand += node.inputs + node.outputs;
     attr += node.attrs;
     TRY(plan_.spec(node).kernel->check(call));
-    int64_t scratch = 0;
-    REQUIRE(call.scratch_bytes >= 0 && call.worker_bytes >= 0, n);
-    REQUIRE(!__builtin_mul_overflow(call.worker_bytes, binding_.workers, &scratch), n);
-    REQUIRE(!__builtin_add_overflow(scratch, call.scratch_bytes + 64, &scratch), n);
-    const bool none = call.scratch_bytes == 0 && call.worker_bytes == 0;
-    binding_.places[plan_.buffers.count + i] = {none ? 0 : scratch, static_cast<int32_t>(i),
-                                                static_cast<int32_t>(i), 0};
+    TRY(scratch(call, i));
   }
   return Code::ok;
 }
@@ -340,6 +360,7 @@ Code Binder::make() {
   TRY(symbols());
   TRY(input_shapes());
   TRY(guards());
+  TRY(numbers());
   TRY(buffers());
   TRY(tensors());
   TRY(nodes());

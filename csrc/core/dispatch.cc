@@ -11,8 +11,9 @@ const OpSpec* find_op(const char* name, uint32_t length) {
   while (low < high) {
     const size_t middle = (low + high) / 2;
     const OpSpec& op = kOps[middle];
-    int order = std::strncmp(op.name, name, length);
-    if (order == 0 && op.name[length] != 0) order = 1;
+    const size_t own = std::strlen(op.name);  // `name` is not terminated and may hold zeros
+    int order = std::memcmp(op.name, name, own < length ? own : length);
+    if (order == 0 && own != length) order = own < length ? -1 : 1;
     if (order == 0) return &op;
     if (order < 0) {
       low = middle + 1;

@@ -155,6 +155,7 @@ Eval read(const Instruction& code, const ExprInputs& inputs, int64_t* value) {
     *value = inputs.symbols[index];
     return Eval::ok;
   }
+  if (inputs.context == nullptr) return Eval::bad_arithmetic;
   if (code.opcode == static_cast<uint8_t>(Opcode::scalar)) {
     return inputs.scalar(inputs.context, index, value) ? Eval::ok : Eval::bad_arithmetic;
   }

@@ -65,7 +65,7 @@ struct ExprInputs {
   uint32_t symbol_count = 0;
   const int64_t* (*dims)(const void* context, uint32_t input, uint32_t* rank) = nullptr;
   bool (*scalar)(const void* context, uint32_t input, int64_t* value) = nullptr;
-  const void* context = nullptr;
+  const void* context = nullptr;  // null: there are no inputs
 };
 
 inline constexpr int kMaxExprDepth = 64;

@@ -76,6 +76,7 @@ Code reserve_arena(Session& session, int64_t bytes) {
   if (bytes <= session.arena_bytes) return Code::ok;
   std::free(session.arena);
   session.arena_bytes = 0;
+  for (int& bound : session.bound) bound = -1;  // their addresses are gone
   session.arena = bytes <= INT32_MAX ? allocate(static_cast<size_t>(bytes)) : nullptr;
   if (session.arena == nullptr) {
     session.failure = {Code::out_of_memory, -1, -1, __LINE__, bytes, 0};
@@ -278,8 +279,6 @@ Code run(Session& session, uint32_t program, uint32_t first, uint32_t count) {
   if (session.bound[program] < 0) return session.failure.code = Code::internal;
   if (session.dirty && first == 0) return session.failure.code = Code::state_dirty;
   Binding& binding = session.bindings[session.bound[program]];
-  // Another program's binding may have moved the arena since.
-  if (binding.base != session.arena) return session.failure.code = Code::internal;
   const Plan& plan = session.model->plan;
   const ProgramRecord& record = plan.programs[program];
   const uint32_t end = first > record.nodes           ? first

@@ -1,4 +1,5 @@
-// Mathematical functions of four floats: exp to pow, and the activations made of them.
+// Functions of four floats: exponentials, logarithms, sine and cosine, and the activations made of
+// them.
 //
 // Every function takes and gives f32x4. NaN stays NaN; infinities, zeros and denormal arguments
 // give what PyTorch gives, except that exponentials below 2^-125 become 0. The errors stated are

@@ -5,8 +5,6 @@
 
 #include "core/kernel.h"
 #include "core/simd.h"
-#include "core/vmath.h"
-#include "kernels/rows.h"
 #include "ops.h"
 
 namespace wtw {
@@ -49,34 +47,7 @@ inline Clamp clamp_of(const Epilogue& e) {
   }
 }
 
-// Every activation that is not a clamp; the others leave the row as it is.
-[[gnu::noinline]] inline void apply_activation(float* row, int64_t n, Activation kind, float low) {
-  using simd::f32x4;
-  switch (kind) {
-    case Activation::hardswish:
-      return rows::map(row, row, n, simd::hardswish);
-    case Activation::hardsigmoid:
-      return rows::map(row, row, n, simd::hardsigmoid);
-    case Activation::sigmoid:
-      return rows::map(row, row, n, simd::sigmoid);
-    case Activation::silu:
-      return rows::map(row, row, n, simd::silu);
-    case Activation::gelu:
-      return rows::map(row, row, n, simd::gelu);
-    case Activation::gelu_tanh:
-      return rows::map(row, row, n, simd::gelu_tanh);
-    case Activation::tanh:
-      return rows::map(row, row, n, simd::tanh);
-    case Activation::leaky_relu:
-      return rows::map(row, row, n, [slope = simd::splat(low)](f32x4 x) {
-        return simd::select(wasm_f32x4_gt(x, simd::splat(0)), x, simd::mul(x, slope));
-      });
-    case Activation::none:
-    case Activation::relu:
-    case Activation::relu6:
-    case Activation::clamp:
-      return;
-  }
-}
+// Applies any activation that is not a clamp, by the loop of the pointwise operator of that name.
+void apply_activation(float* row, int64_t n, const Epilogue& epilogue);
 
 }  // namespace wtw

@@ -5,7 +5,9 @@
 // softmax with the division left for the end, then the product with the values.
 #include <cstring>
 
+#include "core/vmath.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 
 namespace wtw {
 namespace {
@@ -99,6 +101,7 @@ void keep_where(float* row, const uint8_t* mask, int64_t step, int64_t n) {
         simd::select(load_bools(mask + i), simd::load(row + i), simd::splat(-kInfinity));
     simd::store(row + i, kept);
   }
+#pragma clang loop vectorize(disable) unroll(disable)
   for (; i < n; ++i) row[i] = mask[i * step] ? row[i] : -kInfinity;
 }
 
@@ -107,6 +110,7 @@ void add_mask(float* row, const float* mask, int64_t step, int64_t n) {
   for (; step == 1 && i + 4 <= n; i += 4) {
     simd::store(row + i, simd::add(simd::load(row + i), simd::load(mask + i)));
   }
+#pragma clang loop vectorize(disable) unroll(disable)
   for (; i < n; ++i) row[i] += mask[i * step];
 }
 

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "core/vmath.h"
+
 namespace wtw::depthwise {
 namespace {
 
@@ -96,10 +98,16 @@ void run(const Tile& t, const Epilogue& e) {
 }  // namespace
 
 Run specialised(int64_t kernel_width, int64_t stride) {
-  constexpr Run runs[3][2] = {
-      {run<3, 1>, run<3, 2>}, {run<5, 1>, run<5, 2>}, {run<7, 1>, run<7, 2>}};
-  if (kernel_width != 3 && kernel_width != 5 && kernel_width != 7) return nullptr;
-  return stride == 1 || stride == 2 ? runs[(kernel_width - 3) / 2][stride - 1] : nullptr;
+  if (stride == 1) {
+    if (kernel_width == 3) return run<3, 1>;
+    if (kernel_width == 5) return run<5, 1>;
+    if (kernel_width == 7) return run<7, 1>;
+  }
+  if (stride == 2) {
+    if (kernel_width == 3) return run<3, 2>;
+    if (kernel_width == 5) return run<5, 2>;
+  }
+  return nullptr;
 }
 
 }  // namespace wtw::depthwise

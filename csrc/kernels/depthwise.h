@@ -27,7 +27,7 @@ struct Tile {
 // A function for tiles of one kernel width and stride; channels >= kLanes.
 using Run = void (*)(const Tile& tile, const Epilogue& epilogue);
 
-// Those that exist: kernel width 3, 5 or 7, stride 1 or 2. Null for all others.
+// Those that exist: kernel width 3 or 5 with stride 1 or 2, 7 with stride 1. Null for all others.
 Run specialised(int64_t kernel_width, int64_t stride);
 
 // Input pixels that a tile reaches.

@@ -1,9 +1,11 @@
 // depthwise_conv2d: images (N, C, H, W), weights (KH, KW, C) in; (N, C, OH, OW) out.
 #include <algorithm>
 
+#include "core/vmath.h"
 #include "kernels/conv.h"
 #include "kernels/depthwise.h"
 #include "kernels/gemm.h"
+#include "kernels/rows.h"
 
 namespace wtw {
 namespace {
@@ -146,7 +148,7 @@ Code run(Call& call) {
         for (int64_t x = 0; x < g.x.out; ++x) run_pixel(o, row, x);
       }
       if (o.epilogue.activation != Activation::none && !clamp_of(o.epilogue).active) {
-        apply_activation(o.out + line * width, width, o.epilogue.activation, o.epilogue.low);
+        apply_activation(o.out + line * width, width, o.epilogue);
       }
     }
   });

@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "core/vmath.h"
+
 namespace wtw::gemm {
 namespace {
 
@@ -159,7 +161,7 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
   if (e.activation == Activation::none || clamp_of(e).active) return;
   const int64_t columns = std::min(last * kPanel, product.n) - first * kPanel;
   for (int64_t r = 0; r < tile.rows; ++r) {
-    apply_activation(tile.out + r * tile.stride + first * kPanel, columns, e.activation, e.low);
+    apply_activation(tile.out + r * tile.stride + first * kPanel, columns, e);
   }
 }
 

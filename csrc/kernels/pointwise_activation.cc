@@ -4,10 +4,9 @@
 namespace wtw {
 using namespace pointwise;
 
-#define ACTIVATION(types, name, expression)                                    \
-  WTW_POINTWISE(name, types<1, []<class V>(V x, const Parameters<V>& p) -> V { \
-                  (void)p;                                                     \
-                  return expression;                                           \
+#define ACTIVATION(types, name, expression)                                                     \
+  WTW_POINTWISE(name, types<1, []<class V>(V x, [[maybe_unused]] const Parameters<V>& p) -> V { \
+                  return expression;                                                            \
                 }>)
 
 ACTIVATION(all, relu, relu(x));

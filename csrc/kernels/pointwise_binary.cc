@@ -25,11 +25,11 @@ BINARY(doubles, atan2, atan2(a, b));
 BINARY(doubles, hypot, hypot(a, b));
 BINARY(floats, copysign, copysign(a, b));
 
-#define TERNARY(types, name, expression)                                                 \
-  WTW_POINTWISE(name, types<3, []<class V>(V a, V b, V c, const Parameters<V>& p) -> V { \
-                  (void)p;                                                               \
-                  return expression;                                                     \
-                }>)
+#define TERNARY(types, name, expression)                                                        \
+  WTW_POINTWISE(                                                                                \
+      name, types<3, []<class V>(V a, V b, V c, [[maybe_unused]] const Parameters<V>& p) -> V { \
+        return expression;                                                                      \
+      }>)
 
 TERNARY(all, where, select(truth(a), b, c));
 TERNARY(all, addcmul, add(a, mul(mul(p[0], b), c)));

@@ -57,24 +57,24 @@ inline f32x4 differ(f32x4 a, f32x4 b) { return wasm_v128_xor(a, b); }
 using simd::select;
 
 template <class T>
-using Scalar = std::enable_if_t<std::is_arithmetic_v<T>, bool>;
-template <class T, Scalar<T> = true>
+concept Scalar = std::is_arithmetic_v<T>;
+template <Scalar T>
 bool eq(T a, T b) {
   return a == b;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 bool ne(T a, T b) {
   return a != b;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 bool lt(T a, T b) {
   return a < b;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 bool le(T a, T b) {
   return a <= b;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 T select(bool mask, T a, T b) {
   return mask ? a : b;
 }
@@ -98,23 +98,23 @@ auto truth(V x) {
 
 inline f32x4 maximum(f32x4 a, f32x4 b) { return wasm_f32x4_max(a, b); }
 inline f32x4 minimum(f32x4 a, f32x4 b) { return wasm_f32x4_min(a, b); }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 T maximum(T a, T b) {
   return a != a || a > b ? a : b;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 T minimum(T a, T b) {
   return a != a || a < b ? a : b;
 }
 
-// As select: NaN in x stays.
+// NaN in x stays.
 using simd::clamp, simd::relu;
-template <class T, Scalar<T> = true>
+template <Scalar T>
 T clamp(T x, T low, T high) {
   x = x < low ? low : x;
   return high < x ? high : x;
 }
-template <class T, Scalar<T> = true>
+template <Scalar T>
 T relu(T x) {
   return x < 0 ? 0 : x;
 }
@@ -177,6 +177,8 @@ using simd::cos, simd::erf, simd::exp, simd::exp2, simd::expm1, simd::log, simd:
     simd::log2, simd::sin, simd::tanh;
 using std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh,
     std::erfc, std::hypot, std::sinh, std::tan;
+using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
+    std::sin, std::tanh;
 
 // Exact for powers of two, without the C library's table.
 inline double log2(double x) {
@@ -188,8 +190,6 @@ inline double log2(double x) {
   }
   return exponent + std::log(fraction) * 1.4426950408889634;
 }
-using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
-    std::sin, std::tanh;
 
 // ---- activations of doubles; those of floats are in core/vmath.h ----
 

@@ -79,3 +79,17 @@ export function button(label: string, pressed: () => void, kind = ''): HTMLButto
   made.addEventListener('click', pressed);
   return made;
 }
+
+/** A button that asks for a file. */
+export function filePicker(
+  label: string,
+  accept: string,
+  take: (file: File) => void,
+): HTMLLabelElement {
+  const box = h('input', { type: 'file', accept, class: 'unseen' });
+  box.addEventListener('change', () => {
+    const picked = box.files?.[0];
+    if (picked) take(picked);
+  });
+  return h('label', { class: 'button strong' }, label, box);
+}

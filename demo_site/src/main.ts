@@ -50,7 +50,7 @@ async function openWorkbench(model: Model, manifest: Manifest, hints: Hints): Pr
     for (let left = runs; left > 0 || waiting; --left) {
       waiting = false;
       result = await guarded(once);
-      if (!result) break;
+      if (!result) left = 1; // no use in repeating a failure, unless the input has changed
     }
     if (result) show(result);
     busy = false;

@@ -1,14 +1,18 @@
 // A model in, its comparison with PyTorch's stored outputs on the page out.
 import type { Model } from '../../js_runtime/src/types.ts';
 import { button, h } from './dom.ts';
-import { guarded } from './failure.ts';
+import { showFailure } from './failure.ts';
 
 export function selfTestPanel(place: HTMLElement, model: Model): Promise<void> {
   const verdict = h('div', { 'aria-live': 'polite' });
   const start = button('Compare again', () => void compare());
   const compare = async () => {
     start.disabled = true;
-    await guarded(async () => verdict.replaceChildren(...report(await model.selfTest())));
+    try {
+      verdict.replaceChildren(...report(await model.selfTest()));
+    } catch (error) {
+      showFailure(error);
+    }
     start.disabled = false;
   };
   const what = h(

@@ -11,6 +11,7 @@ import torch
 from playwright.sync_api import Browser, Page
 from support.browser import Tab, tab
 from torch import Tensor, nn
+from torch.export import Dim, export
 
 import wasm_torch_web
 from wasm_torch_web import serving
@@ -25,11 +26,11 @@ class Everything(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(10, 3)
 
-    def forward(self, picture: Tensor, sound: Tensor, tokens: Tensor, gain: float) -> dict:
+    def forward(self, picture: Tensor, sound: Tensor, tokens: Tensor, shift: int) -> dict:
         loudness = (sound * sound).mean(-1).sqrt()
         return {
             "colour": picture.mean((2, 3)),
-            "brightness": picture.mean(1) * gain,
+            "brightness": picture.mean(1) + shift,
             "loudness": loudness,
             "embedded": self.embedding(tokens),
             "longest": loudness.shape[0],
@@ -48,14 +49,18 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "everything"
     inputs = {
         "picture": torch.rand(1, 3, 24, 32),
-        "sound": torch.rand(4, 256),
+        "sound": torch.rand(4, 1024),
         "tokens": torch.arange(6)[None],
-        "gain": 1.0,
+        "shift": 0,
     }
-    dynamic = ["sound.0=frames:1..50", "tokens.1=length:1..9"]
-    wasm_torch_web.build(
-        Everything(), inputs, out=out, dynamic=dynamic, name="everything", verify=False
-    )
+    dynamic = {
+        "picture": None,
+        "sound": {0: Dim("frames", min=1, max=50)},
+        "tokens": {1: Dim("length", min=1, max=9)},
+        "shift": Dim.DYNAMIC,  # numbers are otherwise constants of the program
+    }
+    program = export(Everything(), (), inputs, dynamic_shapes=dynamic)
+    wasm_torch_web.build(program, ((), inputs), out=out, name="everything", verify=False)
     return out
 
 

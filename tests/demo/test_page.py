@@ -66,7 +66,7 @@ def test_a_picture_becomes_the_numbers_of_the_chosen_scale(package: Path, opened
         page = ready(tab.page)
         page.locator("input[type=file][accept^=image]").set_input_files(picture(ORANGE))
         runs(page, 2)
-        for count, (scale, colour) in enumerate(expected.items(), 2):
+        for count, (scale, colour) in enumerate(expected.items(), 3):
             port(page, "input", "picture").get_by_label("Values").select_option(scale)
             runs(page, count)
             assert numbers(page, "colour") == pytest.approx(colour, abs=1e-3)
@@ -74,12 +74,12 @@ def test_a_picture_becomes_the_numbers_of_the_chosen_scale(package: Path, opened
 
 
 def test_a_sound_sets_the_number_of_frames(package: Path, opened: Open) -> None:
-    half = np.full(16 * 256 + 100, 0.5)
+    half = np.full(16 * 1024 + 100, 0.5)
     with opened(package) as tab:
         page = ready(tab.page)
         page.locator("input[type=file][accept^=audio]").set_input_files(sound(half))
         runs(page, 2)
-        assert page.get_by_label("frames (1 to 50)").input_value() == "16"
+        assert page.get_by_label("sound_0 (1 to 50)").input_value() == "16"
         assert numbers(page, "loudness")[:8] == pytest.approx([0.5] * 8, abs=1e-3)
         expect(port(page, "output", "longest")).to_contain_text("16")
         assert tab.errors == []
@@ -88,18 +88,18 @@ def test_a_sound_sets_the_number_of_frames(package: Path, opened: Open) -> None:
 def test_sizes_and_numbers_are_those_that_are_typed(package: Path, opened: Open) -> None:
     with opened(package) as tab:
         page = ready(tab.page)
-        page.get_by_label("length (1 to 9)").fill("4")
+        page.get_by_label("tokens_1 (1 to 9)").fill("4")
         page.keyboard.press("Tab")
         runs(page, 2)
         expect(port(page, "output", "embedded")).to_contain_text("[1, 4, 3]")
-        page.get_by_label("length (1 to 9)").fill("10")  # out of bounds: nothing runs
+        page.get_by_label("tokens_1 (1 to 9)").fill("10")  # out of bounds: nothing runs
         page.keyboard.press("Tab")
-        port(page, "input", "gain").get_by_label("Value").fill("-2")
+        port(page, "input", "shift").get_by_label("Value").fill("3")
         page.keyboard.press("Tab")
-        page.get_by_label("length (1 to 9)").fill("5")
+        page.get_by_label("tokens_1 (1 to 9)").fill("5")
         page.keyboard.press("Tab")
         expect(port(page, "output", "embedded")).to_contain_text("[1, 5, 3]")
-        assert all(value <= 0 for value in numbers(page, "brightness"))
+        assert all(3 <= value <= 4 for value in numbers(page, "brightness"))
 
 
 def test_a_map_is_painted_dot_by_dot(package: Path, opened: Open) -> None:

@@ -32,9 +32,8 @@ class Proof:
     def __init__(self, browser: Browser, out: Path, result: BuildResult) -> None:
         self.browser, self.out = browser, out
         self.reference, self.example = result.reference, result.example
-        self.report = parity.check_in(
-            browser, out, result.reference, VARIANTS, example=result.example
-        )
+        wanted = parity.expect(out, result.reference, print, result.example)
+        self.report = parity.compare_in(browser, out, wanted, VARIANTS, print)
 
     def expected(self, inputs: Flat) -> dict[str, Any]:
         """What PyTorch gives."""

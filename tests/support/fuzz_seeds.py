@@ -10,26 +10,35 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from support.cases import all_plans
+from support.cases import Plan, all_plans
 
-SIZES = 64
+SIZES = 64  # bytes before the plan, from which the target reads sizes and contents of inputs
 LARGEST = 4096
+EACH = 6
 
 
 def write(folder: Path) -> int:
-    """A few small seeds of each row; gives how many."""
+    """A few small seeds of each row, spread over its cases; gives how many."""
     folder.mkdir(parents=True, exist_ok=True)
-    seen: dict[str, int] = {}
+    rows: dict[str, list[bytes]] = {}
     for plan in all_plans():
-        row = plan.name.partition("[")[0]
-        sizes = [size for tensor in plan.inputs for size in (1, *tensor.shape)]
-        fits = len(plan.plan) <= LARGEST and len(sizes) <= SIZES and max(sizes, default=0) < 256
-        if not fits or seen.get(row, 0) >= 3:
-            continue
-        seen[row] = seen.get(row, 0) + 1
-        head = bytes(sizes) + bytes(SIZES - len(sizes))
-        (folder / f"{row}-{seen[row]}").write_bytes(head + plan.plan)
-    return sum(seen.values())
+        content = seed(plan)
+        if content is not None:
+            rows.setdefault(plan.name.partition("[")[0], []).append(content)
+    written = 0
+    for row, contents in rows.items():
+        for content in contents[:: -(-len(contents) // EACH)]:
+            (folder / f"{row}-{written}").write_bytes(content)
+            written += 1
+    return written
+
+
+def seed(plan: Plan) -> bytes | None:
+    """The input of the fuzz target, or None where it would be too large."""
+    sizes = [size for tensor in plan.inputs for size in (1, *tensor.shape)]
+    if len(plan.plan) > LARGEST or len(sizes) > SIZES or max(sizes, default=0) > 255:
+        return None
+    return bytes(sizes) + bytes(SIZES - len(sizes)) + plan.plan
 
 
 if __name__ == "__main__":

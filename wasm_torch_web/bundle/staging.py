@@ -23,8 +23,8 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
     not empty and was not written by this tool, unless `force`; out-unwritable where the file
     system refuses.
     """
-    target = out.expanduser().resolve()
-    check_replaceable(target, force)
+    check_replaceable(out, force)
+    target = _resolved(out)
     folder = _beside(target)
     try:
         folder.mkdir(parents=True)
@@ -38,17 +38,22 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_replaceable(target: Path, force: bool) -> None:
-    """Raises UserError out-exists or out-unwritable if `target` may not be replaced."""
+def check_replaceable(out: Path, force: bool) -> None:
+    """Raises UserError out-exists or out-unwritable if `out` may not be replaced."""
+    target = _resolved(out)
     # Never a folder that holds where the user stands, whatever --force says.
     if Path.cwd().is_relative_to(target) or Path.home().is_relative_to(target):
         reason = "it contains the working directory or your home"
-        raise UserError("out-unwritable", path=target, reason=reason)
+        raise UserError("out-unwritable", path=out, reason=reason)
     if not target.exists() or force or manifest.is_ours(target):
         return
     if target.is_dir() and not any(target.iterdir()):
         return
-    raise UserError("out-exists", path=target)
+    raise UserError("out-exists", path=out)
+
+
+def _resolved(out: Path) -> Path:
+    return out.expanduser().resolve()
 
 
 def _beside(target: Path) -> Path:

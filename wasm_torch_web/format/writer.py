@@ -49,7 +49,7 @@ def write(
             "forward": {
                 "inputs": [_port(port, names) for port in graph.inputs],
                 "outputs": [_port(port, names) for port in graph.outputs],
-                "guards": [str(guard.xreplace(names)) for guard in graph.guards],
+                "guards": [_guard(guard.xreplace(names)) for guard in graph.guards],
             }
         },
         "plan": {
@@ -63,6 +63,14 @@ def write(
     }
     manifest_file.write(folder, manifest)
     return manifest
+
+
+def _guard(guard: sympy.Basic) -> str:
+    """As a person would write it."""
+    for kind, sign in ((sympy.Eq, "=="), (sympy.Ne, "!=")):
+        if isinstance(guard, kind):
+            return f"{guard.args[0]} {sign} {guard.args[1]}"
+    return str(guard)
 
 
 def _port(port: Port, names: dict[Any, Any]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from wasm_torch_web.ops.pointwise import ANY, Promotion, emit, pointwise, promote, promoted
+from wasm_torch_web.ops.pointwise import (
+    ANY,
+    Promotion,
+    emit,
+    lower_as,
+    pointwise,
+    promote,
+    promoted,
+)
 from wasm_torch_web.ops.table import lowers
 
 if TYPE_CHECKING:
@@ -27,17 +35,11 @@ PLAIN: dict[str, Callable[..., torch.Tensor]] = {
 }
 
 
-def _lower_plain(name: str, target: str) -> None:
-    @lowers(target)
-    def lowering(b: Builder, a: dict[str, Any]) -> Value:
-        return promote(b, name, [a["self"]])
-
-
 for _name, _function in PLAIN.items():
     pointwise(_name, _function)
-    _lower_plain(_name, f"aten.{_name}.default")
+    lower_as(_name, f"aten.{_name}.default")
 pointwise("relu", torch.relu, computes=ANY)
-_lower_plain("relu", "aten.relu.default")
+lower_as("relu", "aten.relu.default")
 
 pointwise("gelu", F.gelu)
 pointwise("gelu_tanh", lambda x: F.gelu(x, approximate="tanh"))
@@ -109,6 +111,7 @@ pointwise(
 )
 pointwise("nan_to_num", torch.nan_to_num, parameters={"nan": 1.5, "posinf": 2.0, "neginf": -3.0})
 pointwise("prelu", lambda x, weight: torch.where(x > 0, x, weight * x), "input weight")
+lower_as("prelu", "aten._prelu_kernel.default", operands="self weight")
 
 
 @lowers("aten.celu.default")
@@ -137,9 +140,3 @@ def nan_to_num(b: Builder, a: dict[str, Any]) -> Value:
         key: default if a[key] is None else a[key] for key, default in defaults.items()
     }
     return promote(b, "nan_to_num", [x], **chosen)
-
-
-@lowers("aten._prelu_kernel.default")
-def prelu(b: Builder, a: dict[str, Any]) -> Value:
-    """The weight arrives in a shape that broadcasts."""
-    return promote(b, "prelu", [a["self"], a["weight"]])

@@ -18,6 +18,7 @@ from wasm_torch_web.ops.pointwise import (
     Promotion,
     computes_in,
     emit,
+    lower_as,
     pointwise,
     promote,
     promoted,
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
 
-PAIR = "input other"
+PAIR = "input other"  # of rows
+ARGUMENTS = "self other"  # of aten
 
 
 def _division(function: Callable[..., torch.Tensor], **mode: str) -> Callable[..., torch.Tensor]:
@@ -88,30 +90,27 @@ def _as(x: torch.Tensor, number: float) -> float:
     return number if x.is_floating_point() else int(number)
 
 
-def _lower_binary(name: str, promotion: Promotion, *targets: str) -> None:
-    @lowers(*targets)
-    def lowering(b: Builder, a: dict[str, Any]) -> Value:
-        return promote(b, name, [a["self"], a["other"]], promotion)
-
-
-_lower_binary("mul", Promotion.DEFAULT, "aten.mul.Tensor", "aten.mul.Scalar")
-_lower_binary("div", Promotion.INT_TO_FLOAT, "aten.div.Tensor", "aten.div.Scalar")
-_lower_binary(
-    "div_floor", Promotion.DEFAULT, "aten.floor_divide.default", "aten.floor_divide.Scalar"
-)
-_lower_binary(
+_INT_TO_FLOAT = Promotion.INT_TO_FLOAT
+lower_as("mul", "aten.mul.Tensor", "aten.mul.Scalar", operands=ARGUMENTS)
+lower_as("div", "aten.div.Tensor", "aten.div.Scalar", operands=ARGUMENTS, promotion=_INT_TO_FLOAT)
+lower_as("div_floor", "aten.floor_divide.default", "aten.floor_divide.Scalar", operands=ARGUMENTS)
+lower_as(
     "remainder",
-    Promotion.DEFAULT,
-    "aten.remainder.Tensor",
-    "aten.remainder.Scalar",
-    "aten.remainder.Scalar_Tensor",
+    *(f"aten.remainder.{overload}" for overload in ("Tensor", "Scalar", "Scalar_Tensor")),
+    operands=ARGUMENTS,
 )
-_lower_binary("fmod", Promotion.DEFAULT, "aten.fmod.Tensor", "aten.fmod.Scalar")
-_lower_binary("maximum", Promotion.DEFAULT, "aten.maximum.default")
-_lower_binary("minimum", Promotion.DEFAULT, "aten.minimum.default")
-_lower_binary("atan2", Promotion.INT_TO_FLOAT, "aten.atan2.default")
-_lower_binary("hypot", Promotion.DEFAULT, "aten.hypot.default")
-_lower_binary("copysign", Promotion.INT_TO_FLOAT, "aten.copysign.Tensor", "aten.copysign.Scalar")
+lower_as("fmod", "aten.fmod.Tensor", "aten.fmod.Scalar", operands=ARGUMENTS)
+lower_as("maximum", "aten.maximum.default", operands=ARGUMENTS)
+lower_as("minimum", "aten.minimum.default", operands=ARGUMENTS)
+lower_as("hypot", "aten.hypot.default", operands=ARGUMENTS)
+lower_as("atan2", "aten.atan2.default", operands=ARGUMENTS, promotion=_INT_TO_FLOAT)
+lower_as(
+    "copysign",
+    "aten.copysign.Tensor",
+    "aten.copysign.Scalar",
+    operands=ARGUMENTS,
+    promotion=_INT_TO_FLOAT,
+)
 
 
 def _lower_nan_ignoring(name: str, of_integers: str) -> None:
@@ -187,10 +186,7 @@ def masked_fill(b: Builder, a: dict[str, Any]) -> Value:
     return emit(b, "where", [a["mask"], a["value"], a["self"]], computes_in(dtype), dtype)
 
 
-@lowers("aten.lerp.Scalar", "aten.lerp.Tensor")
-def lerp(b: Builder, a: dict[str, Any]) -> Value:
-    """self + weight * (end - self)."""
-    return promote(b, "lerp", [a["self"], a["end"], a["weight"]])
+lower_as("lerp", "aten.lerp.Scalar", "aten.lerp.Tensor", operands="self end weight")
 
 
 @lowers("aten.addcmul.default")

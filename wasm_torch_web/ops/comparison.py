@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.pointwise import ANY, INTEGRAL, Promotion, pointwise, promote
+from wasm_torch_web.ops.pointwise import ANY, INTEGRAL, Promotion, lower_as, pointwise, promote
 from wasm_torch_web.ops.table import lowers
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
 
-PAIR = "input other"
+PAIR = "input other"  # of rows
+ARGUMENTS = "self other"  # of aten
 BOOL = Promotion.ALWAYS_BOOL
 
 COMPARISONS: dict[str, Callable[..., torch.Tensor]] = {
@@ -45,12 +46,6 @@ TESTS: dict[str, tuple[Callable[..., torch.Tensor], str]] = {
 }
 
 
-def _lower_binary(name: str, promotion: Promotion, *targets: str) -> None:
-    @lowers(*targets)
-    def lowering(b: Builder, a: dict[str, Any]) -> Value:
-        return promote(b, name, [a["self"], a["other"]], promotion)
-
-
 def _lower_test(name: str, of_integers: str) -> None:
     @lowers(f"aten.{name}.default")
     def lowering(b: Builder, a: dict[str, Any]) -> Value:
@@ -62,29 +57,26 @@ def _lower_test(name: str, of_integers: str) -> None:
 
 for _name, _function in COMPARISONS.items():
     pointwise(_name, _function, PAIR, ANY, boolean=True)
-    _lower_binary(_name, BOOL, f"aten.{_name}.Tensor", f"aten.{_name}.Scalar")
+    _targets = (f"aten.{_name}.Tensor", f"aten.{_name}.Scalar")
+    lower_as(_name, *_targets, operands=ARGUMENTS, promotion=BOOL)
 for _name, _function in LOGIC.items():
     pointwise(_name, _function, PAIR, ANY, boolean=True)
-    _lower_binary(_name, BOOL, f"aten.{_name}.default")
+    lower_as(_name, f"aten.{_name}.default", operands=ARGUMENTS, promotion=BOOL)
 for _name, _function in BITS.items():
     pointwise(_name, _function, PAIR, INTEGRAL)
     _overloads = ("Tensor", "Tensor_Scalar" if "shift" in _name else "Scalar", "Scalar_Tensor")
-    _lower_binary(_name, Promotion.DEFAULT, *(f"aten.{_name}.{one}" for one in _overloads))
+    lower_as(_name, *(f"aten.{_name}.{one}" for one in _overloads), operands=ARGUMENTS)
+for _name, _short in (("bitwise_left_shift", "lshift"), ("bitwise_right_shift", "rshift")):
+    _targets = (f"aten.__{_short}__.Tensor", f"aten.__{_short}__.Scalar")
+    lower_as(_name, *_targets, operands=ARGUMENTS)
 for _name, (_function, _of_integers) in TESTS.items():
     pointwise(_name, _function, boolean=True)
     _lower_test(_name, _of_integers)
-for _python, _name in (("__lshift__", "bitwise_left_shift"), ("__rshift__", "bitwise_right_shift")):
-    _lower_binary(_name, Promotion.DEFAULT, f"aten.{_python}.Tensor", f"aten.{_python}.Scalar")
 
 pointwise("logical_not", torch.logical_not, computes=ANY, boolean=True)
 pointwise("bitwise_not", torch.bitwise_not, computes=INTEGRAL)
 pointwise("signbit", torch.signbit, boolean=True)
-
-
-@lowers("aten.logical_not.default")
-def logical_not(b: Builder, a: dict[str, Any]) -> Value:
-    """Whether x is 0."""
-    return promote(b, "logical_not", [a["self"]], BOOL)
+lower_as("logical_not", "aten.logical_not.default", promotion=BOOL)
 
 
 @lowers("aten.bitwise_not.default")

@@ -16,7 +16,7 @@ import torch
 from torch._prims_common import ELEMENTWISE_TYPE_PROMOTION_KIND, elementwise_dtypes
 
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, Case, dtype, real, row, tensor
+from wasm_torch_web.ops.table import ALL, Case, dtype, lowers, real, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -145,6 +145,17 @@ def _stand_in(operand: Any) -> Any:
     if isinstance(operand, sympy.Basic):
         return 1 if operand.is_integer else 1.0
     return operand
+
+
+def lower_as(
+    name: str, *targets: str, operands: str = "self", promotion: Promotion = Promotion.DEFAULT
+) -> None:
+    """These aten overloads are row `name` of the arguments that `operands` names."""
+    names = operands.split()
+
+    @lowers(*targets)
+    def lowering(b: Builder, a: dict[str, Any]) -> Value:
+        return promote(b, name, [a[operand] for operand in names], promotion)
 
 
 def promote(

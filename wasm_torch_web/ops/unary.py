@@ -13,6 +13,7 @@ from wasm_torch_web.ops.pointwise import (
     Promotion,
     computes_in,
     emit,
+    lower_as,
     pointwise,
     promote,
 )
@@ -72,33 +73,28 @@ RARE: dict[str, Function] = {
 }
 
 
-def _lower_unary(name: str, promotion: Promotion) -> None:
+def _lower_rounding(name: str) -> None:
     @lowers(f"aten.{name}.default")
     def lowering(b: Builder, a: dict[str, Any]) -> Value:
         x: Value = a["self"]
-        if name in ROUNDING and not x.dtype.is_floating_point:
-            return x
-        return promote(b, name, [x], promotion)
+        return promote(b, name, [x]) if x.dtype.is_floating_point else x
 
 
 for _name, _function in SIGNS.items():
     pointwise(_name, _function, computes=ANY)
-    _lower_unary(_name, Promotion.BOOL_TO_LONG if _name == "square" else Promotion.DEFAULT)
+for _name in ("neg", "abs", "sign"):
+    lower_as(_name, f"aten.{_name}.default")
+lower_as("sign", "aten.sgn.default")  # the same for real numbers
+lower_as("square", "aten.square.default", promotion=Promotion.BOOL_TO_LONG)
 for _name, _function in ROUNDING.items():
     pointwise(_name, _function)
-    _lower_unary(_name, Promotion.DEFAULT)
+    _lower_rounding(_name)
 for _name, _function in TRANSCENDENTAL.items():
     pointwise(_name, _function)
-    _lower_unary(_name, Promotion.INT_TO_FLOAT)
+    lower_as(_name, f"aten.{_name}.default", promotion=Promotion.INT_TO_FLOAT)
 for _name, _function in RARE.items():
     pointwise(_name, _function, computes=DOUBLE)
-    _lower_unary(_name, Promotion.INT_TO_FLOAT)
-
-
-@lowers("aten.sgn.default")
-def sgn(b: Builder, a: dict[str, Any]) -> Value:
-    """Of real numbers the same as `sign`."""
-    return promote(b, "sign", [a["self"]])
+    lower_as(_name, f"aten.{_name}.default", promotion=Promotion.INT_TO_FLOAT)
 
 
 @lowers("aten.round.decimals")

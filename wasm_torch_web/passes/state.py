@@ -6,7 +6,7 @@ from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
 
 # Rows that write a part of their first input and can do so in its own memory.
-_WRITERS = {"index_put", "slice_scatter", "select_scatter", "index_copy", "scatter", "index_add"}
+_WRITERS = {"index_put", "slice_scatter", "scatter"}
 
 
 def update_in_place(graph: Graph) -> int:

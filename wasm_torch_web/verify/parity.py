@@ -34,26 +34,31 @@ def check(
     reference: Reference,
     variants: Sequence[str] | None = None,
     progress: Progress = lambda step: None,
+    example: Flat | None = None,
 ) -> Report:
-    """Runs the package's own index.js in Chromium on golden and fresh inputs, next to PyTorch.
+    """Runs the package's own index.js in Chromium on known and fresh inputs, next to PyTorch.
 
-    `variants` are tried in turn in one browser; None is what `load()` takes by itself. `progress`
-    is told each step in words. Raises UserError no-chromium, browser-failed.
+    The known inputs are `example`, where the source is at hand, else the golden ones (for which
+    large inputs are replaced). `variants` are tried in turn in one browser; None is what `load()`
+    takes by itself. `progress` is told each step in words. Raises UserError no-chromium,
+    browser-failed.
     """
-    expected = expect(package, reference, progress)
+    expected = expect(package, reference, progress, example)
     return _launch_and_compare(package, expected, variants, progress)
 
 
-def expect(package: Path, reference: Reference, progress: Progress) -> Expected:
+def expect(
+    package: Path, reference: Reference, progress: Progress, example: Flat | None = None
+) -> Expected:
     """PyTorch's outputs for every trial."""
     manifest = manifests.read(package)
     expected = Expected()
-    for trial in trials(manifest, golden.read_inputs(package, manifest, 0)):
+    for trial in trials(manifest, example or golden.read_inputs(package, manifest, 0)):
         progress(f"PyTorch: {trial.title}")
         try:
             expected.trials.append((trial, reference(trial.runs)))
         except UserError as error:
-            if not expected.trials:  # the golden inputs are the user's own
+            if not expected.trials:  # the known inputs are the user's own
                 raise
             expected.skipped.append(f"{trial.title}: {error.message}")
     return expected

@@ -1,11 +1,12 @@
 // A sound that is picked in, samples or frames of samples out.
+import { numelOf } from '../../../js_runtime/src/dtypes.ts';
 import { lineChart } from '../chart.ts';
-import { choice, h, numberBox } from '../dom.ts';
+import { choice, filePicker, h, numberBox } from '../dom.ts';
 import { guarded } from '../failure.ts';
 import type { TensorPort } from '../package.ts';
-import { type Context, numel, type TensorEditor } from './editor.ts';
+import type { Context, TensorEditor } from './editor.ts';
 
-const SHORTEST = 256;
+const SHORTEST = 1024; // shorter rows are features rather than samples
 const RATE = 16000;
 
 /** float32 with long rows: (samples), (1, samples), (frames, samples of a frame), (1, 1, samples). */
@@ -25,7 +26,7 @@ const LEVELS: Readonly<Record<Level, string>> = {
 };
 
 export function audioEditor(context: Context): TensorEditor {
-  const { port, changed } = context;
+  const { changed } = context;
   const state = {
     samples: tone(),
     rate: RATE,
@@ -50,7 +51,7 @@ export function audioEditor(context: Context): TensorEditor {
       h(
         'div',
         { class: 'fields' },
-        picker((file) => {
+        filePicker('Choose a sound', 'audio/*', (file) => {
           state.file = file;
           void reread();
         }),
@@ -66,31 +67,19 @@ export function audioEditor(context: Context): TensorEditor {
       h('p', { class: 'quiet' }, 'Until a sound is chosen: a tone of 440 Hz.'),
     ),
     read(shape) {
-      const data = new Float32Array(numel(shape)); // silence after a short sound
+      const data = new Float32Array(numelOf(shape)); // silence after a short sound
       data.set(state.samples.subarray(0, data.length));
       if (state.level === 'standard') standardise(data, shape[shape.length - 1] as number);
       return { data, shape };
     },
   };
-
-  function fitSizes({ resize }: Context, length: number): void {
-    const [frames, row] = port.shape.slice(-2);
-    if (port.shape.length >= 2 && typeof row === 'number') {
-      if (typeof frames === 'string') resize(frames, Math.floor(length / row));
-    } else {
-      const last = port.shape[port.shape.length - 1];
-      if (typeof last === 'string') resize(last, length);
-    }
-  }
 }
 
-function picker(take: (file: Blob) => void): HTMLElement {
-  const file = h('input', { type: 'file', accept: 'audio/*', class: 'unseen' });
-  file.addEventListener('change', () => {
-    const picked = file.files?.[0];
-    if (picked) take(picked);
-  });
-  return h('label', { class: 'button strong' }, 'Choose a sound', file);
+/** The dynamic size of the last axis, or of frames before it, so that the sound just fits. */
+function fitSizes({ port, resize }: Context, length: number): void {
+  const [row, frames] = [...port.shape].reverse();
+  if (typeof row === 'string') resize(row, length);
+  else if (typeof frames === 'string') resize(frames, Math.floor(length / (row as number)));
 }
 
 /** The first channel, resampled. */

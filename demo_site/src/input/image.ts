@@ -1,5 +1,5 @@
 // A picture that is picked, dropped, pasted or a sample in, the model's input out.
-import { button, choice, h } from '../dom.ts';
+import { button, choice, filePicker, h } from '../dom.ts';
 import { guarded } from '../failure.ts';
 import type { Scale, TensorPort } from '../package.ts';
 import type { Context, TensorEditor } from './editor.ts';
@@ -47,7 +47,7 @@ export async function imageEditor(context: Context): Promise<TensorEditor> {
       'div',
       { class: 'image' },
       h('div', { class: 'drop' }, canvas),
-      h('div', { class: 'fields' }, picker(take), ...samples),
+      h('div', { class: 'fields' }, filePicker('Choose a picture', 'image/*', take), ...samples),
       h('p', { class: 'quiet' }, 'Or drop a picture here, or paste one.'),
       h(
         'div',
@@ -71,26 +71,17 @@ export async function imageEditor(context: Context): Promise<TensorEditor> {
 }
 
 const FITS: Readonly<Record<Fit, string>> = {
-  eval: 'Centre, 87.5 %',
-  cover: 'Centre',
+  eval: 'Centre crop, 87.5 %',
+  cover: 'Centre crop',
   whole: 'Stretched',
 };
 const SCALES: Readonly<Record<Scale, string>> = {
   '0..1': '0 to 1',
   '-1..1': '−1 to 1',
-  imagenet: 'ImageNet mean, std',
+  imagenet: 'ImageNet',
 };
 
 type Take = (source: Blob) => void;
-
-function picker(take: Take): HTMLElement {
-  const file = h('input', { type: 'file', accept: 'image/*', class: 'unseen' });
-  file.addEventListener('change', () => {
-    const picked = file.files?.[0];
-    if (picked) take(picked);
-  });
-  return h('label', { class: 'button strong' }, 'Choose a picture', file);
-}
 
 function sample(name: string, url: string, take: Take): HTMLElement {
   const pressed = button('', () => guarded(async () => take(await fetched(url))), 'sample');

@@ -1,7 +1,7 @@
 // A number input of the model in, a box for it out.
 import { numberBox, tick } from '../dom.ts';
 import type { NumberPort } from '../package.ts';
-import type { Editor } from './editor.ts';
+import { type Editor, rangeOf } from './editor.ts';
 
 export function numberEditor(port: NumberPort, changed: () => void): Editor {
   if (port.kind === 'bool') {
@@ -14,9 +14,7 @@ export function numberEditor(port: NumberPort, changed: () => void): Editor {
   }
   let value = port.range?.[0] ?? 1;
   const step = port.kind === 'int' ? 1 : 'any';
-  const [min, max] = port.range ?? [];
-  const bounds = min !== undefined && max !== undefined ? { min, max, step } : { step };
-  const element = numberBox('Value', value, bounds as { step: number | 'any' }, (given) => {
+  const element = numberBox('Value', value, { ...rangeOf(port), step }, (given) => {
     value = given;
     changed();
   });

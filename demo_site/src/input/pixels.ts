@@ -40,13 +40,14 @@ export function toTensor(
   const { data: rgba } = pen(canvas).getImageData(0, 0, width, height);
   const plane = height * width;
   const data = new Float32Array(batch * channels * plane);
-  for (let i = 0; i < plane; ++i) {
-    const [r, g, b] = rgba.subarray(4 * i, 4 * i + 3) as unknown as [number, number, number];
-    const values = channels === 3 ? [r, g, b] : [0.299 * r + 0.587 * g + 0.114 * b];
-    values.forEach((value, c) => {
-      const { mean, deviation } = SCALES[scale](c, channels);
+  const byte = (i: number) => rgba[i] as number;
+  const luma = (i: number) => 0.299 * byte(i) + 0.587 * byte(i + 1) + 0.114 * byte(i + 2);
+  for (let c = 0; c < channels; ++c) {
+    const { mean, deviation } = SCALES[scale](c, channels);
+    for (let i = 0; i < plane; ++i) {
+      const value = channels === 3 ? byte(4 * i + c) : luma(4 * i);
       data[c * plane + i] = (value / 255 - mean) / deviation;
-    });
+    }
   }
   const one = channels * plane;
   for (let n = 1; n < batch; ++n) data.copyWithin(n * one, 0, one);

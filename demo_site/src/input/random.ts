@@ -1,9 +1,9 @@
 // Seed and bounds in, a random tensor out: the generator that golden data uses (docs/format.md).
-import { dtypeRow } from '../../../js_runtime/src/dtypes.ts';
+import { dtypeRow, numelOf } from '../../../js_runtime/src/dtypes.ts';
 import { randomElements } from '../../../js_runtime/src/random.ts';
 import type { InputData } from '../../../js_runtime/src/types.ts';
 import { button, h, numberBox } from '../dom.ts';
-import { type Context, numel, type TensorEditor } from './editor.ts';
+import { type Context, rangeOf, type TensorEditor } from './editor.ts';
 
 export function randomEditor(context: Context): TensorEditor {
   const { port, changed } = context;
@@ -15,7 +15,7 @@ export function randomEditor(context: Context): TensorEditor {
     changed();
   });
   const bound = (label: string, key: 'low' | 'high') =>
-    numberBox(label, state[key], { ...(whole && limits(context)), step }, (value) => {
+    numberBox(label, state[key], { ...(whole && rangeOf(port)), step }, (value) => {
       state[key] = value;
       changed();
     });
@@ -30,7 +30,7 @@ export function randomEditor(context: Context): TensorEditor {
     read(shape) {
       if (state.high < state.low) throw new Error(`${port.name}: "To" is below "From"`);
       const parts = port.dtype === 'complex64' ? 2 : 1;
-      const buffer = randomElements(port.dtype, numel(shape) * parts, state);
+      const buffer = randomElements(port.dtype, numelOf(shape) * parts, state);
       return { data: new (dtypeRow(port.dtype).array)(buffer) as InputData, shape };
     },
   };
@@ -42,9 +42,4 @@ function boundsOf({ port, manifest }: Context): { low: number; high: number } {
   const golden = manifest.golden?.cases[0]?.inputs[port.name];
   const { low, high } = golden && 'random' in golden ? golden.random : { low: 0, high: 1 };
   return { low, high };
-}
-
-/** Integers outside of the port's range may make the model fail (an embedding's rows). */
-function limits({ port }: Context): { min?: number; max?: number } {
-  return port.range ? { min: port.range[0] as number, max: port.range[1] as number } : {};
 }
