@@ -34,13 +34,14 @@ demo: setup
 	@$(PYTHON) scripts/demo.py
 
 test: setup-checks
+	@npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
 
 format: setup
-	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q .
+	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
 
 bench: setup

@@ -1,9 +1,10 @@
 """csrc/ in, build/native/ out: the same kernels for this machine, where sanitizers can see them.
 
-    python scripts/build_native.py [plain] [asan] [fuzz]
+    python scripts/build_native.py [plain] [asan] [fuzz] [coverage]
 
 plain: libwtw.so. asan: libwtw-asan.so, ASan and UBSan; start the program that loads it with
-`sanitizer_environment()`. fuzz: one libFuzzer program per csrc/fuzz/*.cc. SIMDe supplies
+`sanitizer_environment()`. fuzz: one libFuzzer program per csrc/fuzz/*.cc. coverage:
+libwtw-coverage.so, where csrc/core counts its branches for llvm-cov. SIMDe supplies
 wasm_simd128.h. Besides the shared sources each takes csrc/native/, and no *_threads.cc or
 *_single.cc, which are about wasm.
 """
@@ -40,12 +41,14 @@ COMPILE = {
     "plain": ("-O2",),
     "asan": (*CHECKED, f"-fsanitize={SANITIZE}"),
     "fuzz": (*CHECKED, f"-fsanitize=fuzzer-no-link,{SANITIZE}"),
+    "coverage": ("-O0", "-fprofile-instr-generate", "-fcoverage-mapping"),
 }
 SHARED = ("-shared", "-Wl,-z,defs")  # a missing kernel fails the link, as in wasm
 LINK = {
     "plain": SHARED,
     "asan": (*SHARED, "-shared-libsan", f"-fsanitize={SANITIZE}"),
     "fuzz": (f"-fsanitize=fuzzer,{SANITIZE}",),
+    "coverage": (*SHARED, "-fprofile-instr-generate"),
 }
 
 
@@ -54,7 +57,13 @@ def build(kind: str) -> list[Path]:
     compiler, flags = find_compiler(), (*COMMON, *COMPILE[kind])
     sources = [s for s in runtime_sources() if not s.name.endswith(("_threads.cc", "_single.cc"))]
     sources += sorted((CSRC / "native").rglob("*.cc"))
-    objects = compile_all(compiler, flags, sources)
+    if kind == "coverage":
+        core = [s for s in sources if s.is_relative_to(CSRC / "core")]
+        others = [s for s in sources if s not in core]
+        objects = compile_all(compiler, (*COMMON, *COMPILE["plain"]), others)
+        objects += compile_all(compiler, flags, core)
+    else:
+        objects = compile_all(compiler, flags, sources)
     if kind != "fuzz":
         name = "libwtw.so" if kind == "plain" else f"libwtw-{kind}.so"
         return [link(compiler, kind, objects, OUT / name)]

@@ -23,6 +23,7 @@ def main() -> None:
         "ruff format": lambda: passes([BIN / "ruff", "format", "-q", "--check", "."]),
         "mypy": lambda: passes([BIN / "mypy"]),
         "tsc": lambda: passes(["npm", "run", "--silent", "typecheck"]),
+        "prettier": lambda: passes(["npm", "run", "--silent", "format:check"]),
         "clang-format": clang_format,
         "clang-tidy": clang_tidy,
     }

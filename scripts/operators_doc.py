@@ -21,10 +21,12 @@ ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docs" / "operators.md"
 HEAD = """# Operators
 
-Written by `scripts/operators_doc.py` from the operator table and its test results; do not edit. `cases` counts the row's cases that agree
-with PyTorch on the shipped wasm: inputs of odd sizes, every dtype, NaN and infinities. A row without cases of its own dtype is not listed for it.
+Written by `scripts/operators_doc.py` from the operator table and its test results; do not edit.
+`cases` counts the row's cases that agree with PyTorch on the shipped wasm: inputs of odd sizes,
+every dtype, NaN and infinities.
 
 """
+COLUMNS = "| row | dtypes | attributes | cases |\n| --- | --- | --- | --- |\n"
 
 
 def render(passed: Mapping[str, int]) -> str:
@@ -32,7 +34,7 @@ def render(passed: Mapping[str, int]) -> str:
     parts = [HEAD, f"{len(ROWS)} rows, {len(LOWERINGS)} aten overloads kept whole.\n"]
     rows = sorted(ROWS.values(), key=lambda row: (row.family, row.name))
     for family, members in groupby(rows, key=lambda row: row.family):
-        parts.append(f"\n## {family}\n\n| row | dtypes | attributes | cases |\n| --- | --- | --- | --- |\n")
+        parts.append(f"\n## {family}\n\n{COLUMNS}")
         parts.extend(_line(row, passed[row.name]) for row in members)
     parts.append("\n## aten overloads that become these rows\n\n")
     parts.append(", ".join(f"`{target.removeprefix('aten.')}`" for target in sorted(LOWERINGS)))
@@ -52,7 +54,9 @@ def _line(row: Row, cases: int) -> str:
 
 def _short(dtype: torch.dtype) -> str:
     name = str(dtype).removeprefix("torch.")
-    return name.replace("bfloat", "bf").replace("float", "f").replace("uint", "u").replace("int", "i")
+    return (
+        name.replace("bfloat", "bf").replace("float", "f").replace("uint", "u").replace("int", "i")
+    )
 
 
 def count(names: list[str]) -> Counter[str]:
@@ -62,7 +66,7 @@ def count(names: list[str]) -> Counter[str]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT / "tests"))
-    from ops.test_cases import run_on_wasm
+    from ops.test_cases import run_on_wasm  # type: ignore[import-not-found]
 
     plans, wrong = run_on_wasm()
     bad = set(wrong)

@@ -178,7 +178,7 @@ class Builder:
         inputs: list[Value | None] = []
         for operand in row.inputs:
             given = arguments.get(operand.name)
-            inputs.extend(given if operand.variadic else [given])
+            inputs.extend((given or []) if operand.variadic else [given])
         attributes = {name: arguments[name] for name in names if arguments.get(name) is not None}
         return self.emit(row.name, inputs, attributes)
 
@@ -187,4 +187,3 @@ def overload(target: str) -> Any:
     """`aten.add.Tensor` as the OpOverload."""
     namespace, name, variant = target.split(".")
     return getattr(getattr(getattr(torch.ops, namespace), name), variant)
-

@@ -28,7 +28,7 @@ from wasm_torch_web.ops import LOWERINGS
 
 @dataclass(frozen=True)
 class DynamicAxis:
-    """An axis that may change: `input.axis` between min and max, `symbol` where the user named one."""
+    """An axis that may change: `input.axis` from min to max; `symbol` where the user named one."""
 
     input: str
     axis: int
@@ -78,7 +78,7 @@ def export_module(
     args, kwargs = _widen(module, args, kwargs, dynamic)
     _try(module, args, kwargs)
     shapes = _dynamic_shapes(module, args, kwargs, dynamic) if dynamic else None
-    program = _export(module, args, kwargs, shapes)
+    program: ExportedProgram = _export(module, args, kwargs, shapes)
     symbols(program, dynamic)
     return program
 
@@ -88,10 +88,11 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
     table = default_decompositions()
     for op in list(table):
         if str(op) in LOWERINGS:
-            table.pop(op)
+            table.pop(op)  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return program.run_decompositions(table)
+        decomposed: ExportedProgram = program.run_decompositions(table)
+        return decomposed
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,9 @@ def _tightened(
     lower = int(bounds.lower) if bounds.lower > -_LIMIT else low
     upper = int(bounds.upper) if bounds.upper < _LIMIT else high
     # torch.export never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
-    return max(low, 1 if lower == 2 and low == 0 else (0 if lower == 2 else lower)), min(high, upper)
+    if lower == 2:
+        lower = 0 if low else 1
+    return max(low, lower), min(high, upper)
 
 
 def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
@@ -168,7 +171,7 @@ def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
     if not isinstance(fake, torch.Tensor):
         return []
     return [
-        (index, size.node.expr)
+        (index, size.node.expr)  # type: ignore[attr-defined]
         for index, size in enumerate(fake.shape)
         if isinstance(size, torch.SymInt)
     ]

@@ -15,12 +15,12 @@ from rich.table import Table
 from torch.export import ExportedProgram
 
 from wasm_torch_web import capture, signature
-from wasm_torch_web.pipeline import capture_source, compile_program
 from wasm_torch_web.console import clean, columns, megabytes, shape_text
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.format.plan_reader import Memory, PlanReader
+from wasm_torch_web.pipeline import capture_source, compile_program
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.verify.reference import Reference, flat_reference
 

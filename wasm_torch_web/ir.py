@@ -229,8 +229,8 @@ class Graph:
     def _verify_arity(node: Node, after: str) -> None:
         row = node.row
         variadic = bool(row.inputs) and row.inputs[-1].variadic
-        fits = len(node.inputs) >= len(row.inputs) if variadic else len(node.inputs) == len(
-            row.inputs
+        fits = (
+            len(node.inputs) >= len(row.inputs) if variadic else len(node.inputs) == len(row.inputs)
         )
         names = {attribute.name for attribute in row.attributes}
         if not fits or names != set(node.attributes):
@@ -241,5 +241,3 @@ def ordered_strides(shape: tuple[Dim, ...], order: tuple[int, ...]) -> tuple[Dim
     """Strides of a tensor that is dense with its axes in `order`, outermost first."""
     dense = contiguous_strides(tuple(shape[axis] for axis in order))
     return tuple(dense[order.index(axis)] for axis in range(len(shape)))
-
-

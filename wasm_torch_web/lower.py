@@ -1,4 +1,4 @@
-"""FX to graph: an ExportedProgram in, a `Graph` of table rows out, all unsupported operators at once.
+"""FX to graph: an ExportedProgram in, a `Graph` of table rows out; all that is missing at once.
 
 Nothing after this module knows an aten name.
 """
@@ -59,9 +59,7 @@ class _Lowering:
     # --- inputs ---
 
     def placeholder(self, node: FxNode) -> None:
-        spec = next(
-            s for s in self.program.graph_signature.input_specs if s.arg.name == node.name
-        )
+        spec = next(s for s in self.program.graph_signature.input_specs if s.arg.name == node.name)
         if spec.kind == InputKind.USER_INPUT:
             self.user_input(node, spec.arg)
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
@@ -190,7 +188,8 @@ class _Lowering:
             return self.builder.value(node.name, fake, "constant")
         if isinstance(fake, (tuple, list)):
             return tuple(
-                self.builder.value(node.name, one, "constant") if isinstance(one, torch.Tensor)
+                self.builder.value(node.name, one, "constant")
+                if isinstance(one, torch.Tensor)
                 else expression(one)
                 for one in fake
             )

@@ -1,6 +1,6 @@
 """The straight line: a source in, a verified npm package out.
 
-    load - capture - lower - passes - write - golden - pack - verify - rename
+load - capture - lower - passes - write - golden - pack - verify - rename
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from wasm_torch_web import bundle, capture, passes, signature
@@ -22,6 +22,7 @@ from wasm_torch_web.format import writer
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
+from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.passes import Step
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.sources.training import refuse_training
@@ -87,7 +88,9 @@ class BuildResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def compile_program(program: ExportedProgram, dynamic: Sequence[capture.DynamicAxis] = ()) -> Compiled:
+def compile_program(
+    program: ExportedProgram, dynamic: Sequence[capture.DynamicAxis] = ()
+) -> Compiled:
     """A captured program as an optimised graph with its layouts and memory decided.
 
     Errors: operators-unsupported and the others of `lower`, axis-specialised.
@@ -143,7 +146,8 @@ def build(
         program = capture_source(loaded, axes)
     with line.step("compile"):
         compiled = compile_program(program, axes)
-        _attach_ranges(compiled.graph, loaded)
+        example = compiled.signature.flatten_inputs(loaded.args, loaded.kwargs)
+        _attach_ranges(compiled.graph, loaded, example)
     with bundle.staged(target, force) as folder:
         with line.step("write"):
             manifest = writer.write(
@@ -155,13 +159,10 @@ def build(
                 source_info=source_info,
             )
             reference = flat_reference(compiled.signature, loaded)
-            example = compiled.signature.flatten_inputs(loaded.args, loaded.kwargs)
             golden.write(folder, manifest, golden.make_cases(manifest, [example], reference))
         with line.step("pack"):
             bundle.pack(folder)
-        result = BuildResult(
-            target, manifest, compiled.steps, line.notices, reference, example
-        )
+        result = BuildResult(target, manifest, compiled.steps, line.notices, reference, example)
         if verify:
             with line.step("verify"):
                 _verify(result, folder, reference, line)
@@ -184,13 +185,17 @@ def capture_source(source: Source, axes: Sequence[capture.DynamicAxis]) -> Expor
     return program
 
 
-def _attach_ranges(graph: Graph, source: Source) -> None:
-    """Integer inputs carry the range that random values are drawn from."""
+def _attach_ranges(graph: Graph, source: Source, example: Flat) -> None:
+    """Integer inputs carry the range that random values are drawn from: the user's, or the
+    smallest and the largest of the example."""
     for port in graph.inputs:
+        given = example[port.name]
         if port.name in source.ranges:
             low, high = source.ranges[port.name]
             if float(low).is_integer() and float(high).is_integer():
                 port.range = (int(low), int(high))
+        elif isinstance(given, Tensor) and given.numel() and given.dtype in INTS:
+            port.range = (int(given.min()), int(given.max()))
 
 
 def _verify(result: BuildResult, folder: Path, reference: Reference, line: _Line) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.utils import _pytree as pytree
@@ -109,12 +108,15 @@ def _outputs(program: ExportedProgram) -> list[Slot]:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    parts = [str(getattr(key, "key", getattr(key, "name", getattr(key, "idx", key)))) for key in path]
+    parts = [_key(key) for key in path]
     if not path or isinstance(path[0], pytree.SequenceKey):
         parts.insert(0, "output")
     return "_".join(parts)
 
 
-def is_tensor(value: Any) -> bool:
-    """Whether a flattened leaf is a tensor rather than a number."""
-    return isinstance(value, torch.Tensor)
+def _key(key: Any) -> str:
+    """What stands in the brackets or after the dot of one step of a path."""
+    for attribute in ("key", "name", "idx"):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)

@@ -64,7 +64,6 @@ bool take(const std::byte* bytes, uint64_t size, uint64_t offset, uint64_t count
           Section<T>* section) {
   const uint64_t start = (*end + 7) & ~uint64_t{7};
   if (offset != start || offset > size || count > (size - offset) / sizeof(T)) return false;
-  if (count > UINT32_MAX) return false;
   section->data = reinterpret_cast<const T*>(bytes + offset);
   section->count = static_cast<uint32_t>(count);
   *end = offset + count * sizeof(T);
@@ -72,7 +71,7 @@ bool take(const std::byte* bytes, uint64_t size, uint64_t offset, uint64_t count
 }
 
 bool Checker::header(const std::byte* bytes, size_t size) {
-  REQUIRE(size >= sizeof(Header), size);
+  REQUIRE(size >= sizeof(Header) && size <= kMaxPlanBytes, size);
   Header header;
   std::memcpy(&header, bytes, sizeof(header));
   REQUIRE(std::memcmp(header.magic, "WTWPLAN", 8) == 0, 0);
@@ -211,12 +210,11 @@ bool Checker::operand(const OperandSpec& spec, uint32_t value, bool output) {
   return true;
 }
 
+// Of two values in one buffer.
 bool Checker::same_place(uint32_t a, uint32_t b) const {
   const ValueRecord& x = plan_.values[a];
   const ValueRecord& y = plan_.values[b];
-  if (x.buffer != y.buffer || x.dtype != y.dtype || x.rank != y.rank || x.offset != y.offset) {
-    return false;
-  }
+  if (x.dtype != y.dtype || x.rank != y.rank || x.offset != y.offset) return false;
   return std::memcmp(&plan_.refs.data[x.refs], &plan_.refs.data[y.refs],
                      2 * sizeof(uint32_t) * x.rank) == 0;
 }

@@ -13,6 +13,7 @@ namespace wtw {
 
 inline constexpr uint32_t kAbi = 1;
 inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
+inline constexpr size_t kMaxPlanBytes = size_t{1} << 30;  // so that counts fit 32 bits
 inline constexpr uint32_t kMaxNodes = 1u << 16;
 inline constexpr int64_t kMaxElements = int64_t{1} << 40;
 

@@ -121,4 +121,3 @@ def speaker() -> Model:
     module.load_state_dict({name: state[name] for name in module.state_dict()})
     frames = torch.rand(2, 30, 40, generator=torch.Generator().manual_seed(1))
     return Model(module.eval(), (frames,), dynamic=("mels.0=batch:1..8", "mels.1=time:1..400"))
-

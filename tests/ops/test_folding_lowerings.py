@@ -108,7 +108,7 @@ DYNAMIC: dict[str, Callable[[Tensor], Any]] = {
         F.interpolate(x[None], scale_factor=1.5, mode="bilinear"),
         F.interpolate(x[None], size=(7, 9), mode="bilinear", align_corners=True),
         F.interpolate(x[None], size=(3, 4), mode="bilinear", antialias=True),
-        F.interpolate(x[None].half(), size=(7, 9), mode="bilinear").float(),
+        F.interpolate(x[None].round().half(), scale_factor=2, mode="bilinear"),
     ),
     "cubic": lambda x: (
         F.interpolate(x[None], scale_factor=2, mode="bicubic"),

@@ -10,8 +10,8 @@ from support.models import Net, write_archive
 from torch import nn
 
 import wasm_torch_web
-from wasm_torch_web.pipeline import capture_source
 from wasm_torch_web.errors import UserError
+from wasm_torch_web.pipeline import capture_source
 from wasm_torch_web.sources import Options, load
 
 X = torch.arange(6.0).reshape(2, 3)

@@ -52,13 +52,9 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
             values.append(_constant(f"in{index}", data))
         else:
             values.append(_input(graph, f"in{index}", data, given))
-    attributes = {
-        a.name: _listed(case.attributes.get(a.name, a.default)) for a in row.attributes
-    }
+    attributes = {a.name: _listed(case.attributes.get(a.name, a.default)) for a in row.attributes}
     expected = _reference(row, case)
-    outputs = [
-        Value(f"out{i}", t.dtype, tuple(t.shape)) for i, t in enumerate(expected)
-    ]
+    outputs = [Value(f"out{i}", t.dtype, tuple(t.shape)) for i, t in enumerate(expected)]
     node = Node(row, values, attributes, outputs)
     for output in outputs:
         output.producer = node
@@ -70,7 +66,7 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
     writer.program("forward", graph)
     segment = weights.data.getvalue()
     tolerance = TOLERANCE if case.tolerance is None else case.tolerance
-    return Plan(name, writer.bytes(), segment, given, expected, tolerance)
+    return Plan(name, writer.finish(), segment, given, expected, tolerance)
 
 
 def _constant(name: str, data: torch.Tensor) -> Value:
@@ -110,8 +106,10 @@ def fault(plan: Plan, outputs: list[torch.Tensor]) -> str | None:
     """What is wrong with the outputs, or None."""
     for index, (given, expected) in enumerate(zip(outputs, plan.expected, strict=True)):
         if given.dtype != expected.dtype or given.shape != expected.shape:
-            return f"output {index}: {given.dtype}{tuple(given.shape)}, expected " \
+            return (
+                f"output {index}: {given.dtype}{tuple(given.shape)}, expected "
                 f"{expected.dtype}{tuple(expected.shape)}"
+            )
         text = _difference(given, expected, plan.tolerance)
         if text:
             return f"output {index}: {text}"

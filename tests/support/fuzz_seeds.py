@@ -1,6 +1,6 @@
 """Valid plans of every row, as starting points for csrc/fuzz/plan.cc.
 
-    python tests/support/fuzz_seeds.py FOLDER
+python tests/support/fuzz_seeds.py FOLDER
 """
 
 from __future__ import annotations

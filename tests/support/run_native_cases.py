@@ -1,6 +1,6 @@
 """Runs every case of every row on a native library; prints what differs.
 
-    python tests/support/run_native_cases.py LIBRARY [PATTERN]
+python tests/support/run_native_cases.py LIBRARY [PATTERN]
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from wasm_torch_web.cli.options import dynamic_option, everywhere, source_option
 from wasm_torch_web.console import Console, clean, columns, megabytes
 
 if TYPE_CHECKING:
-    from wasm_torch_web.pipeline import BuildResult
     from wasm_torch_web.footprint import Footprint
+    from wasm_torch_web.pipeline import BuildResult
 
 
 @click.command("build", short_help="Turn a PyTorch model into an npm package.")
@@ -43,8 +43,8 @@ def command(
     SOURCE is told apart by its content: a torch.export archive, a TorchScript archive, a state
     dict (.pth, .safetensors) with --model, or a Hugging Face folder.
     """
-    from wasm_torch_web.pipeline import build
     from wasm_torch_web.footprint import measure
+    from wasm_torch_web.pipeline import build
 
     with console.working():
         result = build(

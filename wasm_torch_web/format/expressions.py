@@ -15,8 +15,44 @@ from wasm_torch_web.errors import UserError
 OPCODES = {
     name: number
     for number, name in enumerate(
-        "const constf sym dim scalar add sub mul floordiv mod min max addf subf mulf divf powf minf "
-        "maxf tofloat floor ceil trunc eq ne lt le ltf lef eqf and or not select pow sqrtf".split()
+        [
+            "const",
+            "constf",
+            "sym",
+            "dim",
+            "scalar",
+            "add",
+            "sub",
+            "mul",
+            "floordiv",
+            "mod",
+            "min",
+            "max",
+            "addf",
+            "subf",
+            "mulf",
+            "divf",
+            "powf",
+            "minf",
+            "maxf",
+            "tofloat",
+            "floor",
+            "ceil",
+            "trunc",
+            "eq",
+            "ne",
+            "lt",
+            "le",
+            "ltf",
+            "lef",
+            "eqf",
+            "and",
+            "or",
+            "not",
+            "select",
+            "pow",
+            "sqrtf",
+        ]
     )
 }
 
@@ -63,7 +99,7 @@ class Encoder:
 
     def _push(self, code: Code, expr: Any) -> bool:
         """Appends what computes `expr`; gives whether it is a float."""
-        if isinstance(expr, (bool, int)) or (isinstance(expr, sympy.Integer)):
+        if isinstance(expr, (bool, int, sympy.Integer)):
             code.integer(int(expr))
             return False
         if isinstance(expr, (BooleanTrue, BooleanFalse)):
@@ -138,8 +174,14 @@ class Encoder:
 
     def _relation(self, code: Code, expr: Any) -> bool:
         left, right = expr.args
-        name = {"GreaterThan": "le", "StrictGreaterThan": "lt", "LessThan": "le",
-                "StrictLessThan": "lt", "Equality": "eq", "Unequality": "ne"}[type(expr).__name__]
+        name = {
+            "GreaterThan": "le",
+            "StrictGreaterThan": "lt",
+            "LessThan": "le",
+            "StrictLessThan": "lt",
+            "Equality": "eq",
+            "Unequality": "ne",
+        }[type(expr).__name__]
         if "Greater" in type(expr).__name__:
             left, right = right, left
         is_float = self._is_float(left) or self._is_float(right)

@@ -22,9 +22,20 @@ from wasm_torch_web.passes.storage import root
 
 MAGIC = b"WTWPLAN\0"
 ABSENT = 0xFFFFFFFF
-SECTIONS = (
-    "strings ops symbols code exprs buffers values refs attrs nodes programs io".split()
-)
+SECTIONS = [
+    "strings",
+    "ops",
+    "symbols",
+    "code",
+    "exprs",
+    "buffers",
+    "values",
+    "refs",
+    "attrs",
+    "nodes",
+    "programs",
+    "io",
+]
 RECORD_BYTES = dict(zip(SECTIONS, (1, 8, 24, 8, 16, 24, 32, 4, 16, 32, 48, 16), strict=True))
 BUFFER_KINDS = {"constant": 0, "node": 1, "input": 1, "state": 2}
 IO_KINDS = {"tensor": 0, "int": 1, "float": 2, "bool": 3}
@@ -50,7 +61,7 @@ class PlanWriter:
 
     # --- the file ---
 
-    def bytes(self) -> bytes:
+    def finish(self) -> bytes:
         """The finished file."""
         self.sections["refs"] = [struct.pack(f"<{len(self.refs)}I", *self.refs)]
         blobs = [b"".join(self.sections[name]) for name in SECTIONS]
@@ -111,7 +122,11 @@ class PlanWriter:
             initial = self._weight_buffer(owner, initial=True) + 1
         size = self.expr(simplify(owner.numel * owner.dtype.itemsize))
         record = struct.pack(
-            "<IIQQ", BUFFER_KINDS[owner.kind], initial if owner.kind == "state" else program, 0, size
+            "<IIQQ",
+            BUFFER_KINDS[owner.kind],
+            initial if owner.kind == "state" else program,
+            0,
+            size,
         )
         self.buffers[owner] = self._append("buffers", record)
         return self.buffers[owner]

@@ -1,4 +1,4 @@
-"""The weight segment: constants in execution order in, flat little-endian shards with hashes out."""
+"""The weight segment: constants in execution order in, flat shards with hashes out."""
 
 from __future__ import annotations
 

@@ -20,16 +20,22 @@ MIN_PLAN_BYTES = manifest_file.MIN_ASSET_BYTES
 
 
 def write(
-    graph: Graph, folder: Path, *, name: str, version: str, parameters: int, source_info: bool = True
+    graph: Graph,
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    parameters: int,
+    source_info: bool = True,
 ) -> dict[str, Any]:
     """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
     weights = Segment()
     writer = PlanWriter(weights)
     writer.program("forward", graph)
-    plan = writer.bytes()
+    plan = writer.finish()
     if len(plan) < MIN_PLAN_BYTES:
         writer.string("\0" * (MIN_PLAN_BYTES - len(plan)))
-        plan = writer.bytes()
+        plan = writer.finish()
     (folder / "plan.bin").write_bytes(plan)
     names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
     manifest = {

@@ -229,6 +229,15 @@ def batch_norm(b: Builder, a: dict[str, Any]) -> Value | None:
     return cast(b, b.emit("batch_norm", [x, scale, shift]), a["input"].dtype)
 
 
+@lowers("aten._native_batch_norm_legit.no_stats")
+def batch_statistics_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Value, Value]:
+    """With the batch's own statistics, which it gives as mean and 1 / std."""
+    x = cast(b, a["input"], wide(a["input"].dtype))
+    dims = tuple(d for d in range(x.rank) if d != 1)
+    mean, scale = _statistics(b, x, dims, a["eps"], keepdim=False)
+    return batch_norm(b, {**a, "running_mean": None, "running_var": None}), mean, scale
+
+
 @lowers("aten._native_batch_norm_legit_no_training.default")
 def native_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Value, Value]:
     """With running statistics; the saved ones are empty, as in PyTorch."""

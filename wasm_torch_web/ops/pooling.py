@@ -134,7 +134,7 @@ def _emit(b: Builder, names: Sequence[str], a: dict[str, Any], given: dict[str, 
         pooled = b.call("aten.unsqueeze.default", self=pooled, dim=0)
     results = [b.emit(name, [pooled], given) for name in names]
     if x.rank == 3:
-        results = [b.call("aten.squeeze.dim", self=y, dim=0) for y in results]
+        results = [b.call("aten.squeeze.dims", self=y, dim=(0,)) for y in results]
     return (cast(b, results[0], x.dtype), *results[1:])
 
 

@@ -12,7 +12,6 @@ tests, documentation) is derived from the row.
 from __future__ import annotations
 
 import sys
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -222,8 +221,12 @@ def row(name: str, **fields: Any) -> Row:
         raise ValueError(f"two rows are named {name}")
     ROWS[name] = new
     for target in new.targets:
-        _claim(target, lambda builder, arguments, new=new: builder.emit_matching(new, arguments))
+        _claim(target, _matching(new))
     return new
+
+
+def _matching(row: Row) -> Lowering:
+    return lambda builder, arguments: builder.emit_matching(row, arguments)
 
 
 def lowers(*targets: str) -> Callable[[Lowering], Lowering]:

@@ -136,7 +136,7 @@ def _emit(b: Builder, name: str, a: dict[str, Any], **flags: bool) -> Value | No
         size, scales = (1, *size), (0.0, *scales)
     result: Value = b.emit(name, [image], {"output_size": size, "scales": scales, **flags})
     if x.rank == 3:
-        result = b.call("aten.squeeze.dim", self=result, dim=2)
+        result = b.call("aten.squeeze.dims", self=result, dim=(2,))
     return cast(b, result, x.dtype)
 
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import sympy
 import torch
 
-from wasm_torch_web.ir import Dim, Graph, Node, Value, equal, ordered_strides, same_shape
+from wasm_torch_web.ir import Dim, Graph, Node, Value, ordered_strides, same_shape
 from wasm_torch_web.ops import Operand
 from wasm_torch_web.passes.state import copy_node
-from wasm_torch_web.strides import contiguous_strides
+from wasm_torch_web.strides import contiguous_strides, equal
 
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 
@@ -31,9 +31,7 @@ class _Layouts:
         self.nodes: list[Node] = []
         self.copies: dict[tuple[Value, tuple[int, ...]], Value] = {}
         self.inserted = 0
-        self.numbers = {
-            s.symbol: sympy.Integer(97 + 2 * i) for i, s in enumerate(graph.symbols)
-        }
+        self.numbers = {s.symbol: sympy.Integer(97 + 2 * i) for i, s in enumerate(graph.symbols)}
 
     def run(self) -> int:
         _pack_weights(self.graph)
@@ -85,8 +83,8 @@ class _Layouts:
         elif "channels_last" in spec.layout:
             output.strides = ordered_strides(output.shape, CHANNELS_LAST[output.rank])
         elif node.row.inplace is not None and "strided" in spec.layout and first is not None:
-            output.strides = first.strides if first.storage is first else contiguous_strides(
-                output.shape
+            output.strides = (
+                first.strides if first.storage is first else contiguous_strides(output.shape)
             )
         else:
             output.strides = contiguous_strides(output.shape)

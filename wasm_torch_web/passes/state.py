@@ -1,4 +1,4 @@
-"""Stores new contents of mutated buffers: in place where the old contents are dead, else by copy."""
+"""Stores new contents of mutated buffers: in place where the old ones are dead, else by copy."""
 
 from __future__ import annotations
 
@@ -51,9 +51,7 @@ def _can_write_in_place(graph: Graph, state: Value, value: Value) -> bool:
     return not late and not others
 
 
-def _store(
-    graph: Graph, state: Value, value: Value, updates: list[tuple[Value, Value]]
-) -> Value:
+def _store(graph: Graph, state: Value, value: Value, updates: list[tuple[Value, Value]]) -> Value:
     """Ends the run with a copy into the state; readers of the old contents get a copy first."""
     states = {s for s, _ in updates}
     old = {view for s in states for view in views_of(graph, s)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from wasm_torch_web.ir import Graph, Node, Value, equal, same_shape
+from wasm_torch_web.ir import Graph, Node, Value, same_shape
+from wasm_torch_web.strides import equal
 
 
 def root(value: Value) -> Value:

@@ -1,0 +1,207 @@
+"""A plan with a bit of everything, and plans taken apart so that tests can damage one field."""
+
+from __future__ import annotations
+
+import struct
+from types import SimpleNamespace
+from typing import Any
+
+import sympy
+import torch
+from torch.utils._sympy.functions import IntTrueDiv
+
+from wasm_torch_web.format.expressions import OPCODES
+from wasm_torch_web.format.manifest import ABI
+from wasm_torch_web.format.plan import ABSENT, MAGIC, RECORD_BYTES, SECTIONS, PlanWriter
+from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.ir import Graph, Node, Port, Symbol, Value
+from wasm_torch_web.ops import ROWS
+from wasm_torch_web.passes.layout import choose_layouts
+
+F32 = torch.float32
+TENSOR, INT, FLOAT, BOOL = range(4)
+WEIGHT, ARENA, STATE = range(3)
+RECORDS = {
+    "ops": ("<II", "name length"),
+    "symbols": ("<qqII", "min max definition program"),
+    "code": ("<Q", "word"),
+    "exprs": ("<IIII", "first count is_float zero"),
+    "buffers": ("<IIQQ", "kind owner offset bytes"),
+    "values": (
+        "<IBBBBIIIIII",
+        "buffer dtype layout rank zero groups refs offset zero1 zero2 zero3",
+    ),
+    "refs": ("<I", "index"),
+    "attrs": ("<IIII", "kind count refs zero"),
+    "nodes": ("<8I", "op inputs outputs attrs refs first_attr zero1 zero2"),
+    "programs": (
+        "<12I",
+        "name length first_node nodes inputs outputs first_io first_guard guards zero1 zero2 zero3",
+    ),
+    "io": ("<4I", "kind ref zero1 zero2"),
+}
+
+
+class Sections:
+    """The records of a plan as objects with the fields of docs/format.md."""
+
+    def __init__(self, plan: bytes) -> None:
+        for index, name in enumerate(SECTIONS):
+            offset, count = struct.unpack_from("<QQ", plan, 24 + 16 * index)
+            content = plan[offset : offset + count * RECORD_BYTES[name]]
+            if name == "strings":
+                self.strings = bytearray(content)
+                continue
+            layout, fields = RECORDS[name]
+            records = struct.iter_unpack(layout, content)
+            setattr(
+                self,
+                name,
+                [SimpleNamespace(**dict(zip(fields.split(), one, strict=True))) for one in records],
+            )
+
+    def pack(self) -> bytes:
+        """The plan again."""
+        offset = 24 + 16 * len(SECTIONS)
+        table, body = b"", b""
+        for name in SECTIONS:
+            content = bytes(self.strings)
+            if name != "strings":
+                layout, _ = RECORDS[name]
+                content = b"".join(
+                    struct.pack(layout, *vars(one).values()) for one in getattr(self, name)
+                )
+            count = len(content) // RECORD_BYTES[name]
+            table += struct.pack("<QQ", offset + len(body), count)
+            body += content + b"\0" * (-len(content) % 8)
+        return MAGIC + struct.pack("<IIQ", ABI, len(SECTIONS), offset + len(body)) + table + body
+
+    # --- finding ---
+
+    def op(self, name: str) -> int:
+        """The index of an operator."""
+        for index, op in enumerate(self.ops):
+            if self.strings[op.name : op.name + op.length] == name.encode():
+                return index
+        raise KeyError(name)
+
+    def node(self, name: str) -> Any:
+        """The first node of that operator."""
+        return next(node for node in self.nodes if node.op == self.op(name))
+
+    def operand(self, name: str, index: int) -> Any:
+        """The reference to an input (or, behind them, output) of that node."""
+        return self.refs[self.node(name).refs + index]
+
+    def value(self, name: str, index: int) -> Any:
+        """The value of an operand."""
+        return self.values[self.operand(name, index).index]
+
+    def buffer(self, name: str, index: int) -> Any:
+        """The buffer of an operand."""
+        return self.buffers[self.value(name, index).buffer]
+
+    def attr(self, name: str, index: int) -> Any:
+        """An attribute of that node."""
+        return self.attrs[self.node(name).first_attr + index]
+
+    # --- adding ---
+
+    def ref(self, *indices: int) -> int:
+        """The place of new references."""
+        self.refs += [SimpleNamespace(index=index) for index in indices]
+        return len(self.refs) - len(indices)
+
+    def expr(self, *words: bytes, is_float: int = 0) -> int:
+        """The index of a new expression."""
+        first = len(self.code)
+        self.code += [SimpleNamespace(word=struct.unpack("<Q", word)[0]) for word in words]
+        self.exprs.append(SimpleNamespace(first=first, count=len(words), is_float=is_float, zero=0))
+        return len(self.exprs) - 1
+
+    def constant(self, number: int) -> int:
+        """The index of an int constant."""
+        return self.expr(instruction("const"), struct.pack("<q", number))
+
+    def divided_by_zero(self) -> int:
+        """The index of an int expression that cannot be computed."""
+        one, zero = struct.pack("<q", 1), struct.pack("<q", 0)
+        const = instruction("const")
+        return self.expr(const, one, const, zero, instruction("floordiv"))
+
+
+def instruction(name: str, operand: int = 0, argument: int = 0, zero: int = 0) -> bytes:
+    """One word of code."""
+    return struct.pack("<BBHi", OPCODES[name], operand, zero, argument)
+
+
+def sample() -> tuple[bytes, bytes]:
+    """A plan of two programs and its weights.
+
+    forward: x (rows, 4), n, flag, real. Packed weights, absent and variadic operands, two outputs,
+    in-place work, a state, symbols, guards and outputs of every kind. other: y (3,) -> relu(y).
+    """
+    weights = Segment()
+    writer = PlanWriter(weights)
+    writer.program("forward", _forward())
+    writer.program("other", _other())
+    return writer.finish(), weights.data.getvalue()
+
+
+def emit(graph: Graph, name: str, inputs: list[Value | None], shapes: list[Any], **attributes: Any):
+    """Appends a node of float32 outputs; gives them."""
+    row = ROWS[name]
+    attributes = {a.name: attributes.get(a.name, a.default) for a in row.attributes}
+    outputs = [Value(f"{name}{i}", F32, tuple(shape)) for i, shape in enumerate(shapes)]
+    node = Node(row, inputs, attributes, outputs)
+    for output in outputs:
+        output.producer = node
+    graph.nodes.append(node)
+    return outputs
+
+
+def _forward() -> Graph:
+    rows, n = sympy.Symbol("rows", integer=True, positive=True), sympy.Symbol("n", integer=True)
+    same = {"compute": F32, "dtype": F32}
+    graph = Graph(symbols=[Symbol(rows, "rows", 1, 8), Symbol(n, "n", 0, 100)])
+    x = Value("x", F32, (rows, 4), "input")
+    weight = Value("weight", F32, (5, 4), "constant", torch.arange(20.0).reshape(5, 4) - 9)
+    ones = Value("ones", F32, (5,), "constant", torch.ones(5))
+    count = Value("count", F32, (5,), "state", torch.arange(5.0))
+    graph.inputs = [
+        Port("x", "tensor", x),
+        Port("n", "int", n),
+        Port("flag", "bool"),
+        Port("real", "float"),
+    ]
+    (h,) = emit(graph, "linear", [x, weight, None, None], [(rows, 5)])
+    (r,) = emit(graph, "relu", [h], [(rows, 5)], **same)
+    (c,) = emit(graph, "cat", [r, r], [(2 * rows, 5)], dim=0)
+    values, indices = emit(graph, "cummax", [c], [(2 * rows, 5)] * 2, dim=0)
+    indices.dtype = torch.int64
+    (z,) = emit(graph, "full", [], [(rows,)], size=[rows], value=2.5, dtype=F32)
+    (counted,) = emit(graph, "add", [count, ones], [(5,)], **same)
+    tensors = {"c": c, "values": values, "indices": indices, "z": z, "counted": counted}
+    graph.outputs = [Port(name, "tensor", value) for name, value in tensors.items()]
+    graph.outputs += [
+        Port("twice", "int", 2 * rows),
+        Port("half", "float", IntTrueDiv(rows, 2)),
+        Port("many", "bool", rows > 4),
+    ]
+    graph.guards = [n <= 50]
+    choose_layouts(graph)
+    r.storage, counted.storage = h, count
+    return graph
+
+
+def _other() -> Graph:
+    graph = Graph()
+    y = Value("y", F32, (3,), "input")
+    graph.inputs = [Port("y", "tensor", y)]
+    (out,) = emit(graph, "relu", [y], [(3,)], compute=F32, dtype=F32)
+    graph.outputs = [Port("out", "tensor", out)]
+    choose_layouts(graph)
+    return graph
+
+
+__all__ = ["ABSENT", "Sections", "emit", "instruction", "sample"]
