@@ -24,7 +24,7 @@ def linear(m: int, n: int, k: int) -> Case:
 def conv2d(size: int, channels: int, out: int, kernel: int, stride: int, padding: int) -> Case:
     """A square image; relu at the end."""
     pixels = ((size + 2 * padding - kernel) // stride + 1) ** 2
-    label = f"{size} x {size} x {channels} → {out}, {kernel} x {kernel} / {stride}"
+    label = f"{size}² x {channels} → {out}, {kernel}² / {stride}"
     sizes = (size, channels, out, kernel, stride, padding)
     return Case("conv2d", label, "bench_conv2d", sizes, 2 * pixels * out * channels * kernel**2)
 
@@ -32,7 +32,7 @@ def conv2d(size: int, channels: int, out: int, kernel: int, stride: int, padding
 def depthwise(size: int, channels: int, kernel: int, stride: int) -> Case:
     """A square image padded by half the kernel; relu at the end."""
     pixels = ((size + 2 * (kernel // 2) - kernel) // stride + 1) ** 2
-    label = f"{size} x {size} x {channels}, {kernel} x {kernel} / {stride}"
+    label = f"{size}² x {channels}, {kernel}² / {stride}"
     sizes = (size, channels, kernel, stride)
     return Case("depthwise", label, "bench_depthwise", sizes, 2 * pixels * channels * kernel**2)
 

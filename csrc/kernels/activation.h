@@ -9,7 +9,7 @@
 
 namespace wtw {
 
-// Every row with a fused activation has the same choices (ops/gemm.py, `activation`).
+// Every row with a fused activation has the same choices (ops/gemm.py, activation_attributes).
 using Activation = op::linear::Activation;
 
 // What happens to an element before it is stored: x + bias (+ residual), activated.

@@ -11,14 +11,14 @@ namespace wtw::rows {
 using simd::f32x4;
 
 // The last n = 1, 2 or 3 numbers of a row; `fill` in the lanes behind them.
-inline f32x4 load_part(const float* x, int64_t n, float fill) {
+[[gnu::noinline]] inline f32x4 load_part(const float* x, int64_t n, float fill) {
   const f32x4 v = simd::splat(fill);
   if (n == 1) return wasm_v128_load32_lane(x, v, 0);
   const f32x4 two = wasm_v128_load64_lane(x, v, 0);
   return n == 2 ? two : wasm_v128_load32_lane(x + 2, two, 2);
 }
 
-inline void store_part(float* y, f32x4 v, int64_t n) {
+[[gnu::noinline]] inline void store_part(float* y, f32x4 v, int64_t n) {
   if (n == 1) return wasm_v128_store32_lane(y, v, 0);
   wasm_v128_store64_lane(y, v, 0);
   if (n == 3) wasm_v128_store32_lane(y + 2, v, 2);

@@ -1,5 +1,5 @@
-"""Softmax, normalisations, reductions, scans, pooling and resizing: captured, lowered, and the graph
-evaluated row by row equals eager PyTorch, at other sizes than the example's too."""
+"""Softmax, normalisations, reductions, scans, pooling and resizing: captured, lowered, and the
+graph evaluated row by row equals eager PyTorch, at other sizes than the example's too."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from support.evaluate import evaluate
 from support.lowered import AXES, Function, check
 from torch import Tensor, nn
 

@@ -91,10 +91,6 @@ def _linear_cases() -> Iterator[Case]:
     yield Case((x, torch.eye(8)[:5], None, None), {**none, "activation": "relu"})
 
 
-def _linear_cost(input: torch.Size, weight: torch.Size, *rest: Any) -> int:
-    return 2 * input.numel() * weight[0]
-
-
 row(
     "linear",
     family="gemm",
