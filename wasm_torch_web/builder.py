@@ -18,6 +18,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.ir import Graph, Node, Origin, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
+from wasm_torch_web.ops.table import dtype_name
 
 
 def expression(size: Any) -> Any:
@@ -43,7 +44,7 @@ class Unsupported(Exception):
 
 def _require_dtype(row: Row, spec: Operand, value: Any) -> None:
     if value is not None and value.dtype not in spec.dtypes:
-        raise Unsupported(f"{row.name} on {str(value.dtype).removeprefix('torch.')}")
+        raise Unsupported(f"{row.name} on {dtype_name(value.dtype)}")
 
 
 class Builder:

@@ -21,9 +21,10 @@ from torch.export import ExportedProgram, default_decompositions
 from torch.utils import _pytree as pytree
 
 from wasm_torch_web import recurrent_capture
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.ir import Symbol
 from wasm_torch_web.ops import LOWERINGS
+from wasm_torch_web.signature import key_text
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class DynamicAxis:
 _DYNAMIC = re.compile(
     r"(?P<input>.+)\.(?P<axis>\d+)=(?:(?P<symbol>[A-Za-z_]\w*):)?(?P<min>\d+)\.\.(?P<max>\d+)"
 )
+_LISTED = "those that `wasm-torch-web inspect` lists"
 
 
 def parse_dynamic(spec: str) -> DynamicAxis:
@@ -54,12 +56,11 @@ def parse_dynamic(spec: str) -> DynamicAxis:
     """
     match = _DYNAMIC.fullmatch(spec.strip())
     if match is None:
-        raise UserError("dynamic-spec", spec=spec, reason="cannot be read", inputs="see inspect")
+        raise UserError("dynamic-spec", spec=spec, reason="cannot be read", inputs=_LISTED)
     low, high = int(match["min"]), int(match["max"])
     if not 0 <= low <= high < 2**31:
-        raise UserError(
-            "dynamic-spec", spec=spec, reason=f"{low}..{high} is empty", inputs="see inspect"
-        )
+        reason = f"{low}..{high} is empty"
+        raise UserError("dynamic-spec", spec=spec, reason=reason, inputs=_LISTED)
     return DynamicAxis(match["input"], int(match["axis"]), low, high, match["symbol"])
 
 
@@ -213,7 +214,7 @@ def _run_once(
         with torch.no_grad():
             return list(pytree.tree_flatten(module(*args, **kwargs))[0])
     except Exception as error:
-        raise UserError("model-failed", reason=_first_line(error)) from error
+        raise UserError("model-failed", reason=summary(error)) from error
     finally:
         with torch.no_grad():
             for name, buffer in module.named_buffers():
@@ -253,7 +254,7 @@ def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], sh
     except Exception as error:
         match = _SPECIALISED.search(str(error))
         if match is None:
-            raise UserError("capture-failed", reason=_first_line(error)) from error
+            raise UserError("capture-failed", reason=summary(error)) from error
         raise UserError(
             "axis-specialised",
             axis=f"{match['input']}.{match['axis']}",
@@ -269,11 +270,6 @@ _SPECIALISED = re.compile(
 )
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:400]}" if lines else type(error).__name__
-
-
 def _names(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Top-level arguments by the names that torch.export gives them."""
     parameters = inspect.signature(module.forward).bind(*args, **kwargs)
@@ -286,19 +282,17 @@ def _flat_names(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     bound = _names(module, args, kwargs)
     spec = inspect.signature(module.forward).parameters
     for name, argument in bound.items():
-        tree = argument
         if spec[name].kind is inspect.Parameter.VAR_KEYWORD:
             for key, item in argument.items():
                 _flatten(key, item, named)
             continue
-        _flatten(name, tree, named)
+        _flatten(name, argument, named)
     return named
 
 
 def _flatten(name: str, tree: Any, named: dict[str, Any]) -> None:
     for path, leaf in pytree.tree_flatten_with_path(tree)[0]:
-        keys = [str(getattr(k, "key", getattr(k, "name", getattr(k, "idx", k)))) for k in path]
-        named["_".join([name, *keys])] = leaf
+        named["_".join([name, *map(key_text, path)])] = leaf
 
 
 def _dynamic_shapes(
@@ -311,29 +305,11 @@ def _dynamic_shapes(
     named = _flat_names(module, args, kwargs)
     wanted: dict[int, dict[int, Any]] = {}
     for axis in dynamic:
-        spec = f"{axis.input}.{axis.axis}"
         leaf = named.get(axis.input)
-        if not isinstance(leaf, torch.Tensor):
-            raise UserError(
-                "dynamic-spec",
-                spec=spec,
-                reason=f"there is no tensor input {axis.input}",
-                inputs=", ".join(named),
-            )
-        if not 0 <= axis.axis < leaf.dim():
-            raise UserError(
-                "dynamic-spec",
-                spec=spec,
-                reason=f"{axis.input} has {leaf.dim()} axes",
-                inputs=", ".join(named),
-            )
-        if not axis.min <= leaf.shape[axis.axis] <= axis.max and leaf.shape[axis.axis] != 2:
-            raise UserError(
-                "dynamic-spec",
-                spec=spec,
-                reason=f"the example's size {leaf.shape[axis.axis]} is outside the range",
-                inputs=", ".join(named),
-            )
+        reason = _misfit(axis, leaf)
+        if reason is not None:
+            spec = f"{axis.input}.{axis.axis}"
+            raise UserError("dynamic-spec", spec=spec, reason=reason, inputs=", ".join(named))
         wanted.setdefault(id(leaf), {})[axis.axis] = ExportDim.DYNAMIC(min=axis.min, max=axis.max)
 
     def shape(leaf: Any) -> Any:
@@ -341,6 +317,18 @@ def _dynamic_shapes(
 
     bound = _names(module, args, kwargs)
     return {name: pytree.tree_map(shape, argument) for name, argument in bound.items()}
+
+
+def _misfit(axis: DynamicAxis, leaf: Any) -> str | None:
+    """Why the example, as `_widen` left it, has no such axis with a size in the range."""
+    if not isinstance(leaf, torch.Tensor):
+        return f"there is no tensor input {axis.input}"
+    if not 0 <= axis.axis < leaf.dim():
+        return f"{axis.input} has {leaf.dim()} axes"
+    size = leaf.shape[axis.axis]
+    if not axis.min <= size <= axis.max and size != 2:  # 2 may have been 1
+        return f"the example's size {size} is outside the range"
+    return None
 
 
 def _widen(

@@ -121,8 +121,8 @@ def generate(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in FILES.items():
         path, text = folder / name, make()
-        if not path.exists() or path.read_text() != text:
-            path.write_text(text)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from wasm_torch_web.console import columns, megabytes
 
 RUNTIME = Path(__file__).parent / "runtime"
 NODE = (20,)
-EMSCRIPTEN = (4,)
+EMSCRIPTEN = (6, 0, 5)  # as scripts/emscripten.py
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _chromium() -> Check:
     from wasm_torch_web.verify import chromium
 
     purpose = "verification (build, validate, bisect)"
-    path = chromium.find()
+    path = chromium.installed()
     if path is None:
         return Check("Chromium", "", "", purpose, True, "install Chromium or set CHROMIUM")
     return Check("Chromium", _version([str(path), "--version"]) or "unknown", str(path), purpose)
@@ -115,7 +115,7 @@ def _command(name: str, commands: tuple[str, ...], least: tuple[int, ...], purpo
         return Check(name, "", "", purpose, False)
     version = _version([path, "--version"])
     old = tuple(int(part) for part in version.split(".") if part.isdigit())[: len(least)] < least
-    trouble = f"version {least[0]} or newer is needed" if old else ""
+    trouble = f"version {'.'.join(map(str, least))} or newer is needed" if old else ""
     return Check(name, version, path, purpose, False, trouble)
 
 

@@ -436,3 +436,10 @@ class UserError(WtwError):
 
 class InternalError(WtwError):
     """A bug of this project."""
+
+
+def summary(error: BaseException) -> str:
+    """The type and the first line of an exception, for the reason of a coded error."""
+    text = str(error).strip()
+    line = text.splitlines()[0][:400].rstrip(".") if text else ""
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__

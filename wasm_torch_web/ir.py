@@ -15,7 +15,8 @@ import torch
 
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.ops import Row
-from wasm_torch_web.strides import Size, contiguous_strides, equal, product
+from wasm_torch_web.ops.table import dtype_name
+from wasm_torch_web.strides import Size, equal, product
 
 Dim = Size
 
@@ -88,7 +89,14 @@ class Value:
 
     def __repr__(self) -> str:
         sizes = ", ".join(str(size) for size in self.shape)
-        return f"{self.name}: {str(self.dtype).removeprefix('torch.')}[{sizes}]"
+        return f"{self.name}: {dtype_name(self.dtype)}[{sizes}]"
+
+
+def root(value: Value) -> Value:
+    """The value that owns the memory, once the layout pass has decided."""
+    while value.storage is not None and value.storage is not value:
+        value = value.storage
+    return value
 
 
 @dataclass(eq=False)
@@ -235,9 +243,3 @@ class Graph:
         names = {attribute.name for attribute in row.attributes}
         if not fits or names != set(node.attributes):
             raise InternalError("internal", reason=f"{after}: {node} does not fit its row")
-
-
-def ordered_strides(shape: tuple[Dim, ...], order: tuple[int, ...]) -> tuple[Dim, ...]:
-    """Strides of a tensor that is dense with its axes in `order`, outermost first."""
-    dense = contiguous_strides(tuple(shape[axis] for axis in order))
-    return tuple(dense[order.index(axis)] for axis in range(len(shape)))

@@ -20,7 +20,7 @@ from wasm_torch_web import signature
 from wasm_torch_web.builder import Builder, Unsupported, expression
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.ir import Graph, Origin, Port, Value, same_shape
-from wasm_torch_web.ops import DTYPES
+from wasm_torch_web.ops.table import DTYPES, dtype_name
 
 
 def lower(program: ExportedProgram) -> Graph:
@@ -81,13 +81,12 @@ class _Lowering:
             self.graph.inputs.append(Port(node.name, "tensor", value))
             self.values[node.name] = value
             return
-        kind = {torch.SymInt: "int", torch.SymFloat: "float", torch.SymBool: "bool"}.get(type(fake))
-        if kind != "int":
+        if not isinstance(fake, torch.SymInt):  # other numbers are constants of an export
             raise UserError(
                 "io-type-unsupported", what="input", name=node.name, type=type(fake).__name__
             )
         self.values[node.name] = expression(fake)
-        self.graph.inputs.append(Port(node.name, kind, expression(fake)))
+        self.graph.inputs.append(Port(node.name, "int", expression(fake)))
 
     def weight(self, node: FxNode, target: str) -> Value:
         """A parameter, buffer or constant; tied ones (same memory and view) become one value."""
@@ -250,8 +249,7 @@ class _Lowering:
 
 def _require_dtype(dtype: torch.dtype, where: str) -> None:
     if dtype not in DTYPES:
-        name = str(dtype).removeprefix("torch.")
-        raise UserError("dtype-unsupported", op="the tensor", dtype=name, where=where)
+        raise UserError("dtype-unsupported", op="the tensor", dtype=dtype_name(dtype), where=where)
 
 
 def _target_name(target: Any) -> str:

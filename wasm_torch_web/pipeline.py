@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from wasm_torch_web import bundle, capture, passes, signature
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import Kind, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.guards import runtime_guards
@@ -70,6 +70,7 @@ class BuildResult:
     Attributes:
         verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium) or `failed`.
         report: the comparison, where one was made.
+        problem: why it was unavailable.
         reference: eager PyTorch with the package's names: what it is compared with.
         example: the example inputs under those names.
         seconds: step title -> seconds.
@@ -204,7 +205,7 @@ def _verify(result: BuildResult, folder: Path, reference: Reference, line: _Line
             folder, reference, progress=line.console.detail, example=result.example
         )
     except UserError as error:
-        if error.kind.value != 4:
+        if error.kind is not Kind.ENVIRONMENT:
             raise
         result.verification, result.problem = "unavailable", error
         return

@@ -108,13 +108,13 @@ def _outputs(program: ExportedProgram) -> list[Slot]:
 
 
 def _name(path: tuple[Any, ...]) -> str:
-    parts = [_key(key) for key in path]
+    parts = [key_text(key) for key in path]
     if not path or isinstance(path[0], pytree.SequenceKey):
         parts.insert(0, "output")
     return "_".join(parts)
 
 
-def _key(key: Any) -> str:
+def key_text(key: Any) -> str:
     """What stands in the brackets or after the dot of one step of a path."""
     for attribute in ("key", "name", "idx"):
         if hasattr(key, attribute):

@@ -72,6 +72,12 @@ def contiguous_strides(shape: Sizes) -> Sizes:
     return tuple(reversed(strides))
 
 
+def ordered_strides(shape: Sizes, order: tuple[int, ...]) -> Sizes:
+    """Strides of a tensor that is dense with its axes in `order`, outermost first."""
+    dense = contiguous_strides(tuple(shape[axis] for axis in order))
+    return tuple(dense[order.index(axis)] for axis in range(len(shape)))
+
+
 def clamp_index(index: Size, size: Size) -> Size:
     """A slice's bound as PyTorch reads it: negative ones count from the end, all lie in 0..size."""
     if isinstance(index, int) or index.is_nonnegative or index.is_negative:

@@ -59,11 +59,16 @@ bool string_at(const Plan& plan, uint32_t offset, uint32_t length) {
   return plan.strings.holds(offset, length);
 }
 
+// Whether `count` records lie at `start`, inside the file.
+bool lies_at(uint64_t start, uint64_t size, uint64_t offset, uint64_t count, size_t record) {
+  return offset == start && offset <= size && count <= (size - offset) / record;
+}
+
 template <class T>
 bool take(const std::byte* bytes, uint64_t size, uint64_t offset, uint64_t count, uint64_t* end,
           Section<T>* section) {
   const uint64_t start = (*end + 7) & ~uint64_t{7};
-  if (offset != start || offset > size || count > (size - offset) / sizeof(T)) return false;
+  if (!lies_at(start, size, offset, count, sizeof(T))) return false;
   section->data = reinterpret_cast<const T*>(bytes + offset);
   section->count = static_cast<uint32_t>(count);
   *end = offset + count * sizeof(T);

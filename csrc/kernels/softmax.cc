@@ -34,19 +34,23 @@ bool all_masked(const float* x, int64_t n) {
 // The sum of e^(x - shift); y, if any, takes the terms. Blocks keep the sums short and exact.
 float sum_exp(const float* x, float* y, int64_t n, f32x4 shift) {
   constexpr int64_t block = 256;
+  const auto term = [shift](f32x4 v) { return simd::exp(simd::sub(v, shift)); };
+  const int64_t whole = n & ~int64_t{3};
   f32x4 total = simd::splat(0);
-  for (int64_t first = 0; first < n; first += block) {
-    const int64_t end = std::min(n, first + block);
+  for (int64_t first = 0; first < whole; first += block) {
+    const int64_t end = std::min(whole, first + block);
     f32x4 sum = simd::splat(0);
     for (int64_t i = first; i < end; i += 4) {
-      const int64_t lanes = std::min<int64_t>(4, end - i);
-      f32x4 v = lanes == 4 ? simd::load(x + i) : rows::load_part(x + i, lanes, -kInfinity);
-      f32x4 e = simd::exp(simd::sub(v, shift));
+      f32x4 e = term(simd::load(x + i));
       sum = simd::add(sum, e);
-      if (y == nullptr) continue;
-      lanes == 4 ? simd::store(y + i, e) : rows::store_part(y + i, e, lanes);
+      if (y != nullptr) simd::store(y + i, e);
     }
     total = simd::add(total, sum);
+  }
+  if (whole < n) {
+    f32x4 e = term(rows::load_part(x + whole, n - whole, -kInfinity));
+    total = simd::add(total, e);
+    if (y != nullptr) rows::store_part(y + whole, e, n - whole);
   }
   return simd::sum(total);
 }

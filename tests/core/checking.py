@@ -1,6 +1,6 @@
 """The plan checker on every damaged plan: what refused it, at which line.
 
-    python tests/core/checking.py LIBRARY    (all cases once: what coverage is measured on)
+python tests/core/checking.py LIBRARY    (all cases once: what coverage is measured on)
 """
 
 from __future__ import annotations

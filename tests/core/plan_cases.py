@@ -187,7 +187,13 @@ field("value.dtype < kDTypes", "value", _VALUE, rank=9)
 field("value.dtype < kDTypes", "value", _VALUE, zero=1)
 field("expr_refs(value.refs", "value", _VALUE, refs=HUGE)
 field("is_expr(value.offset", "value", _VALUE, offset=HUGE)
-field("plan_.buffers[value.buffer].kind == BufferKind::weight", "panel8-in-arena", _VALUE, layout=1, groups=1)
+field(
+    "plan_.buffers[value.buffer].kind == BufferKind::weight",
+    "panel8-in-arena",
+    _VALUE,
+    layout=1,
+    groups=1,
+)
 field("value.groups >= 1", "panel8", _PACKED, groups=0)
 field("value.groups >= 1", "panel8", _PACKED, rank=0)
 field("value.layout == static_cast<uint8_t>(Layout::plain) && value", "value", _VALUE, layout=2)
@@ -351,7 +357,6 @@ def write_to_other_program(p: Sections) -> None:
 def output_never_written(p: Sections) -> None:
     p.programs[0].nodes -= 1
     p.nodes[FULL].refs = p.ref(p.operand("cat", 2).index)
-
 
 
 # --- running ---

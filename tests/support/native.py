@@ -60,7 +60,11 @@ class Library:
             "wtw_io": (ctypes.POINTER(Io), [pointer, u32]),
             "wtw_bind": (u32, [pointer, u32]),
             "wtw_run": (u32, [pointer, u32, u32, u32]),
+            "wtw_peek": (u32, [pointer, u32, u32, u32, ctypes.POINTER(Io), pointer, size]),
+            "wtw_state_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_failure": (ctypes.POINTER(ctypes.c_int64), []),
+            "wtw_helper_new": (pointer, []),
+            "wtw_helper_run": (None, [pointer]),
         }
         for name, (result, arguments) in signatures.items():
             function = getattr(self.c, name)

@@ -12,13 +12,12 @@ from typing import Any
 import sympy
 
 from wasm_torch_web.errors import InternalError
-from wasm_torch_web.format.expressions import Encoder
+from wasm_torch_web.format.expressions import Code, Encoder
 from wasm_torch_web.format.manifest import ABI
 from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.ir import Dim, Graph, Node, Port, Value, simplify
+from wasm_torch_web.ir import Dim, Graph, Node, Port, Value, root, simplify
 from wasm_torch_web.ops import DTYPES, Attribute
 from wasm_torch_web.ops.table import ATTRIBUTE_KINDS
-from wasm_torch_web.passes.storage import root
 
 MAGIC = b"WTWPLAN\0"
 ABSENT = 0xFFFFFFFF
@@ -250,8 +249,6 @@ def _definition(symbol: sympy.Symbol, graph: Graph, encoder: Encoder) -> list[by
 
     A size `a * symbol + b` gives `(size - b) // a`; the declared shapes are checked afterwards.
     """
-    from wasm_torch_web.format.expressions import Code
-
     for index, port in enumerate(graph.inputs):
         if port.kind != "tensor" and port.value == symbol:
             code = Code()

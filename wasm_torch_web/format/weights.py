@@ -13,6 +13,7 @@ import torch
 
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
 from wasm_torch_web.ir import Value
+from wasm_torch_web.ops.table import dtype_name
 
 ALIGNMENT = 64
 BLOCK_BYTES = 4 << 20  # what is hashed at a time
@@ -67,7 +68,7 @@ class Segment:
         shape = [int(n) for n in value.shape]
         entry = {
             "name": value.name,
-            "dtype": str(value.dtype).removeprefix("torch."),
+            "dtype": dtype_name(value.dtype),
             "shape": shape,
             "layout": "panel8" if value.groups else "plain",
             "offset": offset,

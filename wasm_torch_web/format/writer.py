@@ -14,6 +14,7 @@ from wasm_torch_web.format import manifest as manifest_file
 from wasm_torch_web.format.plan import PlanWriter
 from wasm_torch_web.format.weights import Segment
 from wasm_torch_web.ir import Graph, Node, Port, Value
+from wasm_torch_web.ops.table import dtype_name
 
 # Bundlers inline smaller assets (see manifest.MIN_ASSET_BYTES); spare room goes to the strings.
 MIN_PLAN_BYTES = manifest_file.MIN_ASSET_BYTES
@@ -92,7 +93,7 @@ def _port(port: Port, names: dict[Any, Any]) -> dict[str, Any]:
 
 def _described(value: Value, names: dict[Any, Any]) -> dict[str, Any]:
     return {
-        "dtype": str(value.dtype).removeprefix("torch."),
+        "dtype": dtype_name(value.dtype),
         "shape": [_text(size, names) for size in value.shape],
     }
 
@@ -105,7 +106,7 @@ def _text(item: Any, names: dict[Any, Any]) -> Any:
     if isinstance(item, (list, tuple)):
         return [_text(one, names) for one in item]
     if isinstance(item, torch.dtype):
-        return str(item).removeprefix("torch.")
+        return dtype_name(item)
     if isinstance(item, float) and item in (float("inf"), float("-inf")):
         return "inf" if item > 0 else "-inf"
     return "nan" if item != item else item

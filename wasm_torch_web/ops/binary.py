@@ -167,7 +167,7 @@ def pow_(b: Builder, a: dict[str, Any]) -> Value:
         name, of_integers = _POWERS.get(exponent, ("", False))
         if name and (of_integers or dtype.is_floating_point):
             return emit(b, name, [x], compute, dtype)
-        if exponent == 3 and compute == computes_in(compute):
+        if exponent == 3:
             return emit(b, "mul", [emit(b, "square", [x], compute, compute), x], compute, dtype)
     return emit(b, "pow", [x, exponent], compute, dtype)
 

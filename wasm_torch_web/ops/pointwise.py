@@ -67,7 +67,6 @@ def pointwise(
         attributes=[dtype("compute"), dtype("dtype"), *map(real, parameters)],
         reference=reference,
         inplace=inplace,
-        pointwise=True,
         cases=functools.partial(_cases, name, len(names), parameters, boolean),
     )
 

@@ -36,6 +36,12 @@ DTYPES: dict[torch.dtype, int] = {
     torch.complex64: 10,
 }
 
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """`float32`: the name that files, messages and users have for a dtype."""
+    return str(dtype).removeprefix("torch.")
+
+
 F32 = (torch.float32,)
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 INTS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
@@ -127,9 +133,6 @@ class Row:
         view: for rows without a kernel: (shape, strides, offset) of the output from those of the
             input, or None where the strides do not allow it and a copy is needed.
         stateful: the first input is memory that the node writes (the output is that same value).
-        cost: floating point operations, from concrete shapes of inputs and outputs.
-        upper_bound: for outputs whose size depends on data: the largest shape it can have.
-        pointwise: element i of the output depends on elements i of the (broadcast) inputs.
     """
 
     name: str
@@ -142,17 +145,7 @@ class Row:
     inplace: int | None = None
     view: Callable[..., Any] | None = None
     stateful: bool = False
-    pointwise: bool = False
-    cost: Callable[..., int] | None = None
-    upper_bound: Callable[..., Any] | None = None
     cases: Callable[[], Iterable[Case]] | None = None
-
-    def attribute(self, name: str) -> Attribute:
-        """The attribute of that name; KeyError where the row has none."""
-        for attribute in self.attributes:
-            if attribute.name == name:
-                return attribute
-        raise KeyError(f"{self.name} has no attribute {name}")
 
     def operand(self, index: int) -> Operand:
         """The spec of input `index`; the last one repeats where it is variadic."""

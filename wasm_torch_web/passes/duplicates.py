@@ -6,16 +6,13 @@ from typing import Any
 
 from wasm_torch_web.ir import Graph, Node
 
-# Rows whose result differs from call to call.
-_RANDOM = {"rand", "randn", "bernoulli"}
-
 
 def merge_duplicates(graph: Graph) -> int:
     """Keeps the first of nodes with the same row, inputs and attributes; gives how many went."""
     first: dict[Any, Node] = {}
     kept = []
     for node in graph.nodes:
-        if node.row.stateful or node.row.name in _RANDOM:
+        if node.row.stateful:
             kept.append(node)
             continue
         key = _key(node)

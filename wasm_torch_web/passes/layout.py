@@ -12,10 +12,10 @@ from collections.abc import Sequence
 import sympy
 import torch
 
-from wasm_torch_web.ir import Dim, Graph, Node, Value, ordered_strides, same_shape
+from wasm_torch_web.ir import Dim, Graph, Node, Value, same_shape
 from wasm_torch_web.ops import Operand
 from wasm_torch_web.passes.state import copy_node
-from wasm_torch_web.strides import contiguous_strides, equal
+from wasm_torch_web.strides import contiguous_strides, equal, ordered_strides
 
 CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
 

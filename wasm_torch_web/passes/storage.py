@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from wasm_torch_web.ir import Graph, Node, Value, same_shape
+from wasm_torch_web.ir import Graph, Node, Value, root, same_shape
 from wasm_torch_web.strides import equal
-
-
-def root(value: Value) -> Value:
-    """The value that owns the memory."""
-    while value.storage is not None and value.storage is not value:
-        value = value.storage
-    return value
 
 
 def assign_storage(graph: Graph) -> int:

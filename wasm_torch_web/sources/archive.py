@@ -16,11 +16,11 @@ import torch
 from torch.export.pt2_archive._package import PT2ArchiveReader
 
 from wasm_torch_web.bundle.names import suggest
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.audit import Refused, check_parts, check_payload, check_program
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.objects import program_source
-from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.source import Options, Source, digest
 from wasm_torch_web.sources.tensors import check_examples, check_tensors
 
 _TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")

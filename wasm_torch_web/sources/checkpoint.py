@@ -12,11 +12,11 @@ from typing import Any
 import torch
 
 from wasm_torch_web.bundle.names import suggest
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources import factory
 from wasm_torch_web.sources.detect import INDEX, Kind, detect
 from wasm_torch_web.sources.objects import from_module, module_source
-from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.source import Options, Source, digest
 from wasm_torch_web.sources.state_dict import Weights, find_weights, fit
 from wasm_torch_web.sources.tensors import check_tensors
 

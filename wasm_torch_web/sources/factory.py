@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from wasm_torch_web.errors import UserError
-from wasm_torch_web.sources.source import summary
+from wasm_torch_web.errors import UserError, summary
 
 Examples = tuple[tuple[Any, ...], dict[str, Any]]
 

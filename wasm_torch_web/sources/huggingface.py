@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from wasm_torch_web.bundle.names import suggest
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.factory import Examples
 from wasm_torch_web.sources.objects import module_source
-from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.source import Options, Source, digest
 
 
 def read(path: Path, options: Options) -> Source:

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from wasm_torch_web.errors import UserError
-from wasm_torch_web.ops.table import DTYPES
-from wasm_torch_web.sources.source import summary
+from wasm_torch_web.errors import UserError, summary
+from wasm_torch_web.ops.table import DTYPES, dtype_name
 from wasm_torch_web.sources.tensors import MAX_ELEMENTS
 
 MAX_INTEGER = (1 << 53) - 1  # model.json states ranges, and JSON's numbers end there
@@ -23,7 +22,7 @@ _SPEC = re.compile(
     r"(?:\((?P<low>[^().]+(?:\.\d+)?)\.\.(?P<high>[^()]+)\))?",
     re.ASCII,
 )
-_NAMES = {str(dtype).removeprefix("torch."): dtype for dtype in DTYPES}
+_NAMES = {dtype_name(dtype): dtype for dtype in DTYPES}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 
 
 @dataclass(frozen=True)
@@ -89,13 +89,6 @@ class Source:
 
 def _copied(tree: Any) -> Any:
     return pytree.tree_map_only(torch.Tensor, torch.clone, tree)
-
-
-def summary(error: BaseException) -> str:
-    """The type and the first line of an exception, for the reason of a coded error."""
-    text = str(error).strip()
-    line = text.splitlines()[0].rstrip(".") if text else ""
-    return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
 def digest(files: Iterable[Path]) -> str:

@@ -15,11 +15,11 @@ from torch.export import ExportedProgram
 from torch.fx.graph import _PyTreeCodeGen
 
 from wasm_torch_web.bundle.names import suggest
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.objects import module_source
-from wasm_torch_web.sources.source import Options, Source, digest, summary
+from wasm_torch_web.sources.source import Options, Source, digest
 from wasm_torch_web.sources.tensors import check_tensors
 from wasm_torch_web.sources.training import refuse_training
 

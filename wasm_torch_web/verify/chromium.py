@@ -96,6 +96,13 @@ def apart(function: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
+@apart
+def installed() -> Path | None:
+    """The Chromium that `launched` would start."""
+    with sync_playwright() as playwright:
+        return find(playwright)
+
+
 def describe(browser: Browser) -> str:
     """Name and version, as the manifest records them."""
     return f"Chromium {browser.version}"

@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops.table import dtype_name
 from wasm_torch_web.verify.golden import tensor_from
 from wasm_torch_web.verify.reference import Flat
 
@@ -27,8 +28,7 @@ def encode(values: Flat) -> bytes:
             head.append({"name": name, "value": value})
             continue
         content = raw(value)
-        dtype = str(value.dtype).removeprefix("torch.")
-        entry = {"dtype": dtype, "shape": list(value.shape), "offset": len(body)}
+        entry = {"dtype": dtype_name(value.dtype), "shape": list(value.shape), "offset": len(body)}
         head.append({"name": name, **entry, "bytes": len(content)})
         body += content + bytes(-len(content) % ALIGN)
     text = json.dumps(head).encode()

@@ -19,6 +19,7 @@ from torch import Tensor
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
 from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops.table import dtype_name
 from wasm_torch_web.verify.compare import compare
 from wasm_torch_web.verify.random import Random, bounds
 from wasm_torch_web.verify.reference import Flat, Reference
@@ -119,7 +120,7 @@ class _Writer:
     def input(self, value: Tensor | Random | float) -> dict[str, Any]:
         if isinstance(value, Random):
             spec = {"seed": value.seed, "low": value.low, "high": value.high}
-            return {"shape": list(value.shape), "dtype": _dtype_name(value.dtype), "random": spec}
+            return {"shape": list(value.shape), "dtype": dtype_name(value.dtype), "random": spec}
         return self._stored(value) if isinstance(value, Tensor) else _number(value)
 
     def output(self, value: Tensor | float) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class _Writer:
         self.data += bytes(-len(self.data) % ALIGN)
         offset, content = len(self.data), raw(value)
         self.data += content
-        entry = {"shape": list(value.shape), "dtype": _dtype_name(value.dtype)}
+        entry = {"shape": list(value.shape), "dtype": dtype_name(value.dtype)}
         return entry | {"offset": offset, "bytes": len(content)}
 
 
@@ -191,7 +192,3 @@ def _number(value: float) -> dict[str, Any]:
     if isinstance(value, float) and not math.isfinite(value):
         return {"value": str(value)}
     return {"value": value}
-
-
-def _dtype_name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

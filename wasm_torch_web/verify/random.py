@@ -48,7 +48,12 @@ class Random:
 
 
 def bounds(example: Tensor, given: list[int] | None = None) -> tuple[float, float]:
-    """The range to draw from: the one given, else from the example's minimum to its maximum."""
+    """The range to draw from: the one given, else one like the example.
+
+    Integers lie between the example's smallest and largest; floats have its mean and standard
+    deviation within those. Drawn from the extremes alone, they would be stronger than any real
+    input, which blows up networks whose batch norms expect the example's statistics.
+    """
     if given is not None:
         return given[0], given[1]
     if example.dtype == torch.bool:
@@ -66,7 +71,9 @@ def _real_bounds(example: Tensor) -> tuple[float, float]:
     finite = reals[reals.isfinite()].to(torch.float32)
     if finite.numel() == 0:
         return -1.0, 1.0
-    low, high = float(finite.min()), float(finite.max())
+    mean, reach = float(finite.mean()), 3**0.5 * float(finite.std(correction=0))
+    low = max(float(finite.min()), mean - reach)
+    high = min(float(finite.max()), mean + reach)
     # A constant example (zeros, ones) says nothing about the range.
     return (low, high) if low < high else (low, low + 1.0)
 

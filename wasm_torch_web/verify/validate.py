@@ -100,7 +100,7 @@ def _other_hashes(package: Path) -> dict[str, str]:
     """What package.json says of the files that are the same for many models."""
     path = package / "package.json"
     try:
-        hashes: Any = json.loads(path.read_bytes())["wasm-torch-web"]["sha256"]
+        hashes: Any = json.loads(path.read_bytes())[manifests.GENERATOR]["sha256"]
         return {str(name): str(digest) for name, digest in hashes.items()}
     except OSError as error:
         raise UserError("file-missing", path=path) from error

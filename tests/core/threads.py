@@ -1,0 +1,78 @@
+"""Large cases of several families with 1, 2 and 5 threads: every bit is the same.
+
+python tests/core/threads.py LIBRARY
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.cases import make_plan
+from support.native import Library, NativeModel
+
+from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops import ROWS, Case
+
+SECONDS = 20
+
+
+def cases() -> list[tuple[str, Case]]:
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
+
+    return [
+        ("linear", Case((normal(150, 256), normal(250, 256), normal(250), None))),
+        ("matmul", Case((normal(3, 70, 130), normal(3, 130, 90)))),
+        ("sum", Case((normal(200, 3000),), {"dim": (1,), "keepdim": False})),
+        ("softmax", Case((normal(300, 500),), {"dim": 1})),
+        (
+            "add",
+            Case(
+                (normal(300, 700), normal(700)), {"compute": torch.float32, "dtype": torch.float32}
+            ),
+        ),
+    ]
+
+
+def outputs(library: Library) -> list[bytes]:
+    found = []
+    for name, case in cases():
+        plan = make_plan(ROWS[name], case, name, constants=False)
+        model = NativeModel(library, plan.plan, plan.weights)
+        found += [raw(one) for one in model.run(plan.inputs, len(plan.expected))]
+        model.close()
+    return found
+
+
+def add_helpers(library: Library, count: int, arrived: int) -> None:
+    """Starts helpers and waits until they take part."""
+    for _ in range(count):
+        helper = library.c.wtw_helper_new()
+        threading.Thread(target=library.c.wtw_helper_run, args=(helper,), daemon=True).start()
+    end = time.monotonic() + SECONDS
+    while library.c.wtw_helpers() < arrived:
+        assert time.monotonic() < end, "a helper did not arrive"
+        time.sleep(0.01)
+
+
+def main() -> None:
+    library = Library(Path(sys.argv[1]))
+    alone = outputs(library)
+    add_helpers(library, 1, 1)
+    assert outputs(library) == alone
+    add_helpers(library, 3, 4)
+    assert outputs(library) == alone
+    library.c.wtw_set_threads(1)
+    assert outputs(library) == alone
+    library.c.wtw_helpers_quit()
+
+
+if __name__ == "__main__":
+    main()
