@@ -13,7 +13,8 @@ help:
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
-	@echo 'make bench          side by side with the peers'
+	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
+	@echo 'make bench          every benchmark there is'
 	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make clean          remove what was built, keep what was installed'
@@ -44,8 +45,10 @@ format: setup
 	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
 
-bench: setup
-	@$(PYTHON) -m bench
+wheel: setup
+	@.venv/bin/pip wheel -q --no-deps -w dist .
+
+bench: bench-kernels
 
 bench-kernels: setup
 	@$(PYTHON) -m bench.kernels
@@ -60,4 +63,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format bench bench-kernels fuzz clean
+.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels fuzz clean

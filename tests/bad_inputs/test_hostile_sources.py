@@ -393,6 +393,34 @@ class Writes(nn.Module):
         return x
 
 
+class SetsState(nn.Module):
+    """A method that torch.jit.load calls."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    @torch.jit.export
+    def __getstate__(self) -> tuple[torch.Tensor, bool]:
+        return torch.ones(2), self.training
+
+    @torch.jit.export
+    def __setstate__(self, state: tuple[torch.Tensor, bool]) -> None:
+        torch.save(state[0], "ran")
+        self.training = state[1]
+
+
+def save_elsewhere(x: torch.Tensor) -> torch.Tensor:
+    torch.save(x, "ran")
+    return x
+
+
+class Calls(nn.Module):
+    """The operator is in a function that forward calls."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return save_elsewhere(x)
+
+
 class Branches(nn.Module):
     """Control flow that depends on data."""
 
@@ -410,10 +438,14 @@ class Loops(nn.Module):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_torchscript_that_reaches_files(tmp_path: Path) -> None:
-    torch.jit.script(Writes()).save(str(tmp_path / "a.pt"))
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [(Writes(), "aten::save"), (Calls(), "aten::save"), (SetsState(), "__setstate__")],
+)
+def test_torchscript_that_reaches_files(tmp_path: Path, module: nn.Module, said: str) -> None:
+    torch.jit.script(module).save(str(tmp_path / "a.pt"))
     error = refused(tmp_path / "a.pt", "pickle-refused", Options(inputs=("x=float32:3",)))
-    assert "aten::save" in error.message
+    assert said in error.message
 
 
 @pytest.mark.filterwarnings("ignore")

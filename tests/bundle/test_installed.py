@@ -22,7 +22,6 @@ from torch import nn
 import wasm_torch_web
 from wasm_torch_web.serving import Files, application, running
 from wasm_torch_web.serving.guard import STRICT_CSP
-from wasm_torch_web.verify.chromium import launched
 
 NAME = "tiny-model"
 BIN = Path(__file__).parents[2] / "node_modules/.bin"
@@ -70,12 +69,6 @@ def project(tarball: Path, tmp_path: Path) -> Path:
     (tmp_path / "package.json").write_text('{"private": true, "type": "module"}')
     run("npm", "install", "--offline", "--no-audit", "--no-fund", str(tarball), cwd=tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 def run(*command: str, cwd: Path) -> str:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from plan_cases import CASES, Case, damaged
+from plan_cases import CASES, Case, damaged, zero_state
 from support.native import Failure, Library, NativeModel
 from support.plans import Sections, sample
 
@@ -98,6 +98,7 @@ def main() -> None:
     library = Library(Path(sys.argv[1]))
     plan, weights = sample()
     assert refusal(library, plan, weights) is None
+    assert run(library, Case("zero-state", "", zero_state)) is None
     for case in CASES:
         run(library, case)
     claimed(library, 1 << 31)

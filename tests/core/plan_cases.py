@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.plans import (
-    ABSENT,
     ARENA,
-    SECTIONS,
     STATE,
     TENSOR,
     WEIGHT,
     Sections,
     instruction,
 )
+
+from wasm_torch_web.format.plan import ABSENT, SECTIONS
 
 HUGE = 0xFFFFFFFF
 LINEAR, RELU, CAT, CUMMAX, FULL, ADD, OTHER = range(7)  # the nodes of support.plans.sample()
@@ -360,6 +360,11 @@ def output_never_written(p: Sections) -> None:
 
 
 # --- running ---
+
+
+def zero_state(p: Sections) -> None:
+    """No fault: a state that begins as zeros, not as a copy of weights."""
+    p.buffer("add", 0).owner = 0
 
 
 def damaged(case: Case, plan: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The fuzz target on valid plans of every row, on everything it ever found, and a little further."""
+"""The fuzz target: valid plans of every row, all that it ever found, and a little further."""
 
 from __future__ import annotations
 

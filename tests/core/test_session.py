@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import torch
-from checking import ROOT
+from checking import ROOT, lines
+from plan_cases import zero_state
 from support.native import ALL_NODES, Failure, Library, NativeModel
-from support.plans import Sections, instruction, sample
+from support.plans import Sections, counting, instruction, sample
 
 from wasm_torch_web.errors import ERRORS
 
@@ -129,6 +130,12 @@ def test_state_counts_and_resets(model: NativeModel) -> None:
     assert model.library.c.wtw_state_bytes(model.session) == 20
 
 
+def test_state_of_zeros(library: Library) -> None:
+    model = edited(library, zero_state)
+    assert torch.equal(model.run(inputs(2), 8)[COUNTED], torch.ones(5))
+    model.close()
+
+
 def test_dirty_until_reset(library: Library) -> None:
     """A run that failed may have written state; nothing runs on it until a reset."""
     model = NativeModel(library, *counting())
@@ -138,27 +145,6 @@ def test_dirty_until_reset(library: Library) -> None:
     model.reset()
     assert torch.equal(model.run([torch.tensor([1, 0])], 2)[0], torch.ones(5))
     model.close()
-
-
-def counting() -> tuple[bytes, bytes]:
-    """A plan that counts its runs in a state, then looks its input up in a table of two rows."""
-    from support.plans import F32, Graph, Port, PlanWriter, Segment, Value, choose_layouts, emit
-
-    graph, same = Graph(), {"compute": F32, "dtype": F32}
-    indices = Value("indices", torch.int64, (2,), "input")
-    ones = Value("ones", F32, (5,), "constant", torch.ones(5))
-    table = Value("table", F32, (2, 3), "constant", torch.arange(6.0).reshape(2, 3))
-    count = Value("count", F32, (5,), "state", torch.zeros(5))
-    graph.inputs = [Port("indices", "tensor", indices)]
-    (counted,) = emit(graph, "add", [count, ones], [(5,)], **same)
-    (found,) = emit(graph, "embedding", [table, indices], [(2, 3)])
-    graph.outputs = [Port("counted", "tensor", counted), Port("found", "tensor", found)]
-    choose_layouts(graph)
-    counted.storage = count
-    weights = Segment()
-    writer = PlanWriter(weights)
-    writer.program("forward", graph)
-    return writer.finish(), weights.data.getvalue()
 
 
 # --- memory ---
@@ -295,8 +281,6 @@ BINDING = {
 
 @pytest.mark.parametrize("name", BINDING)
 def test_binding_refuses(library: Library, name: str) -> None:
-    from checking import lines
-
     check, edit = BINDING[name]
     source = (ROOT / "csrc" / "core" / "bind.cc").read_text()
     model = edited(library, edit)

@@ -16,7 +16,6 @@ from torch.export import Dim, export
 import wasm_torch_web
 from wasm_torch_web import serving
 from wasm_torch_web.serving import Hints
-from wasm_torch_web.verify.chromium import launched
 
 
 class Everything(nn.Module):
@@ -35,12 +34,6 @@ class Everything(nn.Module):
             "embedded": self.embedding(tokens),
             "longest": loudness.shape[0],
         }
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

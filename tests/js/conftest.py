@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser
 from torch import Tensor, nn
 
 from wasm_torch_web.pipeline import build
-from wasm_torch_web.verify.chromium import launched
 
 
 class Sample(nn.Module):
@@ -50,9 +47,3 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(Sample().eval(), examples, dynamic=axes, out=folder / "sample", verify=False)
     build(Counter().eval(), (torch.ones(3),), out=folder / "counter", verify=False)
     return folder
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser

@@ -1,8 +1,8 @@
-"""One Chromium a worker, and packages built on demand."""
+"""Packages built on demand, and their comparison with PyTorch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,9 @@ from playwright.sync_api import Browser
 from wasm_torch_web.pipeline import BuildResult, build
 from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify import parity
-from wasm_torch_web.verify.chromium import launched
 from wasm_torch_web.verify.compare import compare
 from wasm_torch_web.verify.reference import Flat
 from wasm_torch_web.verify.session import open_package
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """A Chromium for the whole session."""
-    with launched() as running:
-        yield running
 
 
 class Proof:

@@ -12,7 +12,7 @@ from torch.utils._sympy.functions import IntTrueDiv
 
 from wasm_torch_web.format.expressions import OPCODES
 from wasm_torch_web.format.manifest import ABI
-from wasm_torch_web.format.plan import ABSENT, MAGIC, RECORD_BYTES, SECTIONS, PlanWriter
+from wasm_torch_web.format.plan import MAGIC, RECORD_BYTES, SECTIONS, PlanWriter
 from wasm_torch_web.format.weights import Segment
 from wasm_torch_web.ir import Graph, Node, Port, Symbol, Value
 from wasm_torch_web.ops import ROWS
@@ -148,7 +148,28 @@ def sample() -> tuple[bytes, bytes]:
     return writer.finish(), weights.data.getvalue()
 
 
-def emit(graph: Graph, name: str, inputs: list[Value | None], shapes: list[Any], **attributes: Any):
+def counting() -> tuple[bytes, bytes]:
+    """A plan that counts its runs in a state, then looks its input up in a table of two rows."""
+    graph, same = Graph(), {"compute": F32, "dtype": F32}
+    indices = Value("indices", torch.int64, (2,), "input")
+    ones = Value("ones", F32, (5,), "constant", torch.ones(5))
+    table = Value("table", F32, (2, 3), "constant", torch.arange(6.0).reshape(2, 3))
+    count = Value("count", F32, (5,), "state", torch.zeros(5))
+    graph.inputs = [Port("indices", "tensor", indices)]
+    (counted,) = emit(graph, "add", [count, ones], [(5,)], **same)
+    (found,) = emit(graph, "embedding", [table, indices], [(2, 3)])
+    graph.outputs = [Port("counted", "tensor", counted), Port("found", "tensor", found)]
+    choose_layouts(graph)
+    counted.storage = count
+    weights = Segment()
+    writer = PlanWriter(weights)
+    writer.program("forward", graph)
+    return writer.finish(), weights.data.getvalue()
+
+
+def emit(
+    graph: Graph, name: str, inputs: list[Value | None], shapes: list[Any], **attributes: Any
+) -> list[Value]:
     """Appends a node of float32 outputs; gives them."""
     row = ROWS[name]
     attributes = {a.name: attributes.get(a.name, a.default) for a in row.attributes}
@@ -202,6 +223,3 @@ def _other() -> Graph:
     graph.outputs = [Port("out", "tensor", out)]
     choose_layouts(graph)
     return graph
-
-
-__all__ = ["ABSENT", "Sections", "emit", "instruction", "sample"]

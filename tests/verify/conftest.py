@@ -1,22 +1,12 @@
-"""One Chromium for the tests of a file's module."""
+"""A package that needs no compiled runtime."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser
 from support.echo_package import echo_package
-
-from wasm_torch_web.verify.chromium import launched
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture

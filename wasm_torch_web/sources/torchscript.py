@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from inspect import Parameter, Signature
@@ -35,7 +36,8 @@ _OPEN = Parameter.empty
 def read(path: Path, options: Options) -> Source:
     """Loads the program without running it, and converts it to a module that can be exported.
 
-    Raises UserError source-damaged, pickle-refused (operators that reach files),
+    Raises UserError source-damaged, pickle-refused (code that runs while it is loaded, operators
+    that reach files),
     weights-suspicious, examples-missing, scripted-control-flow, training-program.
     """
     script = _load(path, options.trust_pickle)
@@ -54,6 +56,9 @@ def read(path: Path, options: Options) -> Source:
 
 
 def _load(path: Path, trust: bool) -> Any:
+    if not trust and _sets_state(path):
+        reason = "its __setstate__ runs while it is loaded"
+        raise UserError("pickle-refused", path=path, reason=reason)
     try:
         script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except RuntimeError as error:
@@ -65,14 +70,21 @@ def _load(path: Path, trust: bool) -> Any:
     return script
 
 
+def _sets_state(path: Path) -> bool:
+    """Whether loading would run a method; torch finds parts whatever the case of their names."""
+    with zipfile.ZipFile(path) as archive:
+        sources = [name for name in archive.namelist() if name.lower().endswith(".py")]
+        return any(b"__setstate__" in archive.read(name) for name in sources)
+
+
 def _kinds(script: Any) -> set[str]:
-    """The operators of every method of every submodule."""
+    """The operators of every method of every submodule, and of what they call."""
     methods = [
         module._c._get_method(name)
         for module in script.modules()
         for name in module._c._method_names()
     ]
-    return {node.kind() for method in methods for node in _nodes(method.graph)}
+    return {node.kind() for method in methods for node in _nodes(method.inlined_graph)}
 
 
 def _nodes(block: Any) -> Iterator[Any]:

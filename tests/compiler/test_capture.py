@@ -1,0 +1,148 @@
+"""Capture: dynamic axes that stay dynamic, and the coded errors of what cannot be captured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from wasm_torch_web import capture
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.pipeline import compile_program
+
+
+class Module(nn.Module):
+    """A module of one function."""
+
+    def __init__(self, function: Callable[..., Any], *parts: nn.Module) -> None:
+        super().__init__()
+        self.function, self.parts = function, nn.ModuleList(parts)
+
+    def forward(self, x: Tensor, y: Tensor | None = None) -> Any:
+        return self.function(*self.parts, x) if y is None else self.function(*self.parts, x, y)
+
+
+def export(module: nn.Module, args: tuple[Any, ...], *dynamic: str) -> Any:
+    axes = [capture.parse_dynamic(spec) for spec in dynamic]
+    program = capture.export_module(module, args, {}, axes)
+    return capture.symbols(program, axes), compile_program(program, axes).graph
+
+
+def refusal(module: nn.Module, args: tuple[Any, ...], *dynamic: str) -> UserError:
+    with pytest.raises(UserError) as caught:
+        export(module, args, *dynamic)
+    return caught.value
+
+
+def test_axes_get_their_names_and_ranges() -> None:
+    sizes, graph = export(
+        Module(lambda x: x * 2), (torch.ones(1, 4),), "x.0=batch:1..8", "x.1=3..9"
+    )
+    assert [(s.name, s.min, s.max) for s in sizes.symbols] == [("batch", 1, 8), ("x_1", 3, 9)]
+    assert [str(size) for size in graph.outputs[0].value.shape] == [
+        str(s.symbol) for s in sizes.symbols
+    ]
+
+
+def test_ties_found_by_torch_take_the_first_name() -> None:
+    args = (torch.ones(4, 2), torch.ones(4, 2))
+    sizes, _ = export(Module(lambda x, y: x + y), args, "x.0=1..9", "y.0=2..8")
+    assert [(s.name, s.min, s.max) for s in sizes.symbols] == [("x_0", 2, 8)]
+
+
+def test_ties_asked_for_hold_where_torch_finds_none() -> None:
+    args = (torch.ones(4, 2), torch.ones(3, 2))
+    module = Module(lambda x, y: x.sum() + y.sum())
+    _, graph = export(module, args, "x.0=n:1..9", "y.0=n:1..9")
+    x, y = (port.value.shape[0] for port in graph.inputs)
+    assert x == y
+
+
+def test_axis_that_the_model_fixes() -> None:
+    error = refusal(Module(lambda x: x + torch.ones(2, 7)), (torch.ones(2, 7),), "x.1=1..9")
+    assert (error.slug, error.exit_code) == ("axis-specialised", 1)
+    assert "x.1" in error.message and "7" in error.message
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["x", "x.0", "x.0=5", "x.0=9..2", "z.0=1..4", "x.7=1..4", "x.0=n:1..y", "x.0=20..30"],
+)
+def test_wrong_dynamic(spec: str) -> None:
+    assert refusal(Module(lambda x: x), (torch.ones(4, 2),), spec).slug == "dynamic-spec"
+
+
+def test_module_that_fails_in_eager_mode() -> None:
+    error = refusal(Module(lambda x: x @ x), (torch.ones(2, 3),))
+    assert error.slug == "model-failed"
+
+
+def test_module_that_torch_cannot_capture() -> None:
+    error = refusal(Module(lambda x: x * int(x.sum() > 0)), (torch.ones(2),))
+    assert error.slug == "capture-failed"
+
+
+class Remembers(nn.Module):
+    """State in a plain attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = torch.zeros(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.last * 0.5 + x
+        return self.last
+
+
+class Caches(nn.Module):
+    """An attribute that changes and changes nothing."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = x.shape[0]
+        return x * 2
+
+
+def test_hidden_state_is_refused_and_harmless_attributes_are_not() -> None:
+    error = refusal(Remembers(), (torch.ones(2),))
+    assert error.slug == "hidden-state" and "last" in error.message
+    export(Caches(), (torch.ones(2),))
+
+
+def test_all_unsupported_operators_at_once() -> None:
+    module = Module(lambda x: torch.linalg.svd(x)[1] + torch.linalg.eigvalsh(x))
+    error = refusal(module, (torch.eye(3),))
+    assert error.slug == "operators-unsupported"
+    assert (
+        "svd" in error.message and "eigh" in error.message and "test_capture.py:" in error.message
+    )
+
+
+def test_complex_numbers_are_refused_by_name() -> None:
+    error = refusal(Module(lambda x: torch.fft.rfft(x).abs()), (torch.ones(8),))
+    assert error.slug == "operators-unsupported" and "_fft_r2c" in error.message
+
+
+def test_guards_are_those_that_matter() -> None:
+    """Halving twice and joining asks for multiples of 4, and for nothing about kernels or 0 and 1."""
+
+    def join(first: nn.Module, second: nn.Module, x: Tensor) -> Tensor:
+        half = nn.functional.max_pool2d(first(x), 2)
+        quarter = nn.functional.max_pool2d(second(half), 2)
+        up = nn.functional.interpolate(quarter, scale_factor=2.0)
+        return (
+            nn.functional.interpolate(torch.cat([up, half], 1), scale_factor=2.0) + first(x)[:, :1]
+        )
+
+    convolutions = (nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1))
+    sizes, graph = export(
+        Module(join, *convolutions), (torch.ones(1, 3, 32, 24),), "x.2=h:8..64", "x.3=w:8..64"
+    )
+    names = {s.symbol: s.name for s in sizes.symbols}
+    texts = {str(guard.subs(names)) for guard in graph.guards}
+    assert texts and all("Eq" in text for text in texts), texts
+    good, bad = ({s: size for s in names} for size in (20, 18))
+    assert all(guard.subs(good) for guard in graph.guards)
+    assert not all(guard.subs(bad) for guard in graph.guards)
