@@ -126,7 +126,7 @@ def test_complex_numbers_are_refused_by_name() -> None:
 
 
 def test_guards_are_those_that_matter() -> None:
-    """Halving twice and joining asks for multiples of 4; nothing about kernels, or sizes 0 and 1."""
+    """Halving twice and joining asks for multiples of 4; nothing about kernels or 0 and 1."""
 
     def join(first: nn.Module, second: nn.Module, x: Tensor) -> Tensor:
         half = nn.functional.max_pool2d(first(x), 2)
