@@ -56,7 +56,8 @@ bench-kernels: setup
 fuzz: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@for target in build/native/fuzz/*; do \
-	  corpus=build/fuzz-corpus/$$(basename $$target); mkdir -p $$corpus; \
+	  corpus=build/fuzz-corpus/$$(basename $$target); \
+	  .venv/bin/python -W ignore tests/support/fuzz_seeds.py $$corpus; \
 	  $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
 	done
 

@@ -76,6 +76,8 @@ def export_module(
     packed-sequence.
     """
     module.eval()
+    # Copies, so that one tensor given for two inputs is two leaves with axes of their own.
+    args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
     args, kwargs = _widen(module, args, kwargs, dynamic)
     _try(module, args, kwargs)
     shapes = _dynamic_shapes(module, args, kwargs, dynamic) if dynamic else None

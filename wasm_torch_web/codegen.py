@@ -83,8 +83,7 @@ def dispatch() -> str:
         counts = f"{len(row.inputs)}, {len(row.outputs)}, {len(row.attributes)}"
         inplace = -1 if row.inplace is None else row.inplace
         entries.append(
-            f'  {{"{name}", {", ".join(pointers)}, {counts}, {inplace}, '
-            f"{str(row.stateful).lower()}, &kernel_{name}}},\n"
+            f'  {{"{name}", {", ".join(pointers)}, {counts}, {inplace}, &kernel_{name}}},\n'
         )
     parts.append(f"constexpr OpSpec kOps[] = {{\n{''.join(entries)}}};\n")
     return "".join(parts)

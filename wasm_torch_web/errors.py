@@ -387,7 +387,7 @@ _ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Run `pip install {package}`, or name the module's factory with --model.",
     ),
     "address-unavailable": (
-        606,
+        607,
         E,
         "{address}: cannot be served there: {reason}",
         "Choose another --port.",

@@ -12,9 +12,11 @@ from typing import Any
 
 import sympy
 import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.fx import Node as FxNode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from wasm_torch_web import signature
 from wasm_torch_web.builder import Builder, Unsupported, expression
@@ -39,12 +41,10 @@ class _Lowering:
         self.values: dict[str, Any] = {}  # FX node name -> Value, tuple of them, or number
         self.tied: dict[Any, Value] = {}
         self.unsupported: dict[str, list[str]] = {}
-        fake = next(
-            node.meta["val"].fake_mode
-            for node in program.graph.nodes
-            if isinstance(node.meta.get("val"), torch.Tensor)
-        )
-        self.builder = Builder(self.graph, fake)
+        modes = (getattr(node.meta.get("val"), "fake_mode", None) for node in program.graph.nodes)
+        mode = next((mode for mode in modes if mode is not None), None)
+        # A program of numbers alone has no fake tensors to go on from.
+        self.builder = Builder(self.graph, mode or FakeTensorMode(shape_env=ShapeEnv()))
 
     def run(self) -> Graph:
         for node in self.program.graph.nodes:

@@ -147,6 +147,10 @@ def build(
         program = capture_source(loaded, axes)
     with line.step("compile"):
         compiled = compile_program(program, axes)
+        for constant, value in compiled.signature.constants.items():
+            line.notice(
+                f"The input {constant} is fixed to {value}: torch.export made it a constant."
+            )
         example = compiled.signature.flatten_inputs(loaded.args, loaded.kwargs)
         _attach_ranges(compiled.graph, loaded, example)
     with bundle.staged(target, force) as folder:

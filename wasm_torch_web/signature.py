@@ -28,12 +28,16 @@ class Slot:
 
 @dataclass(frozen=True)
 class Signature:
-    """Flattens what PyTorch takes and gives into named tensors and numbers."""
+    """Flattens what PyTorch takes and gives into named tensors and numbers.
+
+    `constants` are numbers and booleans among the inputs that torch.export fixed to the example's.
+    """
 
     inputs: tuple[Slot, ...]
     outputs: tuple[Slot, ...]
     in_spec: pytree.TreeSpec
     out_spec: pytree.TreeSpec
+    constants: dict[str, Number]
 
     def flatten_inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Named inputs of a call, constants left out."""
@@ -68,13 +72,18 @@ def read(program: ExportedProgram) -> Signature:
 
     Errors: name-collision, io-type-unsupported.
     """
+    specs = program.graph_signature.input_specs
+    arguments = [spec.arg for spec in specs if spec.kind == InputKind.USER_INPUT]
     inputs = [
-        Slot(spec.arg.name, index)
-        for index, spec in enumerate(
-            s for s in program.graph_signature.input_specs if s.kind == InputKind.USER_INPUT
-        )
-        if not isinstance(spec.arg, ConstantArgument)
+        Slot(argument.name, index)
+        for index, argument in enumerate(arguments)
+        if not isinstance(argument, ConstantArgument)
     ]
+    constants = {
+        argument.name: argument.value
+        for argument in arguments
+        if isinstance(argument, ConstantArgument) and isinstance(argument.value, (int, float))
+    }
     outputs = _outputs(program)
     for what, slots in (("inputs", inputs), ("outputs", outputs)):
         names = [slot.name for slot in slots]
@@ -82,7 +91,7 @@ def read(program: ExportedProgram) -> Signature:
             if names.count(name) > 1:
                 raise UserError("name-collision", what=what, name=name)
     spec = program.call_spec
-    return Signature(tuple(inputs), tuple(outputs), spec.in_spec, spec.out_spec)
+    return Signature(tuple(inputs), tuple(outputs), spec.in_spec, spec.out_spec, constants)
 
 
 def _outputs(program: ExportedProgram) -> list[Slot]:

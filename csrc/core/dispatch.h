@@ -37,7 +37,6 @@ struct OpSpec {
   const AttrSpec* attrs;
   uint8_t n_in, n_out, n_attr;
   int8_t inplace;  // the input whose memory output 0 may take, or -1
-  bool stateful;   // input 0 is state that the node writes; output 0 is the same value
   const Kernel* kernel;
 };
 

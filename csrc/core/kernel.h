@@ -51,7 +51,7 @@ class Call {
   const Tensor& in(int i) const { return *in_[i]; }
   const Tensor& out(int i = 0) const { return *out_[i]; }
 
-  // Attributes by the index that ops.h names (op::convolution::stride).
+  // Attributes by the index that ops.h names (op::conv2d::stride_).
   int64_t integer(int a) const { return attrs_[a].ints[0]; }
   double real(int a) const { return attrs_[a].floats[0]; }
   bool flag(int a) const { return attrs_[a].ints[0] != 0; }
@@ -83,7 +83,7 @@ class Call {
   // Reports a failure; from inside a parallel region too (the first one wins).
   Code fail(Code code, int line, int operand = -1, int64_t given = 0, int64_t allowed = 0);
 
-  // --- filled by the core (session.cc) ---
+  // --- filled by the core ---
   const Tensor* const* in_ = nullptr;
   const Tensor* const* out_ = nullptr;
   const Attr* attrs_ = nullptr;

@@ -70,7 +70,7 @@ inline float sum(f32x4 v) {
 }
 
 // Keeps LLVM from moving work across this point: V8 has 15 vector registers and keeps wasm's
-// order, so hoisted loads would spill the accumulators (docs/performance.md).
+// order, so hoisted loads would spill the accumulators.
 inline void pin(f32x4& v) {
 #ifndef WTW_NATIVE
   asm volatile("" : "+r"(v));

@@ -239,7 +239,7 @@ def test_interrupts_leave_nothing_behind(tmp_path: Path, sent: signal.Signals) -
     while not (tmp_path / "started").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(sent)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert json.loads(out)["error"]["code"] == "WTW405"
     assert {path.name for path in tmp_path.iterdir()} <= {

@@ -146,3 +146,16 @@ def test_guards_are_those_that_matter() -> None:
     good, bad = ({s: size for s in names} for size in (20, 18))
     assert all(guard.subs(good) for guard in graph.guards)
     assert not all(guard.subs(bad) for guard in graph.guards)
+
+
+def test_one_tensor_for_two_inputs() -> None:
+    x = torch.ones(4, 2)
+    _, graph = export(Module(lambda x, y: x.sum() + y[:3].sum()), (x, x), "x.0=3..9")
+    assert [isinstance(port.value.shape[0], int) for port in graph.inputs] == [False, True]
+
+
+def test_numbers_that_export_fixes() -> None:
+    """A program without any tensor, and an input that is none of the package's."""
+    compiled = compile_program(capture.export_module(Module(lambda x: x + 1), (3,), {}))
+    assert [(port.value, port.constant) for port in compiled.graph.outputs] == [(4, True)]
+    assert compiled.signature.constants == {"x": 3} and not compiled.graph.inputs

@@ -164,7 +164,7 @@ def test_a_taken_port_is_a_coded_error(address: str) -> None:
     port = int(address.rpartition(":")[2])
     with pytest.raises(UserError) as caught, running(application([]), port=port):
         pytest.fail("the port is taken")
-    assert caught.value.code == "WTW606"
+    assert caught.value.code == "WTW607"
 
 
 @pytest.fixture

@@ -75,7 +75,6 @@ def _cases() -> Iterator[Case]:
 
 row(
     "scaled_dot_product_attention",
-    family="attention",
     # query (B, H, T, D), key (B, K, S, D), value (B, K, S, E), mask broadcast to (B, H, T, S).
     inputs=[
         tensor("query", F32, "rows"),

@@ -87,7 +87,6 @@ def _conv2d_cases() -> Iterator[Case]:
 
 row(
     "conv2d",
-    family="convolution",
     # weight: (O, KH, KW, I / groups).
     inputs=[
         tensor("input", F32, "channels_last", "strided"),
@@ -150,7 +149,6 @@ def _depthwise_cases() -> Iterator[Case]:
 
 row(
     "depthwise_conv2d",
-    family="convolution",
     # weight: (KH, KW, C).
     inputs=[
         tensor("input", F32, "channels_last"),
@@ -209,7 +207,6 @@ def _conv_transpose_cases() -> Iterator[Case]:
 
 row(
     "conv_transpose2d",
-    family="convolution",
     # weight: (O, KH, KW, I / groups), as for conv2d.
     inputs=[
         tensor("input", F32, "channels_last"),

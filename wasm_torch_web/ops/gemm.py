@@ -93,7 +93,6 @@ def _linear_cases() -> Iterator[Case]:
 
 row(
     "linear",
-    family="gemm",
     inputs=[
         tensor("input", F32, "rows"),
         tensor("weight", F32, "panel8", "dense"),
@@ -132,7 +131,6 @@ MATMUL = (torch.float32, torch.float64, *INTS)
 
 row(
     "matmul",
-    family="gemm",
     inputs=[tensor("self", MATMUL, "strided"), tensor("other", MATMUL, "strided")],
     outputs=[tensor("output", MATMUL)],
     reference=torch.matmul,

@@ -132,7 +132,6 @@ class Row:
         inplace: the input whose memory the first output may take, when that input dies here.
         view: for rows without a kernel: (shape, strides, offset) of the output from those of the
             input, or None where the strides do not allow it and a copy is needed.
-        stateful: the first input is memory that the node writes (the output is that same value).
     """
 
     name: str
@@ -144,7 +143,6 @@ class Row:
     targets: tuple[str, ...] = ()
     inplace: int | None = None
     view: Callable[..., Any] | None = None
-    stateful: bool = False
     cases: Callable[[], Iterable[Case]] | None = None
 
     def operand(self, index: int) -> Operand:

@@ -20,7 +20,7 @@ def remove_dead_code(graph: Graph) -> int:
     needed = {owner for value in graph.results() for owner in owners(value)}
     kept = []
     for node in reversed(graph.nodes):
-        if node.row.stateful or any(value in needed for value in node.outputs):
+        if any(value in needed for value in node.outputs):
             kept.append(node)
             needed.update(o for value in node.inputs if value is not None for o in owners(value))
     removed = len(graph.nodes) - len(kept)

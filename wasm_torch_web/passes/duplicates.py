@@ -12,9 +12,6 @@ def merge_duplicates(graph: Graph) -> int:
     first: dict[Any, Node] = {}
     kept = []
     for node in graph.nodes:
-        if node.row.stateful:
-            kept.append(node)
-            continue
         key = _key(node)
         if key not in first:
             first[key] = node

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from inspect import Parameter, Signature
@@ -56,10 +55,10 @@ def read(path: Path, options: Options) -> Source:
 
 
 def _load(path: Path, trust: bool) -> Any:
-    if not trust and _sets_state(path):
-        reason = "its __setstate__ runs while it is loaded"
-        raise UserError("pickle-refused", path=path, reason=reason)
     try:
+        if not trust and _sets_state(path):
+            reason = "its __setstate__ runs while it is loaded"
+            raise UserError("pickle-refused", path=path, reason=reason)
         script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         kind = Kind.TORCHSCRIPT.value
@@ -71,10 +70,11 @@ def _load(path: Path, trust: bool) -> Any:
 
 
 def _sets_state(path: Path) -> bool:
-    """Whether loading would run a method; torch finds parts whatever the case of their names."""
-    with zipfile.ZipFile(path) as archive:
-        sources = [name for name in archive.namelist() if name.lower().endswith(".py")]
-        return any(b"__setstate__" in archive.read(name) for name in sources)
+    """Whether loading would run a method. Asks the reader that loads later, so that both see the
+    same bytes; it finds parts whatever the case of their names."""
+    reader = torch._C.PyTorchFileReader(str(path))
+    sources = [name for name in reader.get_all_records() if name.lower().endswith(".py")]
+    return any(b"__setstate__" in reader.get_record(name) for name in sources)
 
 
 def _kinds(script: Any) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import skimage
-from demo.conftest import Open, ready
+from demo_page.conftest import Open, ready
 from models.pretrained import package
 from playwright.sync_api import expect
 from torchvision.models import MobileNet_V2_Weights

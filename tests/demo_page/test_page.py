@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from demo.conftest import Open, ready
+from demo_page.conftest import Open, ready
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
