@@ -234,6 +234,8 @@ def test_interrupts_leave_nothing_behind(tmp_path: Path, sent: signal.Signals) -
         env={**ENVIRONMENT, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Started in the background, the tests themselves may ignore the interrupt.
+        preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "started").exists() and time.monotonic() < deadline:

@@ -1,6 +1,6 @@
 // What the editors of inputs share.
 import type { InputValue, TensorInput } from '../../../js_runtime/src/types.ts';
-import type { Hints, InputPort, Manifest, TensorPort } from '../package.ts';
+import type { Hints, Manifest, TensorPort } from '../package.ts';
 
 /** A part of the page that makes one input's value. */
 export interface Editor {
@@ -20,8 +20,3 @@ export interface Context {
 }
 
 export type TensorEditor = Editor & { read(shape: readonly number[]): TensorInput };
-
-/** What an integer input is known to take, where it is known. */
-export function rangeOf({ range }: InputPort): { min?: number; max?: number } {
-  return range ? { min: range[0] as number, max: range[1] as number } : {};
-}

@@ -1,7 +1,7 @@
 // A number input of the model in, a box for it out.
 import { numberBox, tick } from '../dom.ts';
 import type { NumberPort } from '../package.ts';
-import { type Editor, rangeOf } from './editor.ts';
+import type { Editor } from './editor.ts';
 
 export function numberEditor(port: NumberPort, changed: () => void): Editor {
   if (port.kind === 'bool') {
@@ -14,7 +14,7 @@ export function numberEditor(port: NumberPort, changed: () => void): Editor {
   }
   let value = port.range?.[0] ?? 1;
   const step = port.kind === 'int' ? 1 : 'any';
-  const element = numberBox('Value', value, { ...rangeOf(port), step }, (given) => {
+  const element = numberBox('Value', value, { step }, (given) => {
     value = given;
     changed();
   });

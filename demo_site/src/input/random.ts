@@ -3,7 +3,7 @@ import { dtypeRow, numelOf } from '../../../js_runtime/src/dtypes.ts';
 import { randomElements } from '../../../js_runtime/src/random.ts';
 import type { InputData } from '../../../js_runtime/src/types.ts';
 import { button, h, numberBox } from '../dom.ts';
-import { type Context, rangeOf, type TensorEditor } from './editor.ts';
+import type { Context, TensorEditor } from './editor.ts';
 
 export function randomEditor(context: Context): TensorEditor {
   const { port, changed } = context;
@@ -15,7 +15,7 @@ export function randomEditor(context: Context): TensorEditor {
     changed();
   });
   const bound = (label: string, key: 'low' | 'high') =>
-    numberBox(label, state[key], { ...(whole && rangeOf(port)), step }, (value) => {
+    numberBox(label, state[key], { step }, (value) => {
       state[key] = value;
       changed();
     });
