@@ -2,7 +2,8 @@
 .POSIX:
 
 # As if the environment were activated: it may carry Node as well.
-PYTHON = PATH="$$PWD/.venv/bin:$$PATH" .venv/bin/python
+ACTIVATED = PATH="$$PWD/.venv/bin:$$PATH"
+PYTHON = $(ACTIVATED) .venv/bin/python
 FUZZ_SECONDS = 60
 PYTEST_ARGS = -n 2
 
@@ -35,14 +36,14 @@ demo: setup
 	@$(PYTHON) scripts/demo.py
 
 test: setup-checks
-	@npm test --silent
+	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
 
 format: setup
-	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; npm run --silent format
+	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; $(ACTIVATED) npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
 
 wheel: setup

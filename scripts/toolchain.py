@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from ctypes.util import find_library
 from pathlib import Path
 
 from common import retry, run
@@ -47,8 +48,12 @@ def ensure_clang() -> None:
 
 
 def ensure_chromium() -> None:
-    if not chromium():
-        apt_install("the browser checks ($CHROMIUM may name another browser)", ["chromium"])
+    """A browser, and the library that Playwright's driver links."""
+    packages = [] if chromium() else ["chromium"]
+    if sys.platform == "linux" and not find_library("atomic"):
+        packages.append("libatomic1")
+    if packages:
+        apt_install("the browser checks ($CHROMIUM may name another browser)", packages)
 
 
 def has_node() -> bool:
