@@ -4,6 +4,7 @@
 # As if the environment were activated: it may carry Node as well.
 ACTIVATED = PATH="$$PWD/.venv/bin:$$PATH"
 PYTHON = $(ACTIVATED) .venv/bin/python
+BENCH =
 FUZZ_SECONDS = 60
 PYTEST_ARGS = -n 2
 
@@ -15,7 +16,7 @@ help:
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
-	@echo 'make bench          every benchmark there is'
+	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
 	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make clean          remove what was built, keep what was installed'
@@ -49,7 +50,8 @@ format: setup
 wheel: setup
 	@.venv/bin/pip wheel -q --no-deps -w dist .
 
-bench: bench-kernels
+bench: setup
+	@$(PYTHON) -W ignore -m bench $(BENCH)
 
 bench-kernels: setup
 	@$(PYTHON) -m bench.kernels

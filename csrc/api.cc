@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "core/memory.h"
 #include "core/session.h"
 
 using wtw::Code;

@@ -62,7 +62,12 @@ def install_python() -> None:
         create_venv()
     pip_install("-e", ".[dev]")
     pip_install("--no-deps", "-r", TEST_PACKAGES)
-    site = next((VENV / "lib").glob("python3*/site-packages"))
+    install_shim(VENV)
+
+
+def install_shim(environment: Path) -> None:
+    """Makes `import torchvision` work there."""
+    site = next((environment / "lib").glob("python3*/site-packages"))
     (site / SHIM.name).write_bytes(SHIM.read_bytes())
     (site / "torchvision_schemas.pth").write_text("import torchvision_schemas\n")
 

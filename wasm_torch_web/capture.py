@@ -10,7 +10,6 @@ import inspect
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import sympy
@@ -19,49 +18,15 @@ from torch import nn
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram, default_decompositions
 from torch.utils import _pytree as pytree
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.value_ranges import ValueRanges
 
 from wasm_torch_web import recurrent_capture
+from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
+from wasm_torch_web.eager import try_eager
 from wasm_torch_web.errors import UserError, summary
-from wasm_torch_web.ir import Symbol
 from wasm_torch_web.ops import LOWERINGS
 from wasm_torch_web.signature import key_text
-
-
-@dataclass(frozen=True)
-class DynamicAxis:
-    """An axis that may change: `input.axis` from min to max; `symbol` where the user named one."""
-
-    input: str
-    axis: int
-    min: int
-    max: int
-    symbol: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The public name of the size."""
-        return self.symbol or f"{self.input}_{self.axis}"
-
-
-_DYNAMIC = re.compile(
-    r"(?P<input>.+)\.(?P<axis>\d+)=(?:(?P<symbol>[A-Za-z_]\w*):)?(?P<min>\d+)\.\.(?P<max>\d+)"
-)
-_LISTED = "those that `wasm-torch-web inspect` lists"
-
-
-def parse_dynamic(spec: str) -> DynamicAxis:
-    """Reads `NAME.AXIS=[SYMBOL:]MIN..MAX`.
-
-    Errors: dynamic-spec.
-    """
-    match = _DYNAMIC.fullmatch(spec.strip())
-    if match is None:
-        raise UserError("dynamic-spec", spec=spec, reason="cannot be read", inputs=_LISTED)
-    low, high = int(match["min"]), int(match["max"])
-    if not 0 <= low <= high < 2**31:
-        reason = f"{low}..{high} is empty"
-        raise UserError("dynamic-spec", spec=spec, reason=reason, inputs=_LISTED)
-    return DynamicAxis(match["input"], int(match["axis"]), low, high, match["symbol"])
 
 
 def export_module(
@@ -79,15 +44,16 @@ def export_module(
     # Copies, so that one tensor given for two inputs is two leaves with axes of their own.
     args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
     args, kwargs = _widen(module, args, kwargs, dynamic)
-    _try(module, args, kwargs)
+    try_eager(module, args, kwargs)
     shapes = _dynamic_shapes(module, args, kwargs, dynamic) if dynamic else None
     program: ExportedProgram = _export(module, args, kwargs, shapes)
-    symbols(program, dynamic)
+    read_sizes(program, dynamic)
     return program
 
 
 def decompose(program: ExportedProgram) -> ExportedProgram:
     """Core ATen, with what the operator table has kept whole."""
+    _let_numbers_be_negative(program)
     table = default_decompositions()
     for op in list(table):
         if str(op) in LOWERINGS:
@@ -98,152 +64,15 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
         return decomposed
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """The free sizes of a program: `symbols` under public names, and `ties`: symbols that the user
-    gave one name although torch.export found no reason, each to the one that stands for it."""
-
-    symbols: list[Symbol]
-    ties: dict[sympy.Symbol, sympy.Symbol]
-
-
-def symbols(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) -> Sizes:
-    """The program's free sizes; axes that guards tie take the first one's name.
-
-    Errors: axis-specialised.
-    """
-    fakes = input_fakes(program)
-    found: dict[sympy.Symbol, Symbol] = {}
-    ties: dict[sympy.Symbol, sympy.Symbol] = {}
-    for axis in dynamic:
-        expr = _size_expression(fakes, axis)
-        if not isinstance(expr, sympy.Symbol):
-            continue
-        named = next((s for s in found.values() if s.name == axis.name), None)
-        if named is not None and named.symbol != expr:
-            ties[expr] = named.symbol
-        known = named or found.get(expr)
-        if known is None:
-            found[expr] = Symbol(expr, axis.name, *_tightened(program, expr, axis.min, axis.max))
-        else:
-            known.min, known.max = max(known.min, axis.min), min(known.max, axis.max)
-    for name, fake in fakes.items():
-        for index, expr in _free_sizes(fake):
-            for symbol in sorted(expr.free_symbols, key=str):
-                if symbol not in found and symbol not in ties:
-                    label = name if index is None else f"{name}_{index}"
-                    low = -_LIMIT if index is None else 0  # numbers may be negative, sizes not
-                    found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, low, _LIMIT))
-    return Sizes(list(found.values()), ties)
-
-
-def _size_expression(fakes: dict[str, Any], axis: DynamicAxis) -> sympy.Expr:
-    size = fakes[axis.input].shape[axis.axis]
-    if isinstance(size, torch.SymInt) and size.node.expr.free_symbols:
-        expr: sympy.Expr = size.node.expr
-        return expr
-    raise UserError(
-        "axis-specialised",
-        axis=f"{axis.input}.{axis.axis}",
-        value=int(size),
-        reason="the model's code depends on this size",
-    )
-
-
-_LIMIT = 2**31 - 1
-
-
-def _tightened(
-    program: ExportedProgram, symbol: sympy.Symbol, low: int, high: int
-) -> tuple[int, int]:
-    """The range asked for, less what torch.export found impossible."""
-    bounds = program.range_constraints.get(symbol)
-    if bounds is None:
-        return low, high
-    lower = int(bounds.lower) if bounds.lower > -_LIMIT else low
-    upper = int(bounds.upper) if bounds.upper < _LIMIT else high
-    # torch.export never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
-    if lower == 2:
-        lower = 0 if low else 1
-    return max(low, lower), min(high, upper)
-
-
-def _free_sizes(fake: Any) -> list[tuple[int | None, sympy.Expr]]:
-    if isinstance(fake, torch.SymInt):
-        return [(None, fake.node.expr)]
-    if not isinstance(fake, torch.Tensor):
-        return []
-    return [
-        (index, size.node.expr)  # type: ignore[attr-defined]
-        for index, size in enumerate(fake.shape)
-        if isinstance(size, torch.SymInt)
-    ]
-
-
-def input_fakes(program: ExportedProgram) -> dict[str, Any]:
-    """The user's inputs by name, as fake tensors and symbolic numbers."""
-    users = set(program.graph_signature.user_inputs)
-    return {
-        node.name: node.meta.get("val")
-        for node in program.graph.nodes
-        if node.op == "placeholder" and node.name in users
-    }
-
-
-def _try(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Runs the module twice: what fails in eager mode is not torch.export's fault, and a module
-    that answers differently the second time has state that an export would lose."""
-    buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    attributes = _plain_attributes(module)
-    first = _run_once(module, args, kwargs, buffers)
-    changed = _changed(attributes, _plain_attributes(module))
-    if not changed:
-        return
-    second = _run_once(module, args, kwargs, buffers)
-    if not _same(first, second):
-        raise UserError("hidden-state", attribute=changed[0])
-
-
-def _run_once(
-    module: nn.Module,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    buffers: dict[str, torch.Tensor],
-) -> list[Any]:
-    """The flattened outputs of a run on copies of the inputs; buffers are put back."""
-    args, kwargs = pytree.tree_map_only(torch.Tensor, torch.clone, (args, kwargs))
-    try:
-        with torch.no_grad():
-            return list(pytree.tree_flatten(module(*args, **kwargs))[0])
-    except Exception as error:
-        raise UserError("model-failed", reason=summary(error)) from error
-    finally:
-        with torch.no_grad():
-            for name, buffer in module.named_buffers():
-                if name in buffers and buffer.shape == buffers[name].shape:
-                    buffer.copy_(buffers[name])
-
-
-def _plain_attributes(module: nn.Module) -> dict[str, Any]:
-    """Plain attributes of every submodule: what a forward may have left behind."""
-    return {
-        f"{path}.{name}".lstrip("."): value
-        for path, child in module.named_modules()
-        for name, value in vars(child).items()
-        if name != "training" and name not in ("_parameters", "_buffers", "_modules")
-    }
-
-
-def _changed(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [name for name, value in after.items() if before.get(name, _changed) is not value]
-
-
-def _same(first: list[Any], second: list[Any]) -> bool:
-    pairs = list(zip(first, second, strict=False))
-    return len(first) == len(second) and all(
-        torch.equal(a.nan_to_num(), b.nan_to_num()) if isinstance(a, torch.Tensor) else a == b
-        for a, b in pairs
-    )
+def _let_numbers_be_negative(program: ExportedProgram) -> None:
+    """Dynamic ints are captured without bounds, but recorded as sizes, from 0: decompositions would
+    simplify with that. A bound that the model's code needs is among the guards."""
+    for fake in input_fakes(program).values():
+        if isinstance(fake, torch.SymInt) and isinstance(fake.node.expr, sympy.Symbol):
+            ranges = fake.node.shape_env.var_to_range
+            known = ranges[fake.node.expr]
+            if known.lower == 0:
+                ranges[fake.node.expr] = ValueRanges(-int_oo, known.upper)
 
 
 def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any) -> Any:

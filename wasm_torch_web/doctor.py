@@ -18,6 +18,7 @@ from rich.table import Table
 
 from wasm_torch_web.bundle.entry import SCRIPTS, WASM
 from wasm_torch_web.console import columns, megabytes
+from wasm_torch_web.errors import UserError
 
 RUNTIME = Path(__file__).parent / "runtime"
 NODE = (20,)
@@ -103,10 +104,21 @@ def _chromium() -> Check:
     from wasm_torch_web.verify import chromium
 
     purpose = "verification (build, validate, bisect)"
-    path = chromium.installed()
+    try:
+        path = chromium.installed()
+    except UserError as error:
+        return Check("Chromium", "", "", purpose, True, error.message)
     if path is None:
         return Check("Chromium", "", "", purpose, True, "install Chromium or set CHROMIUM")
-    return Check("Chromium", _version([str(path), "--version"]) or "unknown", str(path), purpose)
+    return Check("Chromium", _browser_version(path) or "unknown", str(path), purpose)
+
+
+def _browser_version(path: Path) -> str:
+    """What it prints; on Windows `--version` opens a window, but a folder beside it is named so."""
+    if path.suffix.lower() != ".exe":
+        return _version([str(path), "--version"])
+    names = [found.name for found in path.parent.glob("*.*.*.*") if found.is_dir()]
+    return max(names, key=_numbers, default="")
 
 
 def _command(name: str, commands: tuple[str, ...], least: tuple[int, ...], purpose: str) -> Check:
@@ -114,7 +126,7 @@ def _command(name: str, commands: tuple[str, ...], least: tuple[int, ...], purpo
     if path is None:
         return Check(name, "", "", purpose, False)
     version = _version([path, "--version"])
-    old = tuple(int(part) for part in version.split(".") if part.isdigit())[: len(least)] < least
+    old = _numbers(version)[: len(least)] < least
     trouble = f"version {'.'.join(map(str, least))} or newer is needed" if old else ""
     return Check(name, version, path, purpose, False, trouble)
 
@@ -135,6 +147,10 @@ def _private_emscripten() -> Iterator[Path]:
     """Those that a checkout's set-up has unpacked for itself, newest first."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "wasm-torch-web"
     yield from sorted(cache.glob("emscripten-*"), reverse=True)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _version(command: list[str]) -> str:

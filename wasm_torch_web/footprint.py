@@ -39,11 +39,12 @@ def measure(folder: Path, manifest: Manifest) -> Footprint:
     return Footprint(
         disk=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         raw={kind: sum(path.stat().st_size for path in paths) for kind, paths in files.items()},
-        compressed={kind: sum(map(_compressed, paths)) for kind, paths in files.items()},
+        compressed={kind: sum(map(compressed_bytes, paths)) for kind, paths in files.items()},
     )
 
 
-def _compressed(path: Path) -> int:
+def compressed_bytes(path: Path) -> int:
+    """Bytes of a file after Brotli."""
     compressor = brotli.Compressor(quality=QUALITY)
     size = 0
     with path.open("rb") as file:

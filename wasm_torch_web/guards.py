@@ -25,15 +25,17 @@ def runtime_guards(
 
     `inputs` are fake tensors by input name, whose sizes the guards are about. Guards that only
     hold because torch.export never saw sizes 0 and 1 (`x != 1`) are artefacts of capture and are
-    dropped: the verification runs both sides.
+    dropped: the verification runs both sides. Numbers were seen as they are, so theirs stay.
     """
     known = {symbol.symbol: symbol for symbol in symbols}
     found: list[sympy.Basic] = []
     for text in getattr(program, "_guards_code", None) or ():
         for part in _conjuncts(_Reader(inputs).read(text)):
             wanted = part.free_symbols and part.free_symbols <= known.keys()
-            if wanted and part not in found and not _artefact(part) and not _implied(part, known):
-                found.append(part)
+            if wanted and part not in found and not _implied(part, known):
+                numbers = any(known[symbol].min < 0 for symbol in part.free_symbols)
+                if numbers or not _artefact(part):
+                    found.append(part)
     return found
 
 

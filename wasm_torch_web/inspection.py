@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,51 +12,29 @@ from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
-from torch.export import ExportedProgram
 
-from wasm_torch_web import capture, signature
+from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.console import clean, columns, megabytes, shape_text
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.format.plan_reader import Memory, PlanReader
-from wasm_torch_web.pipeline import capture_source, compile_program
-from wasm_torch_web.sources import Options, Source, load
-from wasm_torch_web.verify.reference import Reference, flat_reference
+from wasm_torch_web.opening import Notice, open_source
+from wasm_torch_web.sources import Options
 
 _LISTED = 10
-
-
-Notice = Callable[[str], None]
-
-
-def open_program(
-    path: str, options: Options, notice: Notice, axes: Sequence[capture.DynamicAxis] = ()
-) -> tuple[Source, ExportedProgram]:
-    """A source and its captured program; raises UserError as `build`."""
-    source = load(path, options)
-    for text in source.notices:
-        notice(text)
-    return source, capture_source(source, axes)
-
-
-def open_reference(path: str, options: Options, notice: Notice) -> Reference:
-    """A source as the function that a package is compared with; raises UserError as `build`."""
-    source, program = open_program(path, options, notice)
-    return flat_reference(signature.read(program), source)
 
 
 @contextmanager
 def compiled(path: str, options: Options, notice: Notice, dynamic: Sequence[str]) -> Iterator[Path]:
     """A source compiled into a folder that is gone afterwards: model.json, plan.bin, weights."""
-    axes = [capture.parse_dynamic(spec) for spec in dynamic]
-    source, program = open_program(path, options, notice, axes)
-    model = compile_program(program, axes)
+    opened = open_source(path, options, notice, dynamic)
+    model = compile_program(opened.program, opened.axes)
     with TemporaryDirectory() as name:
         writer.write(
             model.graph,
             Path(name),
-            name=source.name,
+            name=opened.source.name,
             version="0.0.0",
             parameters=model.parameters,
         )

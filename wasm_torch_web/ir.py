@@ -6,7 +6,7 @@ live in `Graph.symbols` and are used only when files are written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -156,19 +156,10 @@ class Graph:
     # New contents of a state, to be stored when the run ends: (state, value).
     updates: list[tuple[Value, Value]] = field(default_factory=list)
 
-    def uses(self) -> dict[Value, list[Node]]:
-        """The nodes that read each value, in order (a node once for each operand)."""
-        found: dict[Value, list[Node]] = {}
-        for node in self.nodes:
-            for value in node.inputs:
-                if value is not None:
-                    found.setdefault(value, []).append(node)
-        return found
-
-    def results(self) -> set[Value]:
+    def results(self) -> list[Value]:
         """Values that the run must leave behind: outputs and new contents of states."""
-        kept = {port.value for port in self.outputs if isinstance(port.value, Value)}
-        return kept | {value for _, value in self.updates}
+        outputs = [port.value for port in self.outputs if isinstance(port.value, Value)]
+        return outputs + [value for _, value in self.updates]
 
     def values(self) -> Iterator[Value]:
         """Every value once: inputs, then as nodes mention them."""
@@ -191,14 +182,14 @@ class Graph:
         for state, value in self.updates:
             yield from (state, value)
 
-    def replace(self, old: Value, new: Value) -> None:
-        """Makes every reader of `old` read `new`."""
+    def replace(self, new: Mapping[Value, Value]) -> None:
+        """Makes every reader of a key of `new` read its value."""
         for node in self.nodes:
-            node.inputs = [new if value is old else value for value in node.inputs]
+            node.inputs = [None if v is None else new.get(v, v) for v in node.inputs]
         for port in self.outputs:
-            if port.value is old:
-                port.value = new
-        self.updates = [(s, new if value is old else value) for s, value in self.updates]
+            if isinstance(port.value, Value):
+                port.value = new.get(port.value, port.value)
+        self.updates = [(state, new.get(value, value)) for state, value in self.updates]
 
     def substitute(self, symbols: dict[sympy.Symbol, sympy.Symbol]) -> None:
         """Replaces symbols by others in every size and attribute."""

@@ -37,6 +37,9 @@ class _Lowering:
     def __init__(self, program: ExportedProgram) -> None:
         self.program = program
         self.names = signature.read(program)
+        self.inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+        self.tensors = {**program.state_dict, **program.constants}
+        self.mutated = set(program.graph_signature.buffers_to_mutate.values())
         self.graph = Graph()
         self.values: dict[str, Any] = {}  # FX node name -> Value, tuple of them, or number
         self.tied: dict[Any, Value] = {}
@@ -59,7 +62,7 @@ class _Lowering:
     # --- inputs ---
 
     def placeholder(self, node: FxNode) -> None:
-        spec = next(s for s in self.program.graph_signature.input_specs if s.arg.name == node.name)
+        spec = self.inputs[node.name]
         if spec.kind == InputKind.USER_INPUT:
             self.user_input(node, spec.arg)
         elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
@@ -90,10 +93,9 @@ class _Lowering:
 
     def weight(self, node: FxNode, target: str) -> Value:
         """A parameter, buffer or constant; tied ones (same memory and view) become one value."""
-        state = {**self.program.state_dict, **self.program.constants}
-        data = state[target].detach()
+        data = self.tensors[target].detach()
         _require_dtype(data.dtype, target)
-        mutated = target in self.program.graph_signature.buffers_to_mutate.values()
+        mutated = target in self.mutated
         key = (data.data_ptr(), data.dtype, tuple(data.shape), tuple(data.stride()), mutated)
         if key in self.tied and data.numel() > 0:
             return self.tied[key]
@@ -200,11 +202,11 @@ class _Lowering:
         if self.unsupported:
             self.raise_unsupported()
         outputs = {slot.index: slot.name for slot in self.names.outputs}
+        states = {spec.target: name for name, spec in self.inputs.items()}
         index = -1
         for spec in self.program.graph_signature.output_specs:
             if spec.kind == OutputKind.BUFFER_MUTATION:
-                assert spec.target is not None
-                state = self.state(spec.target)
+                state = self.values[states[spec.target]]
                 self.graph.updates.append((state, self.values[spec.arg.name]))
             elif spec.kind == OutputKind.USER_OUTPUT:
                 index += 1
@@ -214,14 +216,6 @@ class _Lowering:
                 raise UserError(
                     "training-program", reason=f"the program returns {spec.kind.name.lower()}"
                 )
-
-    def state(self, target: str) -> Value:
-        for spec in self.program.graph_signature.input_specs:
-            if spec.target == target:
-                value = self.values[spec.arg.name]
-                assert isinstance(value, Value)
-                return value
-        raise InternalError("internal", reason=f"no buffer {target}")
 
     def output(self, name: str, argument: Any) -> Port:
         if isinstance(argument, ConstantArgument):

@@ -1,12 +1,12 @@
 """The straight line: a source in, a verified npm package out.
 
-load - capture - lower - passes - write - golden - pack - verify - rename
+load - capture - compile (lower, passes) - write (files, golden) - pack - verify - rename
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,19 +15,19 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from wasm_torch_web import bundle, capture, passes, signature
+from wasm_torch_web import bundle
+from wasm_torch_web.axes import parse_dynamic
+from wasm_torch_web.compiler import Compiled, compile_program
 from wasm_torch_web.errors import Kind, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
-from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
-from wasm_torch_web.lower import lower
+from wasm_torch_web.opening import Opened, capture_source
 from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.passes import Step
 from wasm_torch_web.sources import Options, Source, load
-from wasm_torch_web.sources.training import refuse_training
 from wasm_torch_web.verify import golden, parity
-from wasm_torch_web.verify.reference import Flat, Reference, flat_reference
+from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.report import Report
 
 
@@ -51,16 +51,6 @@ class Silent:
         """Nothing."""
 
     detail = notice = step
-
-
-@dataclass
-class Compiled:
-    """A model between capture and files."""
-
-    graph: Graph
-    signature: signature.Signature
-    steps: list[Step]
-    parameters: int
 
 
 @dataclass
@@ -89,24 +79,6 @@ class BuildResult:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def compile_program(
-    program: ExportedProgram, dynamic: Sequence[capture.DynamicAxis] = ()
-) -> Compiled:
-    """A captured program as an optimised graph with its layouts and memory decided.
-
-    Errors: operators-unsupported and the others of `lower`, axis-specialised.
-    """
-    decomposed = capture.decompose(program)
-    graph = lower(decomposed)
-    sizes = capture.symbols(decomposed, dynamic)
-    graph.symbols = sizes.symbols
-    graph.substitute(sizes.ties)
-    graph.guards = runtime_guards(program, capture.input_fakes(decomposed), graph.symbols)
-    names = signature.read(program)
-    parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    return Compiled(graph, names, passes.run(graph), parameters)
-
-
 def build(
     source: str | Path | nn.Module | ExportedProgram,
     example_inputs: Any = None,
@@ -130,64 +102,100 @@ def build(
     dict of keyword arguments, or (args, kwargs). Raises UserError for what the caller can mend;
     outputs that differ from PyTorch are reported in the result, and the package stays.
     """
-    target = Path(out)
-    if name is not None:
-        bundle.check_name(name)
-    if version is not None:
-        bundle.check_version(version)
-    bundle.check_replaceable(target, force)
-    line = _Line(console or Silent())
-    with line.step("load"):
-        options = Options(model, tuple(inputs), tuple(imports), trust_pickle)
-        loaded = load(source, options, example_inputs)
-        for notice in loaded.notices:
-            line.notice(notice)
-    with line.step("capture"):
-        axes = [capture.parse_dynamic(spec) for spec in dynamic]
-        program = capture_source(loaded, axes)
-    with line.step("compile"):
-        compiled = compile_program(program, axes)
-        for constant, value in compiled.signature.constants.items():
-            line.notice(
-                f"The input {constant} is fixed to {value}: torch.export made it a constant."
+    options = Options(model, tuple(inputs), tuple(imports), trust_pickle)
+    target, line = Path(out), _Line(console or Silent())
+    given = (source, example_inputs, options, dynamic)
+    work = _Build(*given, target, name, version, source_info, line)
+    work.check(force)
+    work.run(work.load, work.capture, work.compile)
+    with bundle.staged(target, force) as work.folder:
+        work.run(work.write, work.pack, *([work.verify] if verify else []))
+    work.result.seconds = line.seconds
+    return work.result
+
+
+@dataclass
+class _Build:
+    """What was asked for, then what each step leaves for the ones after it."""
+
+    given: str | Path | nn.Module | ExportedProgram
+    examples: Any
+    options: Options
+    dynamic: Sequence[str]
+    out: Path
+    name: str | None
+    version: str | None
+    source_info: bool
+    line: _Line
+    source: Source = field(init=False)
+    opened: Opened = field(init=False)
+    compiled: Compiled = field(init=False)
+    example: Flat = field(init=False)
+    folder: Path = field(init=False)
+    result: BuildResult = field(init=False)
+
+    def run(self, *steps: Callable[[], None]) -> None:
+        for step in steps:
+            with self.line.step(step.__name__):
+                step()
+
+    def check(self, force: bool) -> None:
+        if self.name is not None:
+            bundle.check_name(self.name)
+        if self.version is not None:
+            bundle.check_version(self.version)
+        bundle.check_replaceable(self.out, force)
+
+    def load(self) -> None:
+        self.source = load(self.given, self.options, self.examples)
+        for notice in self.source.notices:
+            self.line.notice(notice)
+
+    def capture(self) -> None:
+        self.opened = capture_source(self.source, [parse_dynamic(spec) for spec in self.dynamic])
+
+    def compile(self) -> None:
+        self.compiled = compile_program(self.opened.program, self.opened.axes)
+        names = self.compiled.signature
+        for constant, value in names.constants.items():
+            text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
+            self.line.notice(text)
+        self.example = names.flatten_inputs(self.source.args, self.source.kwargs)
+        _attach_ranges(self.compiled.graph, self.source, self.example)
+
+    def write(self) -> None:
+        manifest = writer.write(
+            self.compiled.graph,
+            self.folder,
+            name=self.name or self.source.name,
+            version=self.version or "0.1.0",
+            parameters=self.compiled.parameters,
+            source_info=self.source_info,
+        )
+        reference = self.opened.reference()
+        cases = golden.make_cases(manifest, [self.example], reference)
+        golden.write(self.folder, manifest, cases)
+        steps, notices = self.compiled.steps, self.line.notices
+        self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
+
+    def pack(self) -> None:
+        bundle.pack(self.folder)
+
+    def verify(self) -> None:
+        result, progress = self.result, self.line.console.detail
+        try:
+            result.report = parity.check(
+                self.folder, result.reference, progress=progress, example=self.example
             )
-        example = compiled.signature.flatten_inputs(loaded.args, loaded.kwargs)
-        _attach_ranges(compiled.graph, loaded, example)
-    with bundle.staged(target, force) as folder:
-        with line.step("write"):
-            manifest = writer.write(
-                compiled.graph,
-                folder,
-                name=name or loaded.name,
-                version=version or "0.1.0",
-                parameters=compiled.parameters,
-                source_info=source_info,
-            )
-            reference = flat_reference(compiled.signature, loaded)
-            golden.write(folder, manifest, golden.make_cases(manifest, [example], reference))
-        with line.step("pack"):
-            bundle.pack(folder)
-        result = BuildResult(target, manifest, compiled.steps, line.notices, reference, example)
-        if verify:
-            with line.step("verify"):
-                _verify(result, folder, reference, line)
-    result.seconds = line.seconds
-    return result
-
-
-def capture_source(source: Source, axes: Sequence[capture.DynamicAxis]) -> ExportedProgram:
-    """The source as a program: its own, or its module's with these dynamic axes.
-
-    Errors: dynamic-on-archive, training-program and those of `capture.export_module`.
-    """
-    if source.program is not None:
-        if axes:
-            raise UserError("dynamic-on-archive")
-        return source.program
-    assert source.module is not None
-    program = capture.export_module(source.module, source.args, source.kwargs, axes)
-    refuse_training(program)
-    return program
+        except UserError as error:
+            if error.kind is not Kind.ENVIRONMENT:
+                raise
+            result.verification, result.problem = "unavailable", error
+            return
+        result.verification = "passed" if result.report.passed else "failed"
+        if result.report.passed:
+            result.report.mark(result.manifest)
+            manifests.write(self.folder, result.manifest)
 
 
 def _attach_ranges(graph: Graph, source: Source, example: Flat) -> None:
@@ -201,22 +209,6 @@ def _attach_ranges(graph: Graph, source: Source, example: Flat) -> None:
                 port.range = (int(low), int(high))
         elif isinstance(given, Tensor) and given.numel() and given.dtype in INTS:
             port.range = (int(given.min()), int(given.max()))
-
-
-def _verify(result: BuildResult, folder: Path, reference: Reference, line: _Line) -> None:
-    try:
-        result.report = parity.check(
-            folder, reference, progress=line.console.detail, example=result.example
-        )
-    except UserError as error:
-        if error.kind is not Kind.ENVIRONMENT:
-            raise
-        result.verification, result.problem = "unavailable", error
-        return
-    result.verification = "passed" if result.report.passed else "failed"
-    if result.report.passed:
-        result.report.mark(result.manifest)
-        manifests.write(folder, result.manifest)
 
 
 class _Line:

@@ -25,67 +25,30 @@ _ARGUMENTS = (
 )
 
 
-def _fake_output(input: Tensor, state: Tensor, bidirectional: bool) -> Tensor:
-    directions = 2 if bidirectional else 1
-    return input.new_empty(input.shape[0], input.shape[1], directions * state.shape[2])
+def _fake(input: Tensor, hx: Any, *rest: Any) -> tuple[Tensor, ...]:
+    """Shapes alone: the output is as long as the input, states keep their shapes."""
+    *_, bidirectional, _ = rest
+    states = [hx] if isinstance(hx, Tensor) else hx
+    width = states[0].shape[2] * (2 if bidirectional else 1)
+    output = input.new_empty(input.shape[0], input.shape[1], width)
+    return (output, *(state.new_empty(state.shape) for state in states))
 
 
-def _fake_lstm(
-    input: Tensor,
-    hx: list[Tensor],
-    params: list[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Tensor, ...]:
-    output = _fake_output(input, hx[0], bidirectional)
-    return (output, *(state.new_empty(state.shape) for state in hx))
+def _define(name: str, hx: str, outputs: str) -> Any:
+    def run(*arguments: Any) -> Any:
+        *given, bidirectional, batch_first = arguments
+        dropout, train = 0.0, False
+        return getattr(_VF, name)(*given, dropout, train, bidirectional, batch_first)
 
-
-def _fake_rnn(
-    input: Tensor,
-    hx: Tensor,
-    params: list[Tensor],
-    has_biases: bool,
-    num_layers: int,
-    bidirectional: bool,
-    batch_first: bool,
-) -> tuple[Tensor, ...]:
-    return _fake_output(input, hx, bidirectional), hx.new_empty(hx.shape)
-
-
-def _real(function: Callable[..., tuple[Tensor, ...]]) -> Callable[..., tuple[Tensor, ...]]:
-    def run(
-        input: Tensor,
-        hx: Any,
-        params: list[Tensor],
-        has_biases: bool,
-        num_layers: int,
-        bidirectional: bool,
-        batch_first: bool,
-    ) -> tuple[Tensor, ...]:
-        return function(
-            input, hx, params, has_biases, num_layers, 0.0, False, bidirectional, batch_first
-        )
-
-    return run
-
-
-def _define(name: str, hx: str, outputs: str, fake: Callable[..., Any]) -> Any:
     schema = _ARGUMENTS.format(hx=hx, outputs=outputs)
-    operator = torch.library.custom_op(
-        f"wtw::{name}", _real(getattr(_VF, name)), mutates_args=(), schema=schema
-    )
-    operator.register_fake(fake)
+    operator = torch.library.custom_op(f"wtw::{name}", run, mutates_args=(), schema=schema)
+    operator.register_fake(_fake)
     return operator
 
 
 _OPERATORS = {
-    "lstm": _define("lstm", "Tensor[]", "Tensor, Tensor, Tensor", _fake_lstm),
-    "gru": _define("gru", "Tensor", "Tensor, Tensor", _fake_rnn),
-    "rnn_tanh": _define("rnn_tanh", "Tensor", "Tensor, Tensor", _fake_rnn),
-    "rnn_relu": _define("rnn_relu", "Tensor", "Tensor, Tensor", _fake_rnn),
+    "lstm": _define("lstm", "Tensor[]", "Tensor, Tensor, Tensor"),
+    **{name: _define(name, "Tensor", "Tensor, Tensor") for name in ("gru", "rnn_tanh", "rnn_relu")},
 }
 
 

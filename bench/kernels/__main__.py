@@ -1,6 +1,6 @@
 """The kernels in, their speed in Chromium and their share of this machine's FMA peak out.
 
-    python -m bench.kernels [ROUNDS]
+    python -m bench.kernels [ROUNDS] [--simd simd128] [--only winograd]
 
 Every round measures the peak (12 independent chains of fused multiply-adds) and each case once;
 the table shows medians, and shares of the peak: the median over rounds, each against the peak of
@@ -9,9 +9,10 @@ its own round, and the best against the best, which a busy machine disturbs less
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,36 +31,46 @@ MEASURE = "async ([cases, rounds]) => (await import('./page.js')).measure(cases,
 
 
 def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 15
+    options = arguments()
+    cases = [case for case in CASES if options.only in f"{case.group} {case.label}"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "bench.wasm").write_bytes(build())
+        (folder / "bench.wasm").write_bytes(build(options.simd))
         (folder / "page.js").write_bytes((HERE / "page.js").read_bytes())
         (folder / "index.html").write_text("<!doctype html><title>Kernels</title>")
-        browser, times = measure(folder, rounds)
-    Console().print(table(browser, times))
+        browser, times = measure(folder, cases, options.rounds)
+    title = f"Kernels in {browser}, {options.simd}, one thread"
+    Console().print(table(title, cases, times))
 
 
-def measure(folder: Path, rounds: int) -> tuple[str, dict[str, Any]]:
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.kernels")
+    parser.add_argument("rounds", type=int, nargs="?", default=15)
+    parser.add_argument("--simd", choices=("relaxed", "simd128"), default="relaxed")
+    parser.add_argument("--only", metavar="TEXT", default="", help="part of an operator and shape")
+    return parser.parse_args()
+
+
+def measure(folder: Path, cases: Sequence[Case], rounds: int) -> tuple[str, dict[str, Any]]:
     """The browser's name, and {peak: ms a step, cases: ms a run} for each round."""
-    calls = [[case.function, *case.sizes] for case in CASES]
+    calls = [[case.function, *case.sizes] for case in cases]
     with running(application([Mount("/", page(folder))])) as url, launched() as browser:
         tab = browser.new_page()
         tab.goto(f"{url}/index.html")
         return describe(browser), tab.evaluate(MEASURE, [calls, rounds])
 
 
-def table(browser: str, times: dict[str, Any]) -> Table:
+def table(title: str, cases: Sequence[Case], times: dict[str, Any]) -> Table:
     """One line a case, under the peak."""
     peaks = [PEAK_FLOPS / ms / 1e6 for ms in times["peak"]]
     peak = statistics.median(peaks)
-    result = Table(title=f"Kernels in {browser}, one thread; FMA peak {peak:.1f} GFLOP/s")
+    result = Table(title=f"{title}; multiply-add peak {peak:.1f} GFLOP/s")
     result.add_column("operator")
     result.add_column("shape")
     for heading in ("ms", "GFLOP/s", "of peak", "best"):
         result.add_column(heading, justify="right")
     group = ""
-    for case, taken in zip(CASES, times["cases"], strict=True):
+    for case, taken in zip(cases, times["cases"], strict=True):
         if group and case.group != group:
             result.add_section()
         result.add_row(*line(case, taken, peaks, first=case.group != group))

@@ -21,19 +21,48 @@ def linear(m: int, n: int, k: int) -> Case:
     return Case("GEMM", f"{m} x {n} x {k}", "bench_linear", (m, n, k), 2 * m * n * k)
 
 
-def conv2d(size: int, channels: int, out: int, kernel: int, stride: int, padding: int) -> Case:
-    """A square image; relu at the end."""
+def conv2d(
+    size: int, channels: int, out: int, kernel: int, stride: int, padding: int, groups: int = 1
+) -> Case:
+    """A square image, NCHW where it has few channels; relu at the end."""
     pixels = ((size + 2 * padding - kernel) // stride + 1) ** 2
     label = f"{size}² x {channels} → {out}, {kernel}² / {stride}"
-    sizes = (size, channels, out, kernel, stride, padding)
-    return Case("conv2d", label, "bench_conv2d", sizes, 2 * pixels * out * channels * kernel**2)
+    if groups > 1:
+        label += f", {groups} groups"
+    sizes = (size, channels, out, kernel, stride, padding, groups)
+    flops = 2 * pixels * out * channels // groups * kernel**2
+    return Case("conv2d", label, "bench_conv2d", sizes, flops)
 
 
-def depthwise(size: int, channels: int, kernel: int, stride: int) -> Case:
-    """A square image padded by half the kernel; relu at the end."""
-    pixels = ((size + 2 * (kernel // 2) - kernel) // stride + 1) ** 2
+def winograd(size: int, channels: int, out: int, tile: int) -> Case:
+    """A square image, 3 x 3; `flops` are those of the direct convolution."""
+    label = f"{size}² x {channels} → {out}, F({tile}²)"
+    flops = 2 * size**2 * out * channels * 9
+    return Case("winograd", label, "bench_winograd", (size, channels, out, tile), flops)
+
+
+def winograd_weight(channels: int, out: int, tile: int) -> Case:
+    """Weights for `winograd`; the transform multiplies G g, then (G g) Gt."""
+    label = f"weights {channels} → {out}, F({tile}²)"
+    flops = 2 * channels * out * 3 * ((tile + 2) * 3 + (tile + 2) ** 2)
+    return Case("winograd", label, "bench_winograd_weight", (channels, out, tile), flops)
+
+
+def conv_transpose2d(size: int, channels: int, out: int, kernel: int, stride: int) -> Case:
+    """A square image to one `stride` times as large."""
+    label = f"{size}² x {channels} → {out}, {kernel}² / {stride}"
+    sizes = (size, channels, out, kernel, stride)
+    flops = 2 * size**2 * channels * out * kernel**2
+    return Case("conv_transpose", label, "bench_conv_transpose2d", sizes, flops)
+
+
+def depthwise(size: int, channels: int, kernel: int, stride: int, dilation: int = 1) -> Case:
+    """A square image padded to keep its size (odd kernels, stride 1); relu at the end."""
+    pixels = ((size - 1) // stride + 1) ** 2
     label = f"{size}² x {channels}, {kernel}² / {stride}"
-    sizes = (size, channels, kernel, stride)
+    if dilation > 1:
+        label += f", dilation {dilation}"
+    sizes = (size, channels, kernel, stride, dilation)
     return Case("depthwise", label, "bench_depthwise", sizes, 2 * pixels * channels * kernel**2)
 
 
@@ -53,7 +82,13 @@ CASES = (
     linear(1500, 384, 1536),
     linear(128, 384, 384),
     linear(128, 1536, 384),
+    linear(64, 3072, 768),
+    linear(64, 768, 3072),
     linear(64, 50257, 768),
+    *(linear(m, n, k) for n, k in ((3072, 768), (50257, 768)) for m in (1, 2, 3, 4, 5)),
+    linear(1, 768, 3072),
+    linear(1, 1000, 2048),
+    linear(197, 21, 192),
     conv2d(56, 64, 64, 3, 1, 1),
     conv2d(28, 128, 128, 3, 1, 1),
     conv2d(14, 256, 256, 3, 1, 1),
@@ -63,15 +98,46 @@ CASES = (
     conv2d(224, 3, 192, 16, 16, 0),
     conv2d(112, 16, 96, 1, 1, 0),
     conv2d(56, 24, 144, 1, 1, 0),
+    conv2d(112, 32, 16, 1, 1, 0),
     conv2d(14, 96, 576, 1, 1, 0),
+    conv2d(7, 960, 160, 1, 1, 0),
+    conv2d(28, 240, 40, 1, 1, 0),
+    conv2d(14, 200, 100, 1, 1, 0),
+    conv2d(56, 256, 512, 1, 2, 0),
+    conv2d(56, 128, 128, 3, 2, 1),
+    conv2d(56, 128, 128, 3, 1, 1, 32),
+    conv2d(28, 256, 256, 3, 1, 1, 32),
+    conv2d(14, 512, 512, 3, 1, 1, 32),
+    conv2d(56, 48, 48, 3, 1, 1, 2),
+    winograd(56, 64, 64, 4),
+    winograd(28, 128, 128, 4),
+    winograd(14, 256, 256, 4),
+    winograd(7, 512, 512, 4),
+    winograd(7, 512, 512, 2),
+    winograd(56, 16, 16, 4),
+    winograd(28, 8, 8, 4),
+    winograd_weight(64, 64, 4),
+    winograd_weight(512, 512, 4),
+    conv_transpose2d(28, 128, 64, 2, 2),
+    conv_transpose2d(56, 64, 32, 2, 2),
+    conv_transpose2d(14, 256, 128, 4, 2),
+    conv_transpose2d(112, 32, 16, 4, 2),
+    conv_transpose2d(56, 64, 3, 4, 2),
     depthwise(112, 32, 3, 1),
     depthwise(112, 96, 3, 2),
     depthwise(56, 144, 3, 1),
+    depthwise(14, 576, 3, 1),
     depthwise(7, 960, 3, 1),
+    depthwise(28, 192, 3, 2),
     depthwise(28, 240, 5, 1),
     depthwise(14, 480, 5, 1),
+    depthwise(56, 144, 5, 2),
+    depthwise(28, 96, 5, 2),
     depthwise(56, 96, 7, 1),
     depthwise(14, 384, 7, 1),
+    depthwise(16, 960, 5, 1, 2),
+    depthwise(32, 480, 3, 1, 2),
+    depthwise(32, 480, 3, 1, 4),
     attention(12, 128, 32),
     attention(3, 197, 64),
     attention(6, 1500, 64),

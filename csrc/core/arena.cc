@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/memory.h"
+
 namespace wtw {
 namespace {
 
 constexpr int64_t kLargest = INT64_MAX / 2;  // so that no sum overflows
-
-int64_t rounded(int64_t bytes) { return (bytes + 63) & ~int64_t{63}; }
 
 bool together(const Placement& a, const Placement& b) {
   return a.first <= b.last && b.first <= a.last;
@@ -21,8 +21,8 @@ int64_t lowest_gap(const Placement& one, Placement* const* placed, size_t count)
   for (size_t i = 0; i < count; ++i) {
     const Placement& other = *placed[i];
     if (!together(one, other)) continue;
-    if (other.offset - offset >= rounded(one.bytes)) break;
-    offset = std::max(offset, other.offset + rounded(other.bytes));
+    if (other.offset - offset >= aligned(one.bytes)) break;
+    offset = std::max(offset, other.offset + aligned(other.bytes));
   }
   return offset;
 }
@@ -43,7 +43,7 @@ int64_t place(Array<Placement>& buffers) {
   for (size_t i = 0; i < used; ++i) {
     Placement& one = *order[i];
     one.offset = lowest_gap(one, placed.data(), i);
-    size = std::max(size, one.offset + rounded(one.bytes));
+    size = std::max(size, one.offset + aligned(one.bytes));
     if (size > kLargest) return -1;
     size_t at = i;
     while (at > 0 && placed[at - 1]->offset > one.offset) --at;

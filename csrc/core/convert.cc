@@ -4,19 +4,17 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
+
+#include "core/half.h"
+#include "core/simd.h"
 
 namespace wtw {
 namespace {
 
 using Convert = void (*)(void* out, const void* in, int64_t n);
 
-template <class T>
-T value_of(double x) {
-  return static_cast<T>(x);
-}
-
-template <>
-int64_t value_of<int64_t>(double x) {
+int64_t truncated(double x) {
   return x >= -0x1p63 && x < 0x1p63 ? static_cast<int64_t>(x) : INT64_MIN;
 }
 
@@ -25,8 +23,8 @@ void each(void* out, const void* in, int64_t n) {
   auto* o = static_cast<Out*>(out);
   const auto* x = static_cast<const In*>(in);
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_floating_point_v<In> && std::is_integral_v<Out>) {
-      o[i] = value_of<Out>(x[i]);
+    if constexpr (std::is_floating_point_v<In> && std::is_same_v<Out, int64_t>) {
+      o[i] = truncated(x[i]);
     } else {
       o[i] = static_cast<Out>(x[i]);
     }

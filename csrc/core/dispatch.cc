@@ -27,8 +27,7 @@ const OpSpec* find_op(const char* name, uint32_t length) {
 uint32_t layout_bits(const Tensor& tensor) {
   if (tensor.layout == Layout::panel8) return kPanel8;
   return kStrided | (tensor.rows() ? kRows : 0) | (tensor.dense_any() ? kDenseAny : 0) |
-         (tensor.contiguous() ? kDense | kDenseAny : 0) |
-         (tensor.channels_last() ? kChannelsLast | kDenseAny : 0);
+         (tensor.contiguous() ? kDense : 0) | (tensor.channels_last() ? kChannelsLast : 0);
 }
 
 }  // namespace wtw

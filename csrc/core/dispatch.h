@@ -17,10 +17,16 @@ enum LayoutBit : uint32_t {
   kPanel8 = 32,
 };
 
+// Bits of OperandSpec::flags, as in wasm_torch_web/codegen.py.
+enum OperandFlag : uint8_t {
+  kOptional = 1,
+  kVariadic = 2,  // the last input: it repeats
+};
+
 struct OperandSpec {
   uint16_t dtypes;  // a bit for each DType
   uint8_t layouts;  // LayoutBit
-  uint8_t flags;    // 1 optional, 2 variadic (the last input repeats)
+  uint8_t flags;    // OperandFlag
 };
 
 enum class AttrKind : uint8_t { integer, real, flag, dtype, choice, integers, reals };
@@ -38,6 +44,9 @@ struct OpSpec {
   uint8_t n_in, n_out, n_attr;
   int8_t inplace;  // the input whose memory output 0 may take, or -1
   const Kernel* kernel;
+
+  bool is_variadic() const { return n_in > 0 && (inputs[n_in - 1].flags & kVariadic) != 0; }
+  const OperandSpec& input(uint32_t i) const { return inputs[i < n_in ? i : n_in - 1]; }
 };
 
 // The operator of that name, or null.

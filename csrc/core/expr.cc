@@ -3,29 +3,11 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 namespace wtw {
 namespace {
-
-// Operand types popped (right to left as written: first pushed first) and the type pushed.
-struct Signature {
-  const char* pops;
-  char pushes;
-};
-constexpr Signature kSignatures[kOpcodes] = {
-    {"", 'i'},   {"", 'f'},   {"", 'i'},   {"", 'i'},   {"", 'i'},                  // constants
-    {"ii", 'i'}, {"ii", 'i'}, {"ii", 'i'}, {"ii", 'i'}, {"ii", 'i'},  {"ii", 'i'},  // add .. min
-    {"ii", 'i'}, {"ff", 'f'}, {"ff", 'f'}, {"ff", 'f'}, {"ff", 'f'},  {"ff", 'f'},  // max .. powf
-    {"ff", 'f'}, {"ff", 'f'}, {"i", 'f'},  {"f", 'i'},  {"f", 'i'},   {"f", 'i'},   // .. trunc
-    {"ii", 'i'}, {"ii", 'i'}, {"ii", 'i'}, {"ii", 'i'}, {"ff", 'i'},  {"ff", 'i'},  // eq .. lef
-    {"ff", 'i'}, {"ii", 'i'}, {"ii", 'i'}, {"i", 'i'},  {"iii", 'i'}, {"ii", 'i'},  // eqf .. pow
-    {"f", 'f'},
-};
-
-bool is_constant(uint8_t opcode) {
-  return opcode == static_cast<uint8_t>(Opcode::constant) ||
-         opcode == static_cast<uint8_t>(Opcode::constantf);
-}
 
 bool floor_divide(int64_t a, int64_t b, int64_t* result) {
   if (b == 0 || (a == INT64_MIN && b == -1)) return false;
@@ -55,115 +37,49 @@ bool to_int(double value, int64_t* result) {
   return true;
 }
 
-// Applies an operator to a (and b, c); false on overflow or division by zero.
-bool apply(Opcode opcode, Slot a, Slot b, Slot c, Slot* r) {
-  switch (opcode) {
-    case Opcode::add:
-      return !__builtin_add_overflow(a.i, b.i, &r->i);
-    case Opcode::sub:
-      return !__builtin_sub_overflow(a.i, b.i, &r->i);
-    case Opcode::mul:
-      return !__builtin_mul_overflow(a.i, b.i, &r->i);
-    case Opcode::floordiv:
-      return floor_divide(a.i, b.i, &r->i);
-    case Opcode::mod:
-      return python_modulo(a.i, b.i, &r->i);
-    case Opcode::min:
-      r->i = a.i < b.i ? a.i : b.i;
-      return true;
-    case Opcode::max:
-      r->i = a.i > b.i ? a.i : b.i;
-      return true;
-    case Opcode::addf:
-      r->f = a.f + b.f;
-      return true;
-    case Opcode::subf:
-      r->f = a.f - b.f;
-      return true;
-    case Opcode::mulf:
-      r->f = a.f * b.f;
-      return true;
-    case Opcode::divf:
-      r->f = a.f / b.f;
-      return b.f != 0;
-    case Opcode::powf:
-      r->f = std::pow(a.f, b.f);
-      return true;
-    case Opcode::minf:
-      r->f = a.f < b.f ? a.f : b.f;
-      return true;
-    case Opcode::maxf:
-      r->f = a.f > b.f ? a.f : b.f;
-      return true;
-    case Opcode::tofloat:
-      r->f = static_cast<double>(a.i);
-      return true;
-    case Opcode::floor:
-      return to_int(std::floor(a.f), &r->i);
-    case Opcode::ceil:
-      return to_int(std::ceil(a.f), &r->i);
-    case Opcode::trunc:
-      return to_int(std::trunc(a.f), &r->i);
-    case Opcode::eq:
-      r->i = a.i == b.i;
-      return true;
-    case Opcode::ne:
-      r->i = a.i != b.i;
-      return true;
-    case Opcode::lt:
-      r->i = a.i < b.i;
-      return true;
-    case Opcode::le:
-      r->i = a.i <= b.i;
-      return true;
-    case Opcode::ltf:
-      r->i = a.f < b.f;
-      return true;
-    case Opcode::lef:
-      r->i = a.f <= b.f;
-      return true;
-    case Opcode::eqf:
-      r->i = a.f == b.f;
-      return true;
-    case Opcode::land:
-      r->i = (a.i != 0) & (b.i != 0);
-      return true;
-    case Opcode::lor:
-      r->i = (a.i != 0) | (b.i != 0);
-      return true;
-    case Opcode::lnot:
-      r->i = a.i == 0;
-      return true;
-    case Opcode::select:
-      r->i = a.i != 0 ? b.i : c.i;
-      return true;
-    case Opcode::pow:
-      return power(a.i, b.i, &r->i);
-    case Opcode::sqrtf:
-      r->f = std::sqrt(a.f);
-      return a.f >= 0;
-    default:
-      return false;
-  }
-}
+// The types that an opcode pops and pushes, and what it does to them; leaves apply nothing.
+struct Operation {
+  std::string_view pops;
+  char pushes;
+  bool (*apply)(Slot a, Slot b, Slot c, Slot* r);
+};
 
-// Reads a leaf (symbol, dim or scalar).
-Eval read(const Instruction& code, const ExprInputs& inputs, int64_t* value) {
-  const auto index = static_cast<uint32_t>(code.argument);
-  if (code.opcode == static_cast<uint8_t>(Opcode::symbol)) {
-    if (!inputs.known[index]) return Eval::unknown_symbol;
-    *value = inputs.symbols[index];
-    return Eval::ok;
+#define WTW_APPLY(done)                                                                    \
+  [](Slot a [[maybe_unused]], Slot b [[maybe_unused]], Slot c [[maybe_unused]], Slot* r) { \
+    return done;                                                                           \
   }
-  if (inputs.context == nullptr) return Eval::bad_arithmetic;
-  if (code.opcode == static_cast<uint8_t>(Opcode::scalar)) {
-    return inputs.scalar(inputs.context, index, value) ? Eval::ok : Eval::bad_arithmetic;
+#define WTW_LEAF(name, pushed) {"", #pushed[0], nullptr},
+#define WTW_TOTAL(name, popped, pushed, value) \
+  {popped, #pushed[0], WTW_APPLY((r->pushed = (value), true))},
+#define WTW_PARTIAL(name, popped, pushed, done) {popped, #pushed[0], WTW_APPLY(done)},
+constexpr Operation kOperations[] = {
+#include "core/opcodes.def"
+};
+#undef WTW_APPLY
+#undef WTW_LEAF
+#undef WTW_TOTAL
+#undef WTW_PARTIAL
+
+// Reads a leaf.
+bool read(const Instruction* code, const ExprInputs& inputs, Slot* value) {
+  const auto index = static_cast<uint32_t>(code->argument);
+  switch (static_cast<Opcode>(code->opcode)) {
+    case Opcode::symbol:
+      if (inputs.known == nullptr || !inputs.known[index]) return false;
+      value->i = inputs.symbols[index];
+      return true;
+    case Opcode::dim:
+      if (inputs.io == nullptr) return false;
+      value->i = inputs.io[index].shape[code->operand];
+      return true;
+    case Opcode::scalar:
+      if (inputs.io == nullptr) return false;
+      value->i = inputs.io[index].integer;
+      return true;
+    default:  // a constant
+      std::memcpy(value, code + 1, sizeof(Slot));
+      return true;
   }
-  uint32_t rank = 0;
-  const int64_t* dims = inputs.dims(inputs.context, index, &rank);
-  if (dims == nullptr || code.operand >= rank) return Eval::bad_arithmetic;
-  *value = dims[code.operand];
-  return Eval::ok;
 }
 
 bool leaf_allowed(const Instruction& code, uint32_t symbols, bool inputs) {
@@ -172,7 +88,7 @@ bool leaf_allowed(const Instruction& code, uint32_t symbols, bool inputs) {
       return code.argument >= 0 && static_cast<uint32_t>(code.argument) < symbols;
     case Opcode::dim:
     case Opcode::scalar:
-      return inputs && code.argument >= 0;
+      return inputs;
     default:
       return true;
   }
@@ -184,43 +100,35 @@ bool check_expr(const Instruction* code, uint32_t count, bool is_float, uint32_t
                 bool inputs) {
   char stack[kMaxExprDepth];
   int depth = 0;
-  for (uint32_t at = 0; at < count; ++at) {
+  for (uint32_t at = 0; at < count; at += words_of(code[at])) {
     const Instruction& one = code[at];
-    if (one.opcode >= kOpcodes || one.zero != 0) return false;
-    if (!leaf_allowed(one, symbols, inputs)) return false;
-    const Signature& signature = kSignatures[one.opcode];
-    for (size_t i = std::strlen(signature.pops); i > 0; --i) {
-      if (depth == 0 || stack[--depth] != signature.pops[i - 1]) return false;
+    if (one.opcode >= std::size(kOperations) || one.zero != 0) return false;
+    if (words_of(one) > count - at || !leaf_allowed(one, symbols, inputs)) return false;
+    const Operation& operation = kOperations[one.opcode];
+    for (size_t i = operation.pops.size(); i > 0; --i) {
+      if (depth == 0 || stack[--depth] != operation.pops[i - 1]) return false;
     }
     if (depth == kMaxExprDepth) return false;
-    stack[depth++] = signature.pushes;
-    if (is_constant(one.opcode) && ++at == count) return false;
+    stack[depth++] = operation.pushes;
   }
   return depth == 1 && stack[0] == (is_float ? 'f' : 'i');
 }
 
-Eval evaluate(const Instruction* code, uint32_t count, const ExprInputs& inputs, Slot* result) {
-  Slot stack[kMaxExprDepth + 2] = {};  // two more: apply reads three slots whatever the operator
+bool evaluate(const Instruction* code, uint32_t count, const ExprInputs& inputs, Slot* result) {
+  Slot stack[kMaxExprDepth + 2] = {};  // two more: three slots are passed whatever the operator
   int depth = 0;
-  for (uint32_t at = 0; at < count; ++at) {
-    const Instruction& one = code[at];
-    const auto opcode = static_cast<Opcode>(one.opcode);
-    if (is_constant(one.opcode)) {
-      std::memcpy(&stack[depth++], &code[++at], sizeof(Slot));
-    } else if (opcode <= Opcode::scalar) {
-      const Eval status = read(one, inputs, &stack[depth++].i);
-      if (status != Eval::ok) return status;
-    } else {
-      depth -= static_cast<int>(std::strlen(kSignatures[one.opcode].pops));
-      Slot value;
-      if (!apply(opcode, stack[depth], stack[depth + 1], stack[depth + 2], &value)) {
-        return Eval::bad_arithmetic;
-      }
-      stack[depth++] = value;
-    }
+  for (uint32_t at = 0; at < count; at += words_of(code[at])) {
+    const Operation& operation = kOperations[code[at].opcode];
+    depth -= static_cast<int>(operation.pops.size());
+    Slot value;
+    const Slot* top = stack + depth;
+    const bool done = operation.apply != nullptr ? operation.apply(top[0], top[1], top[2], &value)
+                                                 : read(code + at, inputs, &value);
+    if (!done) return false;
+    stack[depth++] = value;
   }
   *result = stack[0];
-  return Eval::ok;
+  return true;
 }
 
 }  // namespace wtw

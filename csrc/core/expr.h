@@ -3,47 +3,19 @@
 
 #include <cstdint>
 
+#include "api.h"
+
 namespace wtw {
 
+#define WTW_LEAF(name, pushed) name,
+#define WTW_TOTAL(name, popped, pushed, value) name,
+#define WTW_PARTIAL(name, popped, pushed, done) name,
 enum class Opcode : uint8_t {
-  constant = 0,
-  constantf,
-  symbol,
-  dim,
-  scalar,
-  add,
-  sub,
-  mul,
-  floordiv,
-  mod,
-  min,
-  max,
-  addf,
-  subf,
-  mulf,
-  divf,
-  powf,
-  minf,
-  maxf,
-  tofloat,
-  floor,
-  ceil,
-  trunc,
-  eq,
-  ne,
-  lt,
-  le,
-  ltf,
-  lef,
-  eqf,
-  land,
-  lor,
-  lnot,
-  select,
-  pow,
-  sqrtf,
+#include "core/opcodes.def"
 };
-inline constexpr int kOpcodes = 36;
+#undef WTW_LEAF
+#undef WTW_TOTAL
+#undef WTW_PARTIAL
 
 struct Instruction {
   uint8_t opcode;
@@ -53,19 +25,21 @@ struct Instruction {
 };
 static_assert(sizeof(Instruction) == 8);
 
+// How many instructions of 8 bytes it takes: a constant's value lies behind it.
+constexpr uint32_t words_of(const Instruction& code) {
+  return code.opcode <= static_cast<uint8_t>(Opcode::constantf) ? 2 : 1;
+}
+
 union Slot {
   int64_t i;
   double f;
 };
 
-// What an expression may read. The sizes and numbers of inputs are only for definitions of symbols.
+// What an expression may read.
 struct ExprInputs {
   const int64_t* symbols = nullptr;
-  const bool* known = nullptr;  // which symbols are bound
-  uint32_t symbol_count = 0;
-  const int64_t* (*dims)(const void* context, uint32_t input, uint32_t* rank) = nullptr;
-  bool (*scalar)(const void* context, uint32_t input, int64_t* value) = nullptr;
-  const void* context = nullptr;  // null: there are no inputs
+  const bool* known = nullptr;  // which symbols are bound; null: none
+  const Io* io = nullptr;       // of the program that a symbol is being defined for, else null
 };
 
 inline constexpr int kMaxExprDepth = 64;
@@ -75,9 +49,7 @@ inline constexpr int kMaxExprDepth = 64;
 bool check_expr(const Instruction* code, uint32_t count, bool is_float, uint32_t symbols,
                 bool inputs);
 
-enum class Eval { ok, unknown_symbol, bad_arithmetic };
-
-// Evaluates checked code.
-Eval evaluate(const Instruction* code, uint32_t count, const ExprInputs& inputs, Slot* result);
+// Evaluates checked code; false on overflow, division by zero, or where it reads what is not there.
+bool evaluate(const Instruction* code, uint32_t count, const ExprInputs& inputs, Slot* result);
 
 }  // namespace wtw

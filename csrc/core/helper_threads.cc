@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "api.h"
+#include "core/memory.h"
 #include "core/pool.h"
 
 extern "C" void __wasm_init_tls(void* block);  // made by the linker for each instance
@@ -13,7 +14,6 @@ extern "C" void __wasm_init_tls(void* block);  // made by the linker for each in
 namespace {
 
 constexpr size_t kStackBytes = 256 << 10;
-constexpr size_t kAlignment = 64;
 
 struct Helper {
   std::byte* stack_top;
@@ -21,19 +21,14 @@ struct Helper {
   int worker;
 };
 
-std::byte* allocate(size_t bytes) {
-  const size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  return static_cast<std::byte*>(std::aligned_alloc(kAlignment, rounded));
-}
-
 }  // namespace
 
 asm(".globaltype __stack_pointer, i32\n");
 
 WTW_EXPORT(wtw_helper_new) void* wtw_helper_new() {
   auto* helper = static_cast<Helper*>(std::malloc(sizeof(Helper)));
-  std::byte* stack = allocate(kStackBytes);
-  std::byte* tls = allocate(__builtin_wasm_tls_size() + 1);  // never of size 0
+  std::byte* stack = wtw::allocate(kStackBytes);
+  std::byte* tls = wtw::allocate(__builtin_wasm_tls_size());
   const int worker = helper && stack && tls ? wtw::pool::add() : -1;
   if (worker < 0) {
     std::free(tls);

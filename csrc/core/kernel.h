@@ -7,11 +7,11 @@
 //
 // Before `check` the core has already established, from the operator table: the number of operands
 // and attributes, each operand's dtype and layout class (see ops.h), that every element of every
-// operand lies inside its buffer, that outputs are dense and overlap no input (unless the row says
-// `inplace`), and that rank <= kMaxRank and numel < 2^40. Everything else is the kernel's to check:
-// what `check` accepts, `run` must do without touching memory outside the operands. In `check` the
-// data of operands is not there yet (data may be null), and memory may move between runs: a memo
-// keeps offsets, never addresses.
+// operand lies inside its buffer (strides of an empty one are 0), that outputs are dense and
+// overlap no input (unless the row says `inplace`), and that rank <= kMaxRank and numel < 2^40.
+// Everything else is the kernel's to check: what `check` accepts, `run` must do without touching
+// memory outside the operands. In `check` the data of operands is not there yet (data may be null),
+// and memory may move between runs: a memo keeps offsets, never addresses.
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,7 @@
 #include <span>
 #include <type_traits>
 
+#include "core/memory.h"
 #include "core/pool.h"
 #include "core/tensor.h"
 #include "errors.h"  // generated: enum class Code
@@ -65,10 +66,13 @@ class Call {
 
   // In check: bytes of scratch, for all workers together or for each. 64-byte aligned in run.
   void need_scratch(int64_t bytes) { scratch_bytes = bytes; }
-  void need_worker_scratch(int64_t bytes) { worker_bytes = (bytes + 63) & ~int64_t{63}; }
+  void need_worker_scratch(int64_t bytes) { worker_bytes = aligned(bytes); }
   std::byte* scratch() const { return scratch_base; }
-  std::byte* worker_scratch(int worker) const {
-    return scratch_base + ((scratch_bytes + 63) & ~int64_t{63}) + worker * worker_bytes;
+  std::byte* worker_scratch(int worker) const { return scratch_base + scratch_room(worker); }
+
+  // Bytes that the shared scratch and that of so many workers take.
+  int64_t scratch_room(int workers) const {
+    return aligned(scratch_bytes) + workers * worker_bytes;
   }
 
   // What check decided, for run: one trivially copyable struct of at most 256 bytes.

@@ -11,11 +11,11 @@
 
 namespace wtw {
 
-inline constexpr uint32_t kAbi = 1;
+inline constexpr uint32_t kAbi = 2;
 inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
 inline constexpr size_t kMaxPlanBytes = size_t{1} << 30;  // so that counts fit 32 bits
 inline constexpr uint32_t kMaxNodes = 1u << 16;
-inline constexpr int64_t kMaxElements = int64_t{1} << 40;
+inline constexpr uint32_t kMaxOperands = 1u << 24;  // of all nodes; numbers of attributes, too
 
 struct OpRecord {
   uint32_t name, length;
@@ -27,12 +27,12 @@ struct SymbolRecord {
 struct ExprRecord {
   uint32_t first, count, is_float, zero;
 };
-enum class BufferKind : uint32_t { weight, arena, state };
+enum class BufferKind : uint32_t { weight, arena, state, prepared };
 struct BufferRecord {
   BufferKind kind;
   uint32_t owner;   // program of an arena buffer; initial weight buffer + 1 of a state, or 0
   uint64_t offset;  // of a weight, in the weight segment
-  uint64_t bytes;   // of a weight; else the expression of the bytes
+  uint64_t bytes;   // of a weight or prepared buffer; else the expression of the bytes
 };
 struct ValueRecord {
   uint32_t buffer;
@@ -41,6 +41,8 @@ struct ValueRecord {
   uint32_t refs;    // rank sizes, then rank strides
   uint32_t offset;  // expression, in elements
   uint32_t zeros[3];
+
+  bool is_packed() const { return layout == static_cast<uint8_t>(Layout::panel8); }
 };
 struct AttrRecord {
   uint32_t kind, count, refs, zero;
@@ -88,6 +90,7 @@ struct Plan {
 
   Array<const OpSpec*> op_specs;  // by index in ops
   size_t weights_bytes = 0;
+  uint32_t prepare = kAbsent;     // the program that fills the prepared buffers, once at load
 
   const OpSpec& spec(const NodeRecord& node) const { return *op_specs[node.op]; }
   // The value of input or output i of a node; inputs may be kAbsent.

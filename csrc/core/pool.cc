@@ -31,7 +31,6 @@ struct Pool {
   alignas(64) futex::Word wakings{0};
   std::atomic<uint32_t> sleepers{0};
   std::atomic<uint32_t> arrived{0};
-  std::atomic<bool> hot{false};
   std::atomic<bool> quit{false};
   std::atomic<int> workers{1};
 
@@ -106,9 +105,9 @@ bool sat_out(int worker) {
   return true;
 }
 
-// True when there is work before the spinning ends.
+// True when there is work before the spinning ends: the next region of a run is near.
 bool spin() {
-  for (int i = 0; i < kSpins && pool.hot.load(std::memory_order_relaxed); ++i) {
+  for (int i = 0; i < kSpins; ++i) {
     if (claimable()) return true;
   }
   return false;
@@ -127,9 +126,6 @@ void run(int64_t chunks, Body body, void* context) {
     run_region(first, static_cast<uint32_t>(std::min(chunks - first, kMaxRegion)), body, context);
   }
 }
-
-Hot::Hot() { pool.hot.store(true); }
-Hot::~Hot() { pool.hot.store(false); }
 
 int add() {
   const int workers = pool.workers.load();

@@ -30,18 +30,10 @@ void parallel(int64_t chunks, F&& f) {
       const_cast<void*>(static_cast<const void*>(&f)));
 }
 
-// While one lives (the length of a run), helpers spin a little between regions before they sleep.
-class Hot {
- public:
-  Hot();
-  ~Hot();
-  Hot(const Hot&) = delete;
-  Hot& operator=(const Hot&) = delete;
-};
-
 // Makes room for one more helper: its worker number, or -1 when there are kMaxWorkers.
 int add();
-// What a helper's thread does: works off regions until quit. `worker` is from add().
+// What a helper's thread does: works off regions until quit, and spins a little after each before
+// it sleeps. `worker` is from add().
 void help(int worker);
 // Workers numbered `limit` (at least 1) or more sit out from now on.
 void set_limit(int limit);

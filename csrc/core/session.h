@@ -1,12 +1,12 @@
-// A model's memory and its runs: binds a program to concrete sizes, plans the arena, calls kernels.
+// A model's memory and its runs: state, cached bindings, the arena.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "api.h"
-#include "core/arena.h"
 #include "core/array.h"
+#include "core/binding.h"
 #include "core/plan.h"
 
 namespace wtw {
@@ -16,24 +16,10 @@ struct Model {
   const std::byte* weights = nullptr;
 };
 
-// Everything about one program at one set of sizes. Addresses are filled in by rebase().
-struct Binding {
-  uint32_t program = kAbsent;
-  uint64_t used = 0;          // for least-recently-used replacement
-  int workers = 0;            // that scratch was planned for
-  std::byte* base = nullptr;  // of the arena that addresses were computed for
-  int64_t arena_bytes = 0;
-  Array<int64_t> key;  // sizes and numbers of the inputs
-  Array<Slot> exprs;
-  Array<Eval> expr_status;
-  Array<int64_t> buffer_bytes;
-  Array<Placement> places;  // by buffer, then one for the scratch of each node
-  Array<int64_t> offsets;   // of values inside their buffers, in bytes
-  Array<Tensor> tensors;    // by value
-  Array<Call> calls;
-  Array<const Tensor*> operands;
-  Array<Attr> attrs;
-  Array<Slot> numbers;  // of attrs
+// How far the last run came: its nodes before `next` have run, and the arena holds what they left.
+struct Run {
+  uint32_t program = kAbsent;  // kAbsent: it failed, or a binding has changed the arena since
+  uint32_t next = 0;
 };
 
 struct Session {
@@ -43,12 +29,14 @@ struct Session {
   Array<Array<Io>> io;       // by program
   Array<std::byte*> states;  // by buffer; null where the buffer is no state
   Array<int64_t> state_bytes;
+  bool has_state = false;
+  bool dirty = false;  // a run that may have written state did not reach its end
   Binding bindings[kBindings];
-  Array<int> bound;  // by program: index into bindings, or -1
+  Array<Binding*> bound;  // by program: one of `bindings`, or null
+  Run run;
   std::byte* arena = nullptr;
   int64_t arena_bytes = 0;
   uint64_t clock = 0;
-  bool dirty = false;  // a run failed after it may have written state
   Failure failure;
 };
 
@@ -63,10 +51,7 @@ Code run(Session& session, uint32_t program, uint32_t first, uint32_t count);
 Code peek(Session& session, uint32_t program, uint32_t node, uint32_t output, Io* result,
           void* memory, size_t bytes);
 
-// Computes everything of a binding but addresses (bind.cc).
-Code make_binding(Session& session, uint32_t program, Binding* binding);
-
-// 64-byte aligned; null when memory ran out. Free with std::free.
-std::byte* allocate(size_t bytes);
+// Fills in all of an Io record but the address.
+void describe(const Tensor& tensor, Io* io);
 
 }  // namespace wtw

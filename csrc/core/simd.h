@@ -39,6 +39,15 @@ inline f32x4 madd(f32x4 a, f32x4 b, f32x4 c) {
 #endif
 }
 
+// c - a * b, rounded as madd() is.
+inline f32x4 nmadd(f32x4 a, f32x4 b, f32x4 c) {
+#ifdef __wasm_relaxed_simd__
+  return wasm_f32x4_relaxed_nmadd(a, b, c);
+#else
+  return wasm_f32x4_sub(c, wasm_f32x4_mul(a, b));
+#endif
+}
+
 // Minimum and maximum for operands that are not NaN (with NaN: either operand may result).
 inline f32x4 min_fast(f32x4 a, f32x4 b) {
 #ifdef __wasm_relaxed_simd__
@@ -63,6 +72,15 @@ inline f32x4 select(f32x4 mask, f32x4 a, f32x4 b) {
   return wasm_v128_bitselect(a, b, mask);
 #endif
 }
+
+inline f32x4 neg(f32x4 x) { return wasm_f32x4_neg(x); }
+inline f32x4 abs(f32x4 x) { return wasm_f32x4_abs(x); }
+inline f32x4 sqrt(f32x4 x) { return wasm_f32x4_sqrt(x); }
+
+// The smaller of x and the bound, the larger of x and the bound; NaN in x stays.
+inline f32x4 at_most(f32x4 x, f32x4 bound) { return wasm_f32x4_pmin(x, bound); }
+inline f32x4 at_least(f32x4 x, f32x4 bound) { return wasm_f32x4_pmax(x, bound); }
+inline f32x4 clamp(f32x4 x, f32x4 low, f32x4 high) { return at_most(at_least(x, low), high); }
 
 inline float sum(f32x4 v) {
   f32x4 pairs = wasm_f32x4_add(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));

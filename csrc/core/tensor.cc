@@ -4,7 +4,7 @@
 namespace wtw {
 namespace {
 
-// Dense when walked in the given order of axes, outermost first.
+// Dense when walked in the given order of axes, outermost first. Axes of size 1 have any stride.
 bool dense_in(const Tensor& t, const int* order) {
   int64_t expected = 1;
   for (int i = t.rank - 1; i >= 0; --i) {
@@ -41,17 +41,29 @@ bool Tensor::dense_any() const {
     }
     order[at] = i;
   }
-  // Axes of size 1 may carry any stride, so leave them out of the order.
-  int64_t expected = 1;
-  for (int i = rank - 1; i >= 0; --i) {
-    const int axis = order[i];
-    if (shape[axis] == 1) continue;
-    if (stride[axis] != expected) return false;
-    expected *= shape[axis];
-  }
-  return true;
+  return dense_in(*this, order);
 }
 
-bool Tensor::rows() const { return rank == 0 || shape[rank - 1] <= 1 || stride[rank - 1] == 1; }
+bool Tensor::rows() const {
+  return rank == 0 || numel == 0 || shape[rank - 1] <= 1 || stride[rank - 1] == 1;
+}
+
+int64_t Tensor::span() const {
+  if (numel == 0) return 0;
+  int64_t elements = 0;
+  if (layout == Layout::panel8) {
+    const int64_t padded_rows = (shape[0] / groups + 7) / 8 * 8 * groups;
+    const bool fits = !__builtin_mul_overflow(padded_rows, numel / shape[0], &elements);
+    return fits && elements < kMaxElements ? elements : -1;
+  }
+  for (int axis = 0; axis < rank; ++axis) {
+    int64_t reach = 0;
+    if (stride[axis] < 0 || __builtin_mul_overflow(shape[axis] - 1, stride[axis], &reach) ||
+        __builtin_add_overflow(elements, reach, &elements) || elements >= kMaxElements - 1) {
+      return -1;
+    }
+  }
+  return elements + 1;
+}
 
 }  // namespace wtw

@@ -9,6 +9,7 @@
 namespace wtw {
 
 inline constexpr int kMaxRank = 8;
+inline constexpr int64_t kMaxElements = int64_t{1} << 40;  // numel and span() stay below
 
 enum class Layout : uint8_t {
   plain = 0,   // strides say where each element lies
@@ -40,6 +41,10 @@ struct Tensor {
   bool dense_any() const;
   // The last axis has stride 1 (or at most one element).
   bool rows() const;
+
+  // Elements of memory from the first to behind the last; -1 for negative strides and where there
+  // are kMaxElements or more.
+  int64_t span() const;
 };
 
 }  // namespace wtw

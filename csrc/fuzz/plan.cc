@@ -36,8 +36,7 @@ void set_inputs(wtw::Session& session, const uint8_t* sizes) {
 // The elements that the bound nodes name, as a measure of time.
 bool is_small(const wtw::Session& session) {
   int64_t work = 0;
-  const wtw::Binding& binding = session.bindings[session.bound[0]];
-  for (const wtw::Call& call : binding.calls) {
+  for (const wtw::Call& call : session.bound[0]->calls) {
     int64_t product = 1;
     for (int i = 0; i < call.inputs(); ++i) {
       if (!call.has(i)) continue;
@@ -64,11 +63,11 @@ void fill_inputs(wtw::Session& session, const uint8_t* sizes) {
 
 // Node by node; each sees its own operands only.
 void run(wtw::Session& session) {
-  const wtw::Binding& binding = session.bindings[session.bound[0]];
+  wtw::Array<wtw::Call>& calls = session.bound[0]->calls;
   wtw::Io result;
   uint8_t memory[256];
-  for (uint32_t node = 0; node < binding.calls.size(); ++node) {
-    const wtw::fuzz::Fences fences(session, binding.calls[node], {weights, kWeightBytes});
+  for (uint32_t node = 0; node < calls.size(); ++node) {
+    const wtw::fuzz::Fences fences(session, calls[node], {weights, kWeightBytes});
     if (wtw_run(&session, 0, node, 1) != 0) return;
     wtw_peek(&session, 0, node, 0, &result, memory, sizeof(memory));
   }

@@ -37,11 +37,6 @@ struct Sizes {
   int64_t packed_values() const { return packed_size(width, keys); }
 };
 
-bool has_shape(const Tensor& t, int64_t a, int64_t b, int64_t c, int64_t d) {
-  const int64_t shape[4] = {a, b, c, d};
-  return t.rank == 4 && std::equal(shape, shape + 4, t.shape);
-}
-
 // The mask at one place of (B, H, T): broadcast axes have step 0.
 struct Mask {
   const Tensor* tensor = nullptr;
@@ -73,12 +68,12 @@ Code check(Call& call) {
   const Tensor &q = call.in(op::query_), &k = call.in(op::key_), &v = call.in(op::value_);
   WTW_CHECK(q.rank == 4 && k.rank == 4 && v.rank == 4);
   const Sizes s(call);
-  WTW_CHECK(has_shape(k, s.batch, s.key_heads, s.keys, s.depth));
-  WTW_CHECK(has_shape(v, s.batch, s.key_heads, s.keys, s.width));
-  WTW_CHECK(has_shape(call.out(), s.batch, s.queries, s.heads, s.width));
+  WTW_CHECK(has_shape(k, {s.batch, s.key_heads, s.keys, s.depth}));
+  WTW_CHECK(has_shape(v, {s.batch, s.key_heads, s.keys, s.width}));
+  WTW_CHECK(has_shape(call.out(), {s.batch, s.queries, s.heads, s.width}));
   if (call.has(op::attn_mask_)) WTW_CHECK(mask_fits(call.in(op::attn_mask_), s));
   if (call.out().numel == 0) return Code::ok;
-  WTW_CHECK(s.depth > 0 && s.key_heads > 0 && s.heads % s.key_heads == 0);
+  WTW_CHECK(s.key_heads > 0 && s.heads % s.key_heads == 0);
   WTW_CHECK(call.flag(op::enable_gqa_) || s.heads == s.key_heads);
   const int64_t packed = s.batch * s.key_heads * (s.packed_keys() + s.packed_values());
   call.need_scratch(packed * int64_t{sizeof(float)});
@@ -123,7 +118,7 @@ float exponentials(float* row, int64_t n) {
   }
   rows::map(row, row, n,
             [top = simd::splat(max)](f32x4 x) { return simd::exp(simd::sub(x, top)); });
-  return 1 / rows::sum(row, n);
+  return static_cast<float>(1 / rows::sum(row, n));
 }
 
 // ---- one block of queries ----
@@ -227,7 +222,7 @@ Code run(Call& call) {
   pack(s.batch * s.key_heads, s.width, s.keys, values,
        [&](int64_t i) { return Matrix{matrix(v, i), v.stride[3], v.stride[2]}; });
   const int64_t blocks = ceil_div(s.queries, s.block());
-  for_chunks(s.batch * s.heads * blocks, [&](int64_t chunk, int worker) {
+  pool::parallel(s.batch * s.heads * blocks, [&](int64_t chunk, int worker) {
     Block block(call, s, mask, keys, values);
     block.run(chunk, reinterpret_cast<float*>(call.worker_scratch(worker)));
   });

@@ -3,11 +3,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <initializer_list>
 
 #include "core/pool.h"
 #include "core/tensor.h"
 
 namespace wtw {
+
+// Rounded up; 0 or less where a is.
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // The tensor's memory is (outer, size, inner).
 struct Axis {
@@ -29,6 +33,11 @@ inline bool same_shape(const Tensor& a, const Tensor& b) {
   return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
 }
 
+inline bool has_shape(const Tensor& t, std::initializer_list<int64_t> shape) {
+  return t.rank == static_cast<int>(shape.size()) &&
+         std::equal(shape.begin(), shape.end(), t.shape);
+}
+
 // The same shape in the same order in memory.
 inline bool same_layout(const Tensor& a, const Tensor& b) {
   if (!same_shape(a, b)) return false;
@@ -42,8 +51,7 @@ inline bool same_layout(const Tensor& a, const Tensor& b) {
 template <class F>
 void parallel_ranges(int64_t count, int64_t grain, F&& body) {
   grain = std::max<int64_t>(grain, 1);
-  const int64_t chunks = (count + grain - 1) / grain;
-  pool::parallel(chunks, [&](int64_t chunk, int worker) {
+  pool::parallel(ceil_div(count, grain), [&](int64_t chunk, int worker) {
     body(chunk * grain, std::min(count, (chunk + 1) * grain), worker);
   });
 }

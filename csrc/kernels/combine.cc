@@ -6,26 +6,17 @@
 namespace wtw {
 namespace {
 
-// Integers wrap as in PyTorch: sums and products are computed unsigned.
 template <class T>
-using Wide = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
-
-template <class T>
-T add(T a, T b) {
-  return static_cast<T>(static_cast<Wide<T>>(a) + static_cast<Wide<T>>(b));
-}
-
-template <class T>
-T combined(Combine how, T a, T b) {
-  switch (how) {
-    case Combine::sum:
-      return add(a, b);
-    case Combine::prod:
-      return static_cast<T>(static_cast<Wide<T>>(a) * static_cast<Wide<T>>(b));
-    case Combine::amin:
-      return a != a || a < b ? a : b;
-    case Combine::amax:
-      return a != a || a > b ? a : b;
+T joined(Fold fold, T a, T b) {
+  switch (fold) {
+    case Fold::sum:
+      return join<Fold::sum>(a, b);
+    case Fold::prod:
+      return join<Fold::prod>(a, b);
+    case Fold::max:
+      return join<Fold::max>(a, b);
+    case Fold::min:
+      return join<Fold::min>(a, b);
   }
 }
 
@@ -36,7 +27,7 @@ void add_items(std::byte* to, int64_t to_step, const std::byte* from, int64_t fr
   const auto* source = reinterpret_cast<const T*>(from);
 #pragma clang loop vectorize(disable) unroll(disable)
   for (int64_t i = 0; i < n; ++i) {
-    target[i * to_step] = add(target[i * to_step], source[i * from_step]);
+    target[i * to_step] = join<Fold::sum>(target[i * to_step], source[i * from_step]);
   }
 }
 
@@ -77,11 +68,11 @@ bool combines(DType dtype) {
   return dtype <= DType::uint8 && dtype != DType::float16 && dtype != DType::bfloat16;
 }
 
-void combine(Combine how, DType dtype, std::byte* to, const std::byte* from) {
+void combine(Fold fold, DType dtype, std::byte* to, const std::byte* from) {
   with_type(dtype, [&](auto zero) {
     using T = decltype(zero);
     auto* target = reinterpret_cast<T*>(to);
-    *target = combined(how, *target, *reinterpret_cast<const T*>(from));
+    *target = joined(fold, *target, *reinterpret_cast<const T*>(from));
   });
 }
 

@@ -1,17 +1,16 @@
 // Arithmetic on single elements of any dtype, for operators that write where indices say.
 #pragma once
 
+#include "kernels/fold.h"
 #include "kernels/strided_copy.h"
 
 namespace wtw {
 
-enum class Combine { sum, prod, amin, amax };
-
 // Whether a dtype can be combined: integers, float32 and float64.
 bool combines(DType dtype);
 
-// *to = combine(*to, *from). Integers wrap; NaN wins amin and amax.
-void combine(Combine how, DType dtype, std::byte* to, const std::byte* from);
+// *to = the fold of *to and *from.
+void combine(Fold fold, DType dtype, std::byte* to, const std::byte* from);
 
 // to[i * to_step] += from[i * from_step] for i < n.
 Line add_line(DType dtype);

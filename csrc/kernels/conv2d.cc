@@ -182,7 +182,7 @@ Code run(Call& call) {
   const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   const Blocking cut = blocking_of(memo);
-  for_chunks(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
+  pool::parallel(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
     const Windows windows = {
         .memo = memo,

@@ -147,7 +147,7 @@ Code run(Call& call) {
   const float* packed = memo.weights > 0 ? scratch : w.as<float>();
   const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const Blocking cut = blocking_of(memo);
-  for_chunks(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
+  pool::parallel(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
     const Phases phases = {memo, x.as<float>() + group * depth, zeros,
                            packed + group * packed_size(n, k), y.as<float>() + column};

@@ -120,7 +120,7 @@ void copy_transposed(const Tensor& out, const Tensor& in, const Axes& axes, int 
   }
   const int64_t height = std::max(kSide, kSquare / all.columns);
   const int64_t width = std::max(kSide, kSquare / all.rows);
-  const int64_t strips = (all.rows + height - 1) / height;
+  const int64_t strips = ceil_div(all.rows, height);
   const int64_t grain = kChunk / (std::min(height, all.rows) * all.columns);
   parallel_ranges(matrices.positions() * strips, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t strip = begin; strip < end; ++strip) {

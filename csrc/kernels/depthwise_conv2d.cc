@@ -13,7 +13,6 @@ namespace {
 using conv::Geometry;
 using depthwise::kPixels;
 using depthwise::Tile;
-using gemm::ceil_div;
 namespace op = op::depthwise_conv2d;
 
 constexpr int64_t kChunkFlops = 1'000'000;
@@ -27,7 +26,7 @@ Code check(Call& call) {
       w.size(0), w.size(1), 1, &g));
   WTW_CHECK(w.size(2) == g.channels && g.out_channels == g.channels);
   WTW_CHECK(conv::output_fits(g) && conv::bias_fits(call, op::bias_, g.channels));
-  if (call.has(op::residual_)) WTW_CHECK(gemm::same_shape(call.in(op::residual_), y));
+  if (call.has(op::residual_)) WTW_CHECK(same_shape(call.in(op::residual_), y));
   return Code::ok;
 }
 
@@ -138,7 +137,7 @@ Code run(Call& call) {
   const int64_t lines = g.batch * g.y.out, width = g.x.out * g.channels;
   const int64_t flops = 2 * width * g.y.kernel * g.x.kernel;
   const int64_t block = std::max<int64_t>(kChunkFlops / flops, 1);
-  gemm::for_chunks(ceil_div(lines, block), [&](int64_t chunk, int) {
+  pool::parallel(ceil_div(lines, block), [&](int64_t chunk, int) {
     const int64_t first = chunk * block, last = std::min(first + block, lines);
     for (int64_t line = first; line < last; ++line) {
       if (specialised) {

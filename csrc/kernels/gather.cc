@@ -103,16 +103,16 @@ Code check_scatter(Call& call) {
   return Code::ok;
 }
 
-Combine combine_of(Reduce reduce) {
+Fold fold_of(Reduce reduce) {
   switch (reduce) {
     case Reduce::prod:
-      return Combine::prod;
+      return Fold::prod;
     case Reduce::amin:
-      return Combine::amin;
+      return Fold::min;
     case Reduce::amax:
-      return Combine::amax;
+      return Fold::max;
     default:
-      return Combine::sum;
+      return Fold::sum;
   }
 }
 
@@ -145,7 +145,7 @@ Code run_scatter(Call& call) {
   copy_tensor(out, call.in(o::self_));
   auto* counts = needs_counts(call) ? reinterpret_cast<int32_t*>(call.scratch()) : nullptr;
   if (counts != nullptr) std::fill_n(counts, out.numel, 0);
-  const Combine how = combine_of(reduce);
+  const Fold fold = fold_of(reduce);
   at.seek(0);
   for (int64_t p = 0; p < index.numel; ++p, at.next()) {
     const int64_t place = at[2] + wrap_index(index_at(index, at[0]), size) * step;
@@ -155,7 +155,7 @@ Code run_scatter(Call& call) {
     if (first || reduce == Reduce::none) {
       copy_item(to, from, item);
     } else {
-      combine(how, out.dtype, to, from);
+      combine(fold, out.dtype, to, from);
     }
   }
   if (reduce == Reduce::mean) {

@@ -12,6 +12,7 @@
 
 #include "core/kernel.h"
 #include "kernels/activation.h"
+#include "kernels/axis.h"
 #include "kernels/odometer.h"
 
 namespace wtw::gemm {
@@ -20,14 +21,9 @@ inline constexpr int kRows = 6;
 inline constexpr int kPanel = 8;
 inline constexpr int kLiveTiles = 24;  // at most, of a chunk whose weights are beyond the cache
 
-constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t panels_of(int64_t n) { return ceil_div(n, kPanel); }
 constexpr int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * k * kPanel; }
 constexpr int64_t packed_bytes(int64_t n, int64_t k) { return packed_size(n, k) * 4; }
-
-inline bool same_shape(const Tensor& a, const Tensor& b) {
-  return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
-}
 
 // A run of the reduction: where it begins in each row, and in a panel.
 struct Tap {
@@ -99,16 +95,6 @@ void run_chunk(const Product& product, const Blocking& b, int64_t chunk, Tap* ta
   }
 }
 
-// Runs body(chunk, worker) for every chunk; a single one needs no helpers.
-template <class Body>
-void for_chunks(int64_t chunks, Body&& body) {
-  if (chunks == 1) {
-    body(int64_t{0}, 0);
-  } else if (chunks > 1) {
-    pool::parallel(chunks, body);
-  }
-}
-
 // Element (i, j) of a matrix is data[i * row + j * column].
 struct Matrix {
   const float* data;
@@ -124,7 +110,7 @@ void pack(int64_t count, int64_t n, int64_t k, float* panels, Source&& source) {
   constexpr int64_t kChunkElements = 32 << 10;
   const int64_t each = panels_of(n), all = each * count;
   const int64_t block = std::max<int64_t>(kChunkElements / std::max<int64_t>(k * kPanel, 1), 1);
-  for_chunks(ceil_div(all, block), [&](int64_t chunk, int) {
+  pool::parallel(ceil_div(all, block), [&](int64_t chunk, int) {
     for (int64_t p = chunk * block; p < std::min((chunk + 1) * block, all); ++p) {
       const int64_t matrix = p / each;
       pack_panel(source(matrix), n, k, p % each, panels + matrix * packed_size(n, k));

@@ -37,11 +37,11 @@ Code run(Call& call) {
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   Rows rows = {x.as<float>(), {}, y.numel / n, panels, y.as<float>(), residual};
   for (int axis = 0; axis < x.rank - 1; ++axis) {
-    rows.offsets.add(x.shape[axis], {k > 0 ? x.stride[axis] : 0});
+    rows.offsets.add(x.shape[axis], {x.stride[axis]});
   }
   const Product product = {n, k, k, epilogue};
   const Blocking cut = blocking(tiles_of(rows.m), n, k);
-  for_chunks(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
+  pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
   return Code::ok;
 }
 

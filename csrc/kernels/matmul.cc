@@ -97,7 +97,7 @@ void multiply_each(const Product& product, const Rows& first, const Odometer<1>&
   const Blocking cut = blocking(tiles_of(first.m), product.n, product.k);
   const int64_t each = cut.chunks(), all = left.positions() * each;
   const int64_t share = each > 1 ? 1 : std::max<int64_t>(kBatchFlops / (2 * size * product.k), 1);
-  for_chunks(ceil_div(all, share), [&](int64_t chunk, int) {
+  pool::parallel(ceil_div(all, share), [&](int64_t chunk, int) {
     for (int64_t i = chunk * share; i < std::min((chunk + 1) * share, all); ++i) {
       Rows rows = first;
       rows.left += left.at(i / each)[0];
@@ -127,7 +127,7 @@ void multiply_float(Call& call) {
   rows.offsets.add(rows.m, {a.step(-2)});
   rows.m = y.numel / n;
   const Blocking cut = blocking(tiles_of(rows.m), n, k);
-  for_chunks(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
+  pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
 }
 
 // ---- numbers other than float32: a plain loop, kept small ----
@@ -175,7 +175,7 @@ void multiply_rows(const Tensor& a, const Tensor& b, const Tensor& y) {
   const int64_t m = y.size(-2), n = y.size(-1), item = size_of(y.dtype);
   const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
   const auto multiply = row_function(y.dtype);
-  for_chunks(y.numel / n, [&](int64_t row, int) {
+  pool::parallel(y.numel / n, [&](int64_t row, int) {
     multiply({.x = a.data + (left.at(row / m)[0] + row % m * a.step(-2)) * item,
               .w = b.data + right.at(row / m)[0] * item,
               .y = y.data + row * n * item,

@@ -37,15 +37,13 @@ Code check_rows(Call& call, std::span<const int64_t> normalized_shape, double ep
   const Tensor &x = call.in(kInput), &y = call.out();
   const int axes = static_cast<int>(normalized_shape.size());
   WTW_CHECK(same_shape(x, y) && x.dtype == y.dtype && axes >= 1 && axes <= x.rank);
+  WTW_CHECK(std::equal(normalized_shape.begin(), normalized_shape.end(), x.shape + x.rank - axes));
+  if (x.numel == 0) return Code::ok;
   int64_t length = 1;
-  for (int i = 0; i < axes; ++i) {
-    WTW_CHECK(normalized_shape[i] == x.shape[x.rank - axes + i]);
-    length *= normalized_shape[i];
-  }
+  for (int64_t size : normalized_shape) length *= size;
   for (int i = kWeight; i < call.inputs(); ++i) {
     WTW_CHECK(!call.has(i) || call.in(i).numel == length);
   }
-  if (x.numel == 0) return Code::ok;
   call.memo<Plan>() = {x.numel / length, length, eps, centered};
   if (size_of(x.dtype) == 2) call.need_worker_scratch(length * static_cast<int64_t>(sizeof(float)));
   return Code::ok;

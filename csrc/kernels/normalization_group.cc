@@ -27,7 +27,7 @@ struct Plan {
   int64_t width() const { return channels / groups; }  // channels of a group
   int64_t block_groups() const { return std::clamp<int64_t>(kBlock / width(), 1, groups); }
   int64_t block_width() const { return block_groups() * width(); }
-  int64_t blocks() const { return (groups + block_groups() - 1) / block_groups(); }
+  int64_t blocks() const { return ceil_div(groups, block_groups()); }
 };
 
 struct Affine {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/convert.h"
+#include "core/simd.h"
 #include "kernels/axis.h"
 #include "kernels/memory_order.h"
 #include "kernels/odometer.h"

@@ -44,9 +44,11 @@ struct Axis {
   // Whether `out` follows from the rest; valid() holds.
   bool consistent(bool ceil_mode) const {
     if (kernel == 0) return true;
-    const int64_t last = in + 2 * padding - dilation * (kernel - 1) - 1;  // of the first elements
+    // Where the last window begins; a single one may reach beyond an input that is smaller.
+    const int64_t last =
+        in + 2 * padding - dilation * (kernel - 1) - 1 + (ceil_mode ? stride - 1 : 0);
     if (last < 0) return false;
-    int64_t expected = (last + (ceil_mode ? stride - 1 : 0)) / stride + 1;
+    int64_t expected = last / stride + 1;
     // A window that would begin behind the input is left out.
     if (ceil_mode && (expected - 1) * stride >= in + padding) --expected;
     return out == expected;

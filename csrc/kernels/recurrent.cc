@@ -3,7 +3,6 @@
 // A panel of weights is applied to all rows of the batch before the next one is touched.
 #include <algorithm>
 #include <cstring>
-#include <initializer_list>
 
 #include "core/kernel.h"
 #include "kernels/axis.h"
@@ -109,36 +108,31 @@ struct Scan {
   }
 };
 
-bool is_shape(const Tensor& t, std::initializer_list<int64_t> shape) {
-  return t.rank == static_cast<int>(shape.size()) &&
-         std::equal(shape.begin(), shape.end(), t.shape);
-}
-
 Code check(Call& call, const Cell& cell) {
   const Tensor& gates = call.in(kGates);
   const Tensor& h0 = call.in(kH0);
   WTW_CHECK(gates.rank == 3 && h0.rank == 2 && gates.shape[2] % cell.gates == 0);
   const int64_t batch = gates.shape[1], hidden = gates.shape[2] / cell.gates;
   const int64_t depth = h0.shape[1];
-  WTW_CHECK(is_shape(call.in(kWeight), {cell.panels(hidden), depth, cell.width()}));
-  WTW_CHECK(!call.has(kBias) || is_shape(call.in(kBias), {gates.shape[2]}));
+  WTW_CHECK(hidden > 0 && depth > 0);
+  WTW_CHECK(has_shape(call.in(kWeight), {cell.panels(hidden), depth, cell.width()}));
+  WTW_CHECK(!call.has(kBias) || has_shape(call.in(kBias), {gates.shape[2]}));
   WTW_CHECK(h0.shape[0] == batch);
-  WTW_CHECK(is_shape(call.out(kOutput), {gates.shape[0], batch, depth}));
-  WTW_CHECK(is_shape(call.out(kH), {batch, depth}));
-  if (!call.has(kProjection)) {
-    WTW_CHECK(depth == hidden);
-    return Code::ok;
-  }
-  WTW_CHECK(is_shape(call.in(kProjection), {kProduct.panels(depth), hidden, kProduct.width()}));
-  call.need_scratch(batch * hidden * static_cast<int64_t>(sizeof(float)));
+  WTW_CHECK(has_shape(call.out(kOutput), {gates.shape[0], batch, depth}));
+  WTW_CHECK(has_shape(call.out(kH), {batch, depth}));
+  WTW_CHECK(call.has(kProjection) || depth == hidden);
   return Code::ok;
 }
 
 Code check_lstm(Call& call) {
-  const Tensor& gates = call.in(kGates);
   if (const Code code = check(call, kLstm); code != Code::ok) return code;
-  WTW_CHECK(is_shape(call.in(kC0), {gates.shape[1], gates.shape[2] / kLstm.gates}));
-  WTW_CHECK(is_shape(call.out(kC), {gates.shape[1], gates.shape[2] / kLstm.gates}));
+  const Tensor& gates = call.in(kGates);
+  const int64_t hidden = gates.shape[2] / kLstm.gates, depth = call.in(kH0).shape[1];
+  WTW_CHECK(has_shape(call.in(kC0), {gates.shape[1], hidden}));
+  WTW_CHECK(has_shape(call.out(kC), {gates.shape[1], hidden}));
+  if (!call.has(kProjection)) return Code::ok;
+  WTW_CHECK(has_shape(call.in(kProjection), {kProduct.panels(depth), hidden, kProduct.width()}));
+  call.need_scratch(call.in(kC0).numel * static_cast<int64_t>(sizeof(float)));
   return Code::ok;
 }
 

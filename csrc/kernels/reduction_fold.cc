@@ -40,23 +40,16 @@ void add_numbers(Fold fold, const Lines& lines, T* totals) {
 
 template <Fold fold>
 f32x4 join_vectors(f32x4 a, f32x4 b) {
-  if constexpr (fold == Fold::sum) return simd::add(a, b);
   return fold == Fold::max ? wasm_f32x4_max(a, b) : wasm_f32x4_min(a, b);
 }
 
-// Rows are cut into runs that give each lane as many elements as columns have.
-constexpr int64_t kRowRun = 16 * columns::kRun;
-
 template <Fold fold>
-void add_row(const float* x, int64_t length, double* total) {
+void add_extreme(const float* row, int64_t length, double* total) {
   const float start = identity<float>(fold);
-  for (int64_t i = 0; i < length; i += kRowRun) {
-    const int64_t n = std::min(kRowRun, length - i);
-    alignas(16) float lanes[4];
-    simd::store(lanes, rows::fold(x + i, n, simd::splat(start), start, join_vectors<fold>,
-                                  join_vectors<fold>));
-    for (float lane : lanes) *total = join<fold>(*total, double{lane});
-  }
+  alignas(16) float lanes[4];
+  simd::store(lanes, rows::fold(row, length, simd::splat(start), start, join_vectors<fold>,
+                                join_vectors<fold>));
+  for (float lane : lanes) *total = join<fold>(*total, double{lane});
 }
 
 columns::Matrix matrix_of(const Lines& lines) {
@@ -68,11 +61,11 @@ void add_floats(Fold fold, const Lines& lines, double* totals) {
   const float* row = lines.line<float>(0);
   switch (fold) {
     case Fold::max:
-      return add_row<Fold::max>(row, lines.length, totals);
+      return add_extreme<Fold::max>(row, lines.length, totals);
     case Fold::min:
-      return add_row<Fold::min>(row, lines.length, totals);
+      return add_extreme<Fold::min>(row, lines.length, totals);
     default:
-      return add_row<Fold::sum>(row, lines.length, totals);
+      *totals += rows::sum(row, lines.length);
   }
 }
 
@@ -105,11 +98,8 @@ void add_squares(const Lines& lines, const Totals& centers, Totals& totals) {
     std::copy_n(centers.real, lines.length, middles);
     return columns::add_squares(matrix_of(lines), middles, totals.real);
   }
-  const float middle = static_cast<float>(centers.real[0]), *x = lines.line<float>(0);
-  for (int64_t i = 0; i < lines.length; i += kRowRun) {
-    const int64_t n = std::min(kRowRun, lines.length - i);
-    totals.real[0] += double{rows::sum_of_squares(x + i, n, middle)};
-  }
+  const float middle = static_cast<float>(centers.real[0]);
+  totals.real[0] += rows::sum_of_squares(lines.line<float>(0), lines.length, middle);
 }
 
 }  // namespace reduction

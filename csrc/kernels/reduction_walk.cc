@@ -86,7 +86,7 @@ bool fits(const Tensor& x, std::span<const int64_t> dims, bool keepdim, const Te
 
 void for_tiles(const Walk& walk, Callback<Tile> tile) {
   const int64_t across = walk.across.size, width = std::min(across, kColumns);
-  const int64_t tiles = (across + kColumns - 1) / kColumns;
+  const int64_t tiles = ceil_div(across, kColumns);
   const int64_t units = walk.kept.positions() * tiles, grain = kGrain / (walk.count * width);
   parallel_ranges(units, grain, [&](int64_t begin, int64_t end, int) {
     Odometer<1> kept = walk.kept;

@@ -50,18 +50,31 @@ void map(const float* x, float* y, int64_t n, F&& f) {
   if (i < n) store_part(y + i, f(load_part(x + i, n - i, 0)), n - i);
 }
 
-inline float sum(const float* x, int64_t n) {
-  return simd::sum(fold(x, n, simd::splat(0), 0, simd::add, simd::add));
+// Elements whose sum is kept in float32 before it joins a float64 total: long sums stay exact.
+inline constexpr int64_t kRun = 256;
+
+// The sum of terms that `step` adds to its accumulator, run by run.
+template <class Step>
+double sum_runs(const float* x, int64_t n, float fill, Step&& step) {
+  v128_t total = wasm_f64x2_splat(0);
+  for (int64_t i = 0; i < n; i += kRun) {
+    const int64_t length = std::min(kRun, n - i);
+    const f32x4 run = fold(x + i, length, simd::splat(0), fill, step, simd::add);
+    total = wasm_f64x2_add(total, wasm_f64x2_promote_low_f32x4(run));
+    const f32x4 high = wasm_i32x4_shuffle(run, run, 2, 3, 0, 1);
+    total = wasm_f64x2_add(total, wasm_f64x2_promote_low_f32x4(high));
+  }
+  return wasm_f64x2_extract_lane(total, 0) + wasm_f64x2_extract_lane(total, 1);
 }
 
+inline double sum(const float* x, int64_t n) { return sum_runs(x, n, 0, simd::add); }
+
 // The sum of (x - center)^2.
-inline float sum_of_squares(const float* x, int64_t n, float center) {
-  const f32x4 middle = simd::splat(center);
-  const auto step = [middle](f32x4 acc, f32x4 v) {
-    f32x4 d = simd::sub(v, middle);
+inline double sum_of_squares(const float* x, int64_t n, float center) {
+  return sum_runs(x, n, center, [middle = simd::splat(center)](f32x4 acc, f32x4 v) {
+    const f32x4 d = simd::sub(v, middle);
     return simd::madd(d, d, acc);
-  };
-  return simd::sum(fold(x, n, simd::splat(0), center, step, simd::add));
+  });
 }
 
 // The largest; with a NaN among them, any number or NaN.

@@ -148,7 +148,7 @@ Code run(Call& call) {
   if (x.numel == 0) return Code::ok;
   const Scan scan = call.memo<Scan>();
   const Axis axis = axis_of(x, call.integer(op::cumsum::dim_));
-  const int64_t tiles = (axis.inner + kColumns - 1) / kColumns;
+  const int64_t tiles = ceil_div(axis.inner, kColumns);
   const int64_t grain = kGrain / (axis.size * std::min(axis.inner, kColumns));
   parallel_ranges(axis.outer * tiles, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {

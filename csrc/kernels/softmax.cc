@@ -118,7 +118,7 @@ struct Plan {
   DType dtype;
 
   bool rows() const { return axis.inner == 1; }
-  int64_t tiles() const { return (axis.inner + kTile - 1) / kTile; }
+  int64_t tiles() const { return ceil_div(axis.inner, kTile); }
   int64_t scratch_floats() const {
     if (dtype == DType::float64) return 0;
     if (rows()) return dtype == DType::float32 ? 0 : whole_vectors(axis.size);

@@ -1,5 +1,5 @@
 // A manifest in, the model's card out: first what the files say, then what the browser made of it.
-import type { ModelInfo, Progress } from '../../js_runtime/src/types.ts';
+import type { MemoryInfo, ModelInfo, Progress } from '../../js_runtime/src/types.ts';
 import { h } from './dom.ts';
 import type { Manifest } from './package.ts';
 import { bytesText, countText, portText, timeText } from './text.ts';
@@ -7,6 +7,7 @@ import { bytesText, countText, portText, timeText } from './text.ts';
 export interface Card {
   progress(progress: Progress): void;
   loaded(info: ModelInfo, ms: number): void;
+  memory(bytes: MemoryInfo): void;
   failed(): void;
 }
 
@@ -16,6 +17,7 @@ export function showCard(place: HTMLElement, manifest: Manifest): Card {
   const phase = h('span', { class: 'quiet' }, 'Starting');
   const loading = h('div', { class: 'loading' }, bar, phase);
   const why = h('p', { class: 'quiet' });
+  const memory = h('dd', {});
   place.replaceChildren(heading(manifest), facts, loading, why, ports(manifest));
   facts.append(
     fact('Parameters', countText(manifest.parameters)),
@@ -33,9 +35,14 @@ export function showCard(place: HTMLElement, manifest: Manifest): Card {
       facts.append(
         fact('Runtime', info.simd === 'relaxed' ? 'Relaxed SIMD' : 'SIMD128', small(threads)),
         fact('Ready in', timeText(ms)),
+        h('div', {}, h('dt', {}, 'Memory'), memory),
       );
+      memory.append(bytesText(info.memory.total));
       why.textContent = `${info.variant}: ${info.why || 'the best variant of the runtime'}`;
       loading.remove();
+    },
+    memory({ total, arena }) {
+      memory.replaceChildren(bytesText(total), small(`${bytesText(arena)} for a run`));
     },
     failed() {
       loading.remove();

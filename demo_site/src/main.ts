@@ -1,6 +1,6 @@
 // The page: loads the package beside it, then runs it on what a person gives.
 import type { Model, OutputValue } from '../../js_runtime/src/types.ts';
-import { showCard } from './card.ts';
+import { type Card, showCard } from './card.ts';
 import { byId } from './dom.ts';
 import { guarded, showFailure } from './failure.ts';
 import { showInputs } from './input/panel.ts';
@@ -23,14 +23,19 @@ async function start(): Promise<void> {
   try {
     const model = await loadModel({ onProgress: card.progress });
     card.loaded(model.info, performance.now() - begin);
-    await openWorkbench(model, manifest, hints);
+    await openWorkbench(model, manifest, hints, card);
   } catch (error) {
     card.failed();
     throw error;
   }
 }
 
-async function openWorkbench(model: Model, manifest: Manifest, hints: Hints): Promise<void> {
+async function openWorkbench(
+  model: Model,
+  manifest: Manifest,
+  hints: Hints,
+  card: Card,
+): Promise<void> {
   const outputs = outputPanel(byId('output'), hints);
   const latency = latencyPanel(byId('latency'), (runs) => void run(runs));
   let busy = false;
@@ -68,6 +73,7 @@ async function openWorkbench(model: Model, manifest: Manifest, hints: Hints): Pr
 
   function show({ values, ms }: Result): void {
     outputs.show(values);
+    card.memory(model.info.memory);
     byId('spoken').textContent = `${outputs.spoken()}, in ${timeText(ms)}`;
   }
 }

@@ -1,9 +1,9 @@
 // A request in, the loaded model's answer out: the same on the calling thread and in a worker.
 import { wtwError } from './errors.ts';
 import type { Opened } from './open.ts';
-import type { Reply, Request } from './protocol.ts';
+import type { Answered, Reply, Request } from './protocol.ts';
 
-export type Answer = (request: Request) => Promise<Reply>;
+export type Answer = (request: Request) => Promise<Answered>;
 
 export function answering({ engine, selfTest }: Opened): Answer {
   let stopped: string | undefined;
@@ -23,7 +23,7 @@ export function answering({ engine, selfTest }: Opened): Answer {
   return async (request) => {
     if (stopped !== undefined) throw wtwError('worker-died', { reason: stopped });
     try {
-      return await answer(request);
+      return { reply: await answer(request), memory: engine.memory() };
     } catch (error) {
       if (!(error instanceof WebAssembly.RuntimeError)) throw error;
       // A trap leaves the instance in the middle of something: nothing of it can be used again.

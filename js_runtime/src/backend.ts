@@ -13,22 +13,38 @@ import type {
   ToWorker,
   WireInput,
 } from './protocol.ts';
+import type { MemoryInfo } from './types.ts';
 import type { WtwError } from './wtw_error.ts';
 
 export interface Backend {
   readonly summary: Summary;
+  /** As of the last answered call. */
+  readonly memory: MemoryInfo;
   call<N extends CallName>(name: N, request: Calls[N]['request']): Promise<Calls[N]['reply']>;
   /** Rejects what is under way with `disposed`. */
   end(): Promise<void>;
 }
 
-/** On the calling thread, which waits while the model runs. */
-export async function localBackend(platform: Platform, options: OpenOptions): Promise<Backend> {
+/** On the calling thread, which waits while the model runs; `why` it is there comes first. */
+export async function localBackend(
+  platform: Platform,
+  options: OpenOptions,
+  why: readonly string[] = [],
+): Promise<Backend> {
   const opened = await open(platform, undefined, options);
+  const { summary } = opened;
+  let { memory } = summary;
   let answer = answering(opened);
   return {
-    summary: opened.summary,
-    call: async (name, request) => (await answer({ call: name, ...request } as Request)) as never,
+    summary: { ...summary, why: [...why, ...summary.why] },
+    get memory() {
+      return memory;
+    },
+    call: async (name, request) => {
+      const answered = await answer({ call: name, ...request } as Request);
+      memory = answered.memory;
+      return answered.reply as never;
+    },
     end: async () => {
       answer = () => Promise.reject(wtwError('disposed'));
     },
@@ -50,6 +66,7 @@ export function workerBackend(port: Port, options: OpenOptions): Promise<Backend
 
 class WorkerBackend implements Backend {
   summary!: Summary; // from loading on
+  memory!: MemoryInfo;
   private alive = false;
   private ended: WtwError | undefined;
   private readonly pending = new Map<number, Pending>();
@@ -97,17 +114,20 @@ class WorkerBackend implements Backend {
     switch (message.kind) {
       case 'alive':
         this.alive = true;
+        if (message.lock !== undefined) this.port.watch(message.lock);
         break;
       case 'progress':
         onProgress(message.progress);
         break;
       case 'loaded':
+        this.memory = message.summary.memory;
         this.settle(LOADING)?.resolve(message.summary as never);
         break;
       case 'failed':
         this.settle(LOADING)?.reject(fromWire(message.error));
         break;
       case 'reply':
+        this.memory = message.memory;
         this.settle(message.id)?.resolve(message.reply);
         break;
       case 'refused':

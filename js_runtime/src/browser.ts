@@ -25,6 +25,7 @@ export const browserWorker: WorkerPlatform = {
       self.onmessage = ({ data }) => received(data);
     },
   }),
+  holdLock,
   clone: () => webPort(new Worker(self.location.href, isClassic() ? {} : { type: 'module' })),
 };
 
@@ -38,10 +39,26 @@ function isClassic(): boolean {
   }
 }
 
+// A browser tells no one that a worker was ended, but sets its locks free.
+function holdLock(): Promise<string | undefined> {
+  const { locks } = navigator; // absent on pages that are not secure
+  if (locks === undefined) return Promise.resolve(undefined);
+  const name = `wasm-torch-web ${crypto.randomUUID()}`;
+  return new Promise((resolve) => {
+    const hold = () => {
+      resolve(name);
+      return new Promise(() => {});
+    };
+    locks.request(name, hold).catch(() => resolve(undefined));
+  });
+}
+
 function webPort(worker: Worker): Port {
+  let ended = (_: string) => {};
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen: (received, failed) => {
+      ended = failed;
       worker.onmessage = ({ data }) => received(data);
       worker.onmessageerror = () => failed('a message could not be read');
       worker.onerror = (event) => {
@@ -49,6 +66,7 @@ function webPort(worker: Worker): Port {
         failed(event.message || 'the browser gives no reason');
       };
     },
+    watch: (lock) => void navigator.locks.request(lock, () => ended('the browser ended it')),
     terminate: async () => worker.terminate(),
     busy: () => {},
   };

@@ -6,6 +6,7 @@ import type { Instance } from './instance.ts';
 import { fixedValue } from './tensors.ts';
 import type { Manifest } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
+import type { MemoryInfo } from './types.ts';
 
 // struct Io of csrc/api.h.
 const IO = {
@@ -49,6 +50,15 @@ export class Engine {
 
   reset(): void {
     this.instance.runtime.wtw_session_reset(this.session);
+  }
+
+  memory(): MemoryInfo {
+    const { runtime, memory } = this.instance;
+    return {
+      weights: this.manifest.weights.bytes,
+      arena: Number(runtime.wtw_arena_bytes(this.session)),
+      total: memory.buffer.byteLength,
+    };
   }
 
   /** Calls `work` with a run that has state and memory of its own. */

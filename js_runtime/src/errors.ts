@@ -43,7 +43,7 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-// The templates are Python's: {name}, or {name!r} for quoted.
+// The templates are Python's, with nothing but names in the braces.
 function fill(template: string, fields: Fields): string {
-  return template.replace(/\{(\w+)(?:![rs])?\}/g, (_, name: string) => String(fields[name] ?? '?'));
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => String(fields[name] ?? '?'));
 }

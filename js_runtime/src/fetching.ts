@@ -41,7 +41,8 @@ export class Fetcher {
   async file(entry: { file: string; bytes: number; sha256: string }, hash: Hash) {
     const blocks: Uint8Array<ArrayBuffer>[] = [];
     const shard: Shard = { file: entry.file, bytes: entry.bytes, sha256: [entry.sha256] };
-    await this.blocks(shard, entry.bytes, hash, (_, block) => void blocks.push(block));
+    const buffer = new ArrayBuffer(entry.bytes);
+    await this.blocks(shard, buffer, hash, (_, block) => void blocks.push(block));
     return blocks[0] as Uint8Array<ArrayBuffer>;
   }
 
@@ -52,25 +53,27 @@ export class Fetcher {
     store: (offset: number, block: Uint8Array) => void,
   ): Promise<void> {
     const jobs = withOffsets(shards).values();
+    // One buffer each for all its files: garbage would pile up until it is collected.
     const worker = async () => {
+      let buffer = new ArrayBuffer(blockBytes);
       for (const [shard, start] of jobs) {
-        await this.blocks(shard, blockBytes, hash, (offset, block) => store(start + offset, block));
+        const storeAt = (offset: number, block: Uint8Array) => store(start + offset, block);
+        buffer = await this.blocks(shard, buffer, hash, storeAt);
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
   }
 
-  // Every block is checked before `store` sees it.
+  // Every block, as large as `buffer`, is checked before `store` sees it; gives the buffer back.
   private async blocks(
-    shard: Shard,
-    blockBytes: number,
+    { file, bytes, sha256 }: Shard,
+    buffer: ArrayBuffer,
     hash: Hash,
     store: (offset: number, block: Uint8Array<ArrayBuffer>) => void,
-  ): Promise<void> {
-    const { file, bytes, sha256 } = shard;
+  ): Promise<ArrayBuffer> {
+    const blockBytes = buffer.byteLength;
     const corrupt = (reason: string) => wtwError('file-corrupt', { path: file, reason });
-    let buffer = new ArrayBuffer(Math.min(blockBytes, bytes));
-    await this.reading(file, async (source) => {
+    return this.reading(file, async (source) => {
       for (const [i, expected] of sha256.entries()) {
         const offset = i * blockBytes;
         const length = Math.min(blockBytes, bytes - offset);
@@ -82,6 +85,7 @@ export class Fetcher {
         buffer = block.buffer;
       }
       if (await source.read(new Uint8Array(1))) throw corrupt(`it is longer than ${bytes} bytes`);
+      return buffer;
     });
   }
 

@@ -51,7 +51,7 @@ export function goldenError(
 // Against the stored elements, and the maximum and mean over all.
 function tensorError(entry: GoldenTensor, data: ArrayBuffer, given: WireTensor): OutputError {
   const { dtype } = entry;
-  const tolerance = toleranceOf(dtype);
+  const tolerance = entry.tolerance ?? toleranceOf(dtype);
   const expected = toNumbers(dtype, storedBytes(entry, data));
   const all = toNumbers(dtype, given.buffer);
   const elements = compare(expected, every(all, entry.every ?? 1, partsOf(dtype)), tolerance);

@@ -39,9 +39,7 @@ async function openBackend(
     const file = options.addresses[WORKER] ?? WORKER;
     const failure = wtwError('worker-failed', { reason: error.message, file });
     if (worker) throw failure;
-    const backend = await localBackend(platform, options);
-    const why = [failure.message, ...backend.summary.why];
-    return { ...backend, summary: { ...backend.summary, why } };
+    return localBackend(platform, options, [failure.message]);
   }
 }
 

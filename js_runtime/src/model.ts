@@ -37,8 +37,9 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
   };
 }
 
-function infoOf({ summary }: Backend): ModelInfo {
-  const { manifest, variant, threads, why, weightBytes } = summary;
+function infoOf(backend: Backend): ModelInfo {
+  const { summary } = backend;
+  const { manifest, variant, threads, why } = summary;
   const { name, version, parameters, programs } = manifest;
   return {
     name,
@@ -50,7 +51,10 @@ function infoOf({ summary }: Backend): ModelInfo {
     inputs: programs.forward.inputs.map(portInfo),
     outputs: programs.forward.outputs.map(portInfo),
     parameters,
-    weightBytes,
+    weightBytes: summary.memory.weights,
+    get memory() {
+      return backend.memory;
+    },
   };
 }
 

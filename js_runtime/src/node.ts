@@ -36,6 +36,7 @@ export const nodeWorker: WorkerPlatform = {
       listen: (received) => void port.on('message', received),
     };
   },
+  holdLock: async () => undefined, // `exit` tells
   // In a worker, argv[1] is its own file.
   clone: () => nodePort(new (threads().Worker)(process.argv[1] as string)),
 };
@@ -49,6 +50,7 @@ function nodePort(worker: NodeWorker): Port {
       worker.on('error', (error) => failed(reasonOf(error)));
       worker.on('exit', (code) => failed(`it ended with code ${code}`));
     },
+    watch: () => {},
     terminate: async () => void (await worker.terminate()),
     busy: (busy) => (busy ? worker.ref() : worker.unref()),
   };

@@ -8,7 +8,7 @@ import { type Golden, type Manifest, parseManifest } from './manifest.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
 import type { Addresses, Summary } from './protocol.ts';
 import { selfTest } from './selftest.ts';
-import type { Progress, SelfTestResult, Variant } from './types.ts';
+import type { MemoryInfo, Progress, SelfTestResult, Variant } from './types.ts';
 import { type Choice, chooseVariant, simdFacts } from './variants.ts';
 
 const MANIFEST = 'model.json';
@@ -72,7 +72,7 @@ async function openUntil(
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
   return {
     engine,
-    summary: summaryOf(manifest, choice, 1 + (team?.arrived() ?? 0), late),
+    summary: summaryOf(manifest, engine.memory(), choice, 1 + (team?.arrived() ?? 0), late),
     selfTest: () => selfTest(engine, manifest, read),
   };
 }
@@ -120,14 +120,15 @@ function hashOf(instance: Instance): Hash {
 
 function summaryOf(
   manifest: Manifest,
+  memory: MemoryInfo,
   { variant, why }: Choice,
   threads: number,
   late: string | undefined,
 ): Summary {
-  const { name, version, parameters, programs, weights } = manifest;
+  const { name, version, parameters, programs } = manifest;
   return {
     manifest: { name, version, parameters, programs },
-    weightBytes: weights.bytes,
+    memory,
     variant,
     threads,
     why: late ? [...why, late] : why,

@@ -13,6 +13,8 @@ export interface Port {
   post(message: unknown, transfer?: ArrayBuffer[]): void;
   /** `failed` is told why the worker died or could not start. */
   listen(received: (message: unknown) => void, failed: (reason: string) => void): void;
+  /** Tells `failed` when this lock is free: the worker, which held it, has ended. */
+  watch(lock: string): void;
   terminate(): Promise<void>;
   /** Whether work is under way: in Node an idle worker does not keep the process alive. */
   busy(busy: boolean): void;
@@ -37,6 +39,9 @@ export interface Platform {
 export interface WorkerPlatform extends Platform {
   /** The side of the thread that started this worker. */
   parent(): Pick<Port, 'post' | 'listen'>;
+  /** The name of a lock that this worker holds from now on, where the platform tells its parent
+   * of its end in no other way. */
+  holdLock(): Promise<string | undefined>;
   /** Another worker of the same file. */
   clone(): Port;
 }

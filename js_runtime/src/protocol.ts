@@ -1,7 +1,7 @@
 // What crosses the border between the caller's thread and the worker, and what the engine answers.
 import type { WtwErrorParts } from './wtw_error.ts';
 import type { Manifest } from './manifest.ts';
-import type { DType, Progress, SelfTestResult, Variant } from './types.ts';
+import type { DType, MemoryInfo, Progress, SelfTestResult, Variant } from './types.ts';
 
 /** A tensor's dense bytes, or a number as the plan's io records have it. */
 export type WireInput =
@@ -30,11 +30,16 @@ export interface Calls {
 export type CallName = keyof Calls;
 export type Request = { [N in CallName]: { readonly call: N } & Calls[N]['request'] }[CallName];
 export type Reply = Calls[CallName]['reply'];
+/** A reply, and the memory after it. */
+export interface Answered {
+  readonly reply: Reply;
+  readonly memory: MemoryInfo;
+}
 
 /** What the caller's side needs to know of a loaded model. */
 export interface Summary {
   readonly manifest: Pick<Manifest, 'name' | 'version' | 'parameters' | 'programs'>;
-  readonly weightBytes: number;
+  readonly memory: MemoryInfo;
   readonly variant: Variant;
   readonly threads: number;
   readonly why: readonly string[];
@@ -65,11 +70,12 @@ export interface CallMessage {
 export type ToWorker = ModelStart | HelperStart | CallMessage;
 
 export type FromWorker =
-  | { readonly kind: 'alive' }
+  /** With the name of the lock that tells of the worker's end, where there is one. */
+  | { readonly kind: 'alive'; readonly lock: string | undefined }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'loaded'; readonly summary: Summary }
   | { readonly kind: 'failed'; readonly error: WtwErrorParts }
-  | { readonly kind: 'reply'; readonly id: number; readonly reply: Reply }
+  | ({ readonly kind: 'reply'; readonly id: number } & Answered)
   | { readonly kind: 'refused'; readonly id: number; readonly error: WtwErrorParts };
 
 /** The buffers of a reply, which move instead of being copied. */

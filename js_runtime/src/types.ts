@@ -99,6 +99,15 @@ export interface PortInfo {
   readonly shape: readonly (number | string)[];
 }
 
+/** Bytes of the model's own memory, a WebAssembly heap that never shrinks. */
+export interface MemoryInfo {
+  readonly weights: number;
+  /** Working memory that was needed for the sizes of the runs so far. */
+  readonly arena: number;
+  /** The whole heap: also the state, the plan, stacks, and what is free. */
+  readonly total: number;
+}
+
 export interface ModelInfo {
   readonly name: string;
   readonly version: string;
@@ -111,6 +120,8 @@ export interface ModelInfo {
   readonly outputs: readonly PortInfo[];
   readonly parameters: number;
   readonly weightBytes: number;
+  /** As of the last answered call. */
+  readonly memory: MemoryInfo;
 }
 
 export interface SelfTestResult {

@@ -21,7 +21,7 @@ const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(mess
 let answer: Answer | undefined;
 
 async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
-  post({ kind: 'alive' });
+  post({ kind: 'alive', lock: await platform.holdLock() });
   try {
     const onProgress = (progress: { loaded: number; total: number }) =>
       post({ kind: 'progress', progress });
@@ -35,8 +35,8 @@ async function start({ addresses, variant, threads }: ModelStart): Promise<void>
 
 async function reply({ id, request }: CallMessage): Promise<void> {
   try {
-    const reply = await (answer as Answer)(request);
-    post({ kind: 'reply', id, reply }, buffersOf(reply));
+    const answered = await (answer as Answer)(request);
+    post({ kind: 'reply', id, ...answered }, buffersOf(answered.reply));
   } catch (error) {
     post({ kind: 'refused', id, error: toWire(error) });
   }

@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 import torch
-from support.models import write_archive
+from support.models import Net, write_archive, write_factory
 
 from wasm_torch_web import footprint
 from wasm_torch_web.cli import run
+from wasm_torch_web.cli.options import read_options
+from wasm_torch_web.compiler import compile_program
+from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.opening import open_source
 
 
 class Two(torch.nn.Module):
@@ -113,6 +117,28 @@ def test_inspect_a_package(
         assert package["result"][key] == source["result"][key]
     # Input and hidden value live at once, or hidden value and output: (3, 4), (3, 32), (3, 2).
     assert package["result"]["memory"]["peak"] == 4 * 3 * (4 + 32)
+
+
+def test_a_source_is_opened_as_its_package_was_built(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The weights of a module without examples, compared again with --model alone."""
+    torch.save(Net().state_dict(), tmp_path / "net.pth")
+    model = ["--model", f"{write_factory(tmp_path)}:make"]
+    words = [tmp_path / "net.pth", *model]
+    asked = ["--input", "x=float32:5x3", "--dynamic", "x.0=rows:2..9"]
+    out = ["--out", tmp_path / "pkg"]
+    assert answer(capsys, "build", *words, *asked, *out, "--no-verify")[0] == 0
+    options = read_options(f"{tmp_path / 'net_factory.py'}:make", (), (), False)
+    weights = str(tmp_path / "net.pth")
+    with pytest.raises(UserError, match="WTW109"):
+        open_source(weights, options, str)
+    again = open_source(weights, options, str, (), tmp_path / "pkg")
+    assert again.source.args[0].shape == (5, 3)
+    (rows,) = compile_program(again.program, again.axes).graph.symbols
+    assert (rows.min, rows.max) == (2, 9)
+    code, content = answer(capsys, "bisect", tmp_path / "pkg", "--source", *words)
+    assert (code, content["result"]["first"]) == (0, None)
 
 
 def test_inspect_says_the_sizes_of_its_memory(

@@ -15,7 +15,7 @@ import pytest
 import torch
 from support.models import Net, write_archive, write_factory
 
-from wasm_torch_web import cli
+from wasm_torch_web import cli, doctor
 from wasm_torch_web.cli import COMMANDS, run
 from wasm_torch_web.errors import InternalError
 
@@ -161,6 +161,17 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"Python", "torch", "runtime", "Chromium", "Node.js", "npm", "emcc"} <= set(checks)
     assert checks["torch"]["ok"]
     assert checks["torch"]["version"] == torch.__version__
+
+
+def test_doctor_opens_no_browser_on_windows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`chrome.exe --version` would; the folder beside it says the version."""
+    for name in ("99.0.1.2", "156.0.7.1", "SetupMetrics"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("wasm_torch_web.verify.chromium.installed", lambda: tmp_path / "chrome.exe")
+    check = next(check for check in doctor.examine() if check.name == "Chromium")
+    assert (check.ok, check.version) == (True, "156.0.7.1")
 
 
 def test_doctor_says_what_is_missing(

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sympy
 import torch
 from torch import Tensor, nn
 
 from wasm_torch_web import capture
+from wasm_torch_web.axes import parse_dynamic, read_sizes
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.pipeline import compile_program
 
@@ -26,9 +28,9 @@ class Module(nn.Module):
 
 
 def export(module: nn.Module, args: tuple[Any, ...], *dynamic: str) -> Any:
-    axes = [capture.parse_dynamic(spec) for spec in dynamic]
+    axes = [parse_dynamic(spec) for spec in dynamic]
     program = capture.export_module(module, args, {}, axes)
-    return capture.symbols(program, axes), compile_program(program, axes).graph
+    return read_sizes(program, axes), compile_program(program, axes).graph
 
 
 def refusal(module: nn.Module, args: tuple[Any, ...], *dynamic: str) -> UserError:
@@ -159,3 +161,47 @@ def test_numbers_that_export_fixes() -> None:
     compiled = compile_program(capture.export_module(Module(lambda x: x + 1), (3,), {}))
     assert [(port.value, port.constant) for port in compiled.graph.outputs] == [(4, True)]
     assert compiled.signature.constants == {"x": 3} and not compiled.graph.inputs
+
+
+class Numbers(nn.Module):
+    """An int that is a value, or asked about."""
+
+    def __init__(self, branches: bool) -> None:
+        super().__init__()
+        self.branches = branches
+
+    def forward(self, x: Tensor, n: int) -> Tensor:
+        if self.branches and n < 0:
+            return x
+        return x * (n % 3) + max(n, -1)
+
+
+@pytest.mark.parametrize("example", [3, -2])
+@pytest.mark.parametrize("branches", [False, True])
+def test_dynamic_ints_may_be_negative_unless_the_code_depends_on_it(
+    example: int, branches: bool
+) -> None:
+    if branches and example < 0:
+        return  # torch.export refuses it
+    shapes = {"x": None, "n": torch.export.Dim.DYNAMIC}
+    args = (torch.ones(4), example)
+    program = torch.export.export(Numbers(branches), args, dynamic_shapes=shapes)
+    graph = compile_program(program).graph
+    (n,) = graph.symbols
+    assert (n.name, n.min < -(10**9), n.max > 10**9) == ("n", True, True)
+    assert [str(guard.subs(n.symbol, 7)) for guard in graph.guards] == ["True"] * branches
+    assert all(guard.subs(n.symbol, -1) == sympy.false for guard in graph.guards)
+    full = [node.attributes["value"] for node in graph.nodes if node.row.name == "full"]
+    values = {int(value.subs(n.symbol, -2)) for value in full}
+    assert values == {1, -1}  # -2 % 3 in Python, and the maximum
+
+
+def test_two_sizes_of_one_name() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor, x_0: int) -> Tensor:
+            return x + x_0
+
+    shapes = {"x": {0: torch.export.Dim.DYNAMIC}, "x_0": torch.export.Dim.DYNAMIC}
+    program = torch.export.export(Two(), (torch.ones(4), 3), dynamic_shapes=shapes)
+    with pytest.raises(UserError, match="two sizes are named x_0"):
+        read_sizes(program)

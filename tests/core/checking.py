@@ -13,12 +13,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from plan_cases import CASES, Case, damaged, zero_state
+from plan_cases import CASES
+from plan_cases.case import Case, damaged
+from plan_cases.records import zero_state
 from support.native import Failure, Library, NativeModel
 from support.plans import Sections, sample
 
 ROOT = Path(__file__).parents[2]
-SOURCE = (ROOT / "csrc" / "core" / "plan.cc").read_text()
+CORE = ROOT / "csrc" / "core"
+CHECKER = ("plan.cc", *sorted({case.source for case in CASES}))  # files
 
 
 def refusal(library: Library, plan: bytes, weights: bytes) -> Failure | None:
@@ -30,13 +33,14 @@ def refusal(library: Library, plan: bytes, weights: bytes) -> Failure | None:
     return None
 
 
-def lines(check: str, source: str = SOURCE) -> range:
-    """The lines of the statement in plan.cc that a case names."""
-    after, _, snippet = check.rpartition("|")
-    start = source.index(snippet, source.index(after))
-    assert after or source.count(snippet) == 1, f"{snippet} is not unique"
-    end = source.index(";", start)
-    return range(source.count("\n", 0, start) + 1, source.count("\n", 0, end) + 2)
+def lines(check: str, name: str) -> range:
+    """The lines of the statement in csrc/core/`name` that contains `check`."""
+    source = (CORE / name).read_text()
+    assert source.count(check) == 1, f"{check} is not unique"
+    place = source.index(check)
+    before = source[: max(source.rfind(mark, 0, place) for mark in ";{}")]
+    end = source.index(";", place)
+    return range(before.count("\n") + 1, source.count("\n", 0, end) + 2)
 
 
 def claimed(library: Library, size: int) -> Failure | None:
@@ -98,7 +102,7 @@ def main() -> None:
     library = Library(Path(sys.argv[1]))
     plan, weights = sample()
     assert refusal(library, plan, weights) is None
-    assert run(library, Case("zero-state", "", zero_state)) is None
+    assert run(library, Case("zero-state", "", "", zero_state)) is None
     for case in CASES:
         run(library, case)
     claimed(library, 1 << 31)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -49,7 +50,7 @@ def evaluated(library: Library, expr: Any, values: tuple[int, int]) -> int | Non
     graph = Graph(symbols=[Symbol(s, s.name, -(2**62), 2**62) for s in SYMBOLS])
     graph.inputs = [Port(s.name, "int", s) for s in SYMBOLS]
     graph.outputs = [Port("result", "int", expr)]
-    writer = PlanWriter(Segment())
+    writer = PlanWriter(Segment(io.BytesIO()))
     writer.program("forward", graph)
     return run(library, writer.finish(), b"", list(values), 1, 0)
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from checking import ROOT, lines
-from plan_cases import zero_state
-from support.native import ALL_NODES, Failure, Library, NativeModel
+from checking import ROOT
+from plan_cases.records import zero_state
+from samples import COUNTED, INDICES, OUTPUTS, TWICE, VALUES, C, Z, code, edited, failing, inputs
+from support.native import ALL_NODES, Failure, Io, Library, NativeModel
 from support.plans import Sections, counting, instruction, sample
 
-from wasm_torch_web.errors import ERRORS
-
-C, VALUES, INDICES, Z, COUNTED, TWICE, HALF, MANY = range(8)  # outputs
 HUGE = 1 << 41
 
 
@@ -26,25 +24,6 @@ def model(library: Library) -> Iterator[NativeModel]:
     made = NativeModel(library, *sample())
     yield made
     made.close()
-
-
-def edited(library: Library, edit: Callable[[Sections], Any]) -> NativeModel:
-    """The sample with some records changed; still a plan that parses."""
-    plan, weights = sample()
-    sections = Sections(plan)
-    edit(sections)
-    return NativeModel(library, sections.pack(), weights)
-
-
-def inputs(rows: int, n: int = 3, seed: int = 0) -> list[Any]:
-    x = torch.randn(rows, 4, generator=torch.Generator().manual_seed(seed))
-    return [x, n, 1, 0]
-
-
-def failing(model: NativeModel, given: list[Any]) -> Failure:
-    with pytest.raises(Failure) as caught:
-        model.run(given, 8)
-    return caught.value
 
 
 def test_outputs_of_every_kind(model: NativeModel) -> None:
@@ -60,10 +39,6 @@ def test_outputs_of_every_kind(model: NativeModel) -> None:
 
 
 # --- sizes ---
-
-
-def code(slug: str) -> int:
-    return ERRORS[slug].number
 
 
 def test_sizes_out_of_range(model: NativeModel) -> None:
@@ -147,6 +122,78 @@ def test_dirty_until_reset(library: Library) -> None:
     model.close()
 
 
+@pytest.mark.parametrize(
+    "size",
+    [
+        lambda p: p.constant(-1),
+        lambda p: p.constant(21),  # its initial weight has 20
+        lambda p: p.constant(1 << 31),
+        lambda p: p.expr(instruction("sym")),
+        lambda p: p.divided_by_zero(),
+        lambda p: p.symbols[0].definition,
+        lambda p: p.symbols[1].definition,
+    ],
+)
+def test_states_have_a_size_of_their_own(library: Library, size: Any) -> None:
+    with pytest.raises(Failure) as caught:
+        edited(library, lambda p: vars(p.buffer("add", 0)).update(bytes=size(p)))
+    assert caught.value.code == code("plan-invalid")
+
+
+# --- runs in slices ---
+
+
+NODES = 6
+
+
+def test_node_by_node_gives_what_a_whole_run_gives(library: Library, model: NativeModel) -> None:
+    """Two runs, so that the state is carried over too."""
+    whole = NativeModel(library, *sample())
+    for seed in (1, 2):
+        expected = whole.run(inputs(5, seed=seed), OUTPUTS)
+        model.bind(inputs(5, seed=seed))
+        for node in range(NODES):
+            model.run_nodes(node, 1)
+        for given, wanted in zip(model.outputs(4, OUTPUTS), expected, strict=True):
+            assert torch.equal(torch.as_tensor(given), torch.as_tensor(wanted))
+    whole.close()
+
+
+def refused(model: NativeModel, first: int) -> int:
+    """Why the nodes from `first` on do not run."""
+    with pytest.raises(Failure) as caught:
+        model.run_nodes(first, ALL_NODES)
+    return int(caught.value.code)
+
+
+def test_slices_follow_each_other(model: NativeModel) -> None:
+    """What a node reads was left there by the nodes before it."""
+    model.bind(inputs(2))
+    assert refused(model, 1) == code("internal")
+    model.run_nodes(0, 2)
+    assert refused(model, 1) == refused(model, 3) == code("internal")
+    model.run_nodes(2, 1)
+    model.bind(inputs(2))
+    assert refused(model, 3) == code("internal")
+
+
+def test_peeking_at_what_has_not_run(model: NativeModel) -> None:
+    model.bind(inputs(2))
+    model.run_nodes(0, 1)
+    peek, io = model.library.c.wtw_peek, Io()
+    assert peek(model.session, 0, 0, 0, io, None, 0) == 0 and list(io.shape[:2]) == [2, 5]
+    assert peek(model.session, 0, 1, 0, io, None, 0) == code("internal")
+
+
+def test_a_run_that_is_not_finished_leaves_the_state_dirty(model: NativeModel) -> None:
+    model.bind(inputs(2))
+    model.run_nodes(0, NODES - 1)
+    model.bind(inputs(2))
+    assert refused(model, 0) == code("state-dirty")
+    model.reset()
+    assert torch.equal(model.run(inputs(2), OUTPUTS)[COUNTED], torch.arange(5.0) + 1)
+
+
 # --- memory ---
 
 
@@ -171,148 +218,6 @@ def test_an_arena_that_cannot_be_had(library: Library) -> None:
     assert failing(model, inputs(2)).code == code("out-of-memory")
     assert library.c.wtw_run(model.session, 0, 0, 1) == code("internal")
     model.close()
-
-
-# --- refusals of csrc/core/bind.cc: what depends on sizes ---
-
-
-def sized(name: str, operand: int, place: int, size: int) -> Callable[[Sections], None]:
-    """Changes a size (or, behind them, a stride) of an operand."""
-
-    def edit(p: Sections) -> None:
-        value = p.value(name, operand)
-        refs = [p.refs[value.refs + i].index for i in range(2 * value.rank)]
-        refs[place] = p.constant(size)
-        value.refs = p.ref(*refs)
-
-    return edit
-
-
-def unknown(p: Sections) -> int:
-    return p.divided_by_zero()
-
-
-def guard(p: Sections) -> None:
-    p.programs[0].first_guard = p.ref(unknown(p))
-
-
-def attribute(name: str, index: int, expr: Callable[[Sections], int]) -> Callable[[Sections], None]:
-    """Changes an attribute of a node."""
-    return lambda p: vars(p.attr(name, index)).update(refs=p.ref(expr(p)))
-
-
-def buffer(name: str, operand: int, expr: Callable[[Sections], int]) -> Callable[[Sections], None]:
-    """Changes the bytes of an operand's buffer."""
-    return lambda p: vars(p.buffer(name, operand)).update(bytes=expr(p))
-
-
-def offset(name: str, operand: int, expr: Callable[[Sections], int]) -> Callable[[Sections], None]:
-    """Changes where an operand begins."""
-    return lambda p: vars(p.value(name, operand)).update(offset=expr(p))
-
-
-def undefined_size(p: Sections) -> None:
-    value = p.value("linear", 0)
-    value.refs = p.ref(unknown(p), *(p.refs[value.refs + i].index for i in (1, 2, 3)))
-
-
-def undefined_definition(p: Sections) -> None:
-    record = p.exprs[p.symbols[0].definition]
-    vars(record).update(vars(p.exprs[unknown(p)]))
-
-
-def of_other_program(p: Sections) -> None:
-    """n is then nowhere defined for the program whose guard reads it."""
-    p.symbols[1].program = 1
-
-
-def packed(name: str) -> Callable[[Sections], None]:
-    """The packed weights with other groups."""
-    return lambda p: vars(p.value("linear", 1)).update(groups=int(name))
-
-
-def broadcast_output(p: Sections) -> None:
-    """Where the next node works in place."""
-    sized("linear", 4, 3, 0)(p)
-    p.value("relu", 1).refs = p.value("linear", 4).refs
-
-
-BINDING = {
-    "definition": ("return fail(Code::plan_invalid, __LINE__, i);", undefined_definition),
-    "symbol-of-other-program": ("integer(plan_.refs[program_.first_guard", of_other_program),
-    "input-size": ("integer(plan_.refs[value.refs + axis], &expected)", undefined_size),
-    "guard": ("integer(plan_.refs[program_.first_guard", guard),
-    "number": (
-        "binding_.expr_status[record.ref]",
-        lambda p: vars(p.io[9]).update(ref=unknown(p)),
-    ),
-    "bytes": ("integer(static_cast<uint32_t>(buffer.bytes)", buffer("cat", 2, unknown)),
-    "negative-bytes": ("bytes >= 0 &&", buffer("cat", 2, lambda p: p.constant(-1))),
-    "bytes-huge": ("bytes >= 0 &&", buffer("cat", 2, lambda p: p.constant(1 << 50))),
-    "bytes-too-few": ("(last + 1) * size_of", buffer("cat", 2, lambda p: p.constant(79))),
-    "packed-groups": ("offset == 0 && t.shape[0] > 0", packed("3")),
-    "packed-offset": (
-        "offset == 0 && t.shape[0] > 0",
-        offset("linear", 1, lambda p: p.constant(1)),
-    ),
-    "packed-empty": ("offset == 0 && t.shape[0] > 0", sized("linear", 1, 1, 0)),
-    "packed-long": ("bytes * size_of(t.dtype) <= room", sized("linear", 1, 0, 9)),
-    "packed-deep": ("bytes < kMaxElements", sized("linear", 1, 1, 1 << 37)),
-    "stride-negative": ("t.stride[axis] >= 0", sized("cat", 2, 2, -1)),
-    "stride-huge": ("__builtin_mul_overflow(t.shape[axis] - 1", sized("cat", 2, 2, 1 << 62)),
-    "stride-far": ("__builtin_add_overflow(last", sized("cat", 2, 2, 1 << 40)),
-    "stride-beyond": ("(last + 1) * size_of", sized("cat", 2, 2, 6)),
-    "offset": ("integer(record.offset", offset("cat", 2, unknown)),
-    "offset-beyond": ("(last + 1) * size_of", offset("cat", 2, lambda p: p.constant(1))),
-    "offset-negative": ("(last + 1) * size_of", offset("cat", 2, lambda p: p.constant(-1))),
-    "size-negative": ("t.shape[axis] >= 0 &&", sized("cummax", 1, 0, -1)),
-    "size-huge": ("t.shape[axis] >= 0 &&", sized("cummax", 1, 0, 1 << 40)),
-    "elements": ("t.numel < kMaxElements", sized("cummax", 1, 0, 1 << 39)),
-    "output-strided": ("binding_.tensors[record.ref].contiguous()", sized("cummax", 1, 3, 0)),
-    "attribute": ("REQUIRE(binding_.expr_status[expr]", attribute("cat", 0, unknown)),
-    "dtype": ("slots->i < kDTypes", attribute("relu", 0, lambda p: p.constant(11))),
-    "choice": (
-        "static_cast<int64_t>(spec.attrs[a].choices)",
-        attribute("linear", 0, lambda p: p.constant(12)),
-    ),
-    "layout": ("fail(Code::plan_invalid, __LINE__, value, 0", broadcast_output),
-}
-
-
-@pytest.mark.parametrize("name", BINDING)
-def test_binding_refuses(library: Library, name: str) -> None:
-    check, edit = BINDING[name]
-    source = (ROOT / "csrc" / "core" / "bind.cc").read_text()
-    model = edited(library, edit)
-    failure = failing(model, inputs(2))
-    assert failure.line in lines(check, source), source.splitlines()[failure.line - 1]
-    assert failure.code == code("plan-invalid")
-    model.close()
-
-
-def test_kernels_check_what_the_core_does_not(library: Library) -> None:
-    model = edited(library, attribute("cat", 0, lambda p: p.constant(2)))
-    failure = failing(model, inputs(2))
-    assert (failure.code, failure.node) == (code("kernel-refused"), 2)
-    model.close()
-
-
-@pytest.mark.parametrize(
-    "size",
-    [
-        lambda p: p.constant(-1),
-        lambda p: p.constant(21),  # its initial weight has 20
-        lambda p: p.constant(1 << 31),
-        lambda p: p.expr(instruction("sym")),
-        unknown,
-        lambda p: p.symbols[0].definition,
-        lambda p: p.symbols[1].definition,
-    ],
-)
-def test_states_have_a_size_of_their_own(library: Library, size: Any) -> None:
-    with pytest.raises(Failure) as caught:
-        edited(library, lambda p: vars(p.buffer("add", 0)).update(bytes=size(p)))
-    assert caught.value.code == code("plan-invalid")
 
 
 # --- threads ---

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import shutil
 import struct
 import wave
@@ -80,6 +81,8 @@ def test_a_sound_sets_the_number_of_frames(package: Path, opened: Open) -> None:
         page.locator("input[type=file][accept^=audio]").set_input_files(sound(half))
         runs(page, 2)
         assert page.get_by_label("sound_0 (1 to 50)").input_value() == "16"
+        told = re.compile(r"Memory\s*[\d.]+ \w+\s*[\d.]+ \w+ for a run")
+        expect(page.locator("#card")).to_contain_text(told)
         assert numbers(page, "loudness")[:8] == pytest.approx([0.5] * 8, abs=1e-3)
         expect(port(page, "output", "longest")).to_contain_text("16")
         assert tab.errors == []

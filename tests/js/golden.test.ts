@@ -141,6 +141,17 @@ test('a sparse golden output sees every element through maximum and mean', () =>
   assert.equal(goldenError(PORT, SPARSE, data, 5).passed, false);
 });
 
+test('an ill-conditioned model has a tolerance of its own', () => {
+  const data = Float32Array.of(0, 3).buffer;
+  const passed = (tolerance: number | undefined, value: number) => {
+    const entry = { ...SPARSE, ...(tolerance === undefined ? {} : { tolerance }) };
+    return goldenError(PORT, entry, data, output([value, 1, 2, 3, 4, 5])).passed;
+  };
+  assert.equal(passed(undefined, 0.5), false);
+  assert.equal(passed(0.2, 0.5), true); // 0.5 / 3
+  assert.equal(passed(0.2, 0.7), false);
+});
+
 test('golden numbers are compared by kind', () => {
   const none = new ArrayBuffer(0);
   const error = (kind: 'int' | 'float', value: number, given: number) =>

@@ -118,6 +118,25 @@ def test_errors_keep_their_codes_across_the_worker(isolated: Page) -> None:
     assert error["where"].startswith("embedding at ")
 
 
+@pytest.mark.parametrize("during_load", [True, False])
+def test_a_worker_that_dies_is_told_and_the_next_load_works(
+    isolated: Page, expected: list[int], during_load: bool
+) -> None:
+    facts = call(isolated, "deadWorker", during_load)
+    first = facts["errors"][0]
+    assert first.startswith("WTW408 ") and "the browser ended it" in first, facts
+    assert facts["errors"] == [first] * (1 if during_load else 3)
+    assert facts["next"]["bits"] == expected
+
+
+@pytest.mark.parametrize("worker", [True, False])
+def test_memory_is_told(isolated: Page, worker: bool) -> None:
+    loaded, ran = call(isolated, "memory", {"worker": worker})
+    assert loaded["weights"] == ran["weights"] > 4 * (10 * 64 + 65 * 4096)
+    assert loaded["arena"] == 0 < 4 * 2 * 4096 <= ran["arena"]
+    assert ran["weights"] + ran["arena"] < ran["total"] < ran["weights"] + ran["arena"] + 2**23
+
+
 def test_abort(isolated: Page) -> None:
     assert call(isolated, "abort")["code"] == "WTW405"
 

@@ -10,8 +10,9 @@ from support.models import Net, write_archive
 from torch import nn
 
 import wasm_torch_web
+from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.pipeline import capture_source
+from wasm_torch_web.opening import capture_source
 from wasm_torch_web.sources import Options, load
 
 X = torch.arange(6.0).reshape(2, 3)
@@ -42,6 +43,22 @@ def test_save_writes_what_build_takes(tmp_path: Path) -> None:
     more = torch.zeros(7, 3)
     assert torch.allclose(source.reference((more,), {}), module.eval()(more))
     assert [path.name for path in tmp_path.iterdir()] == ["model.pth"]
+
+
+def test_save_keeps_the_names_of_sizes(tmp_path: Path) -> None:
+    class Pair(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x.sum() + y.sum()
+
+    path = tmp_path / "model.pth"
+    dynamic = ["x.0=batch:1..8", "y.0=batch:2..9", "y.1=3..5"]
+    wasm_torch_web.save(Pair(), (X, torch.ones(2, 4)), path, dynamic=dynamic)
+    opened = capture_source(load(path), [])
+    graph = compile_program(opened.program, opened.axes).graph
+    assert [(s.name, s.min, s.max) for s in graph.symbols] == [("batch", 2, 8), ("y_1", 3, 5)]
+    assert graph.inputs[0].value.shape[0] == graph.inputs[1].value.shape[0]
+    with pytest.raises(UserError, match="WTW210"):
+        capture_source(load(path), list(opened.axes))
 
 
 def test_save_leaves_nothing_half_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -61,10 +62,10 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
         graph.outputs.append(Port(output.name, "tensor", output))
     graph.nodes.append(node)
     choose_layouts(graph)
-    weights = Segment()
-    writer = PlanWriter(weights)
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
     writer.program("forward", graph)
-    segment = weights.data.getvalue()
+    segment = weights.getvalue()
     tolerance = TOLERANCE if case.tolerance is None else case.tolerance
     return Plan(name, writer.finish(), segment, given, expected, tolerance)
 

@@ -9,7 +9,8 @@ import torch
 from support.evaluate import evaluate
 from torch import Tensor, nn
 
-from wasm_torch_web.capture import DynamicAxis, decompose, export_module
+from wasm_torch_web.axes import DynamicAxis
+from wasm_torch_web.capture import decompose, export_module
 from wasm_torch_web.lower import lower
 
 AXES = (DynamicAxis("x", 0, 2, 64), DynamicAxis("x", 1, 2, 64))

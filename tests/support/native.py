@@ -100,6 +100,12 @@ class NativeModel:
 
     def run(self, inputs: Sequence[torch.Tensor | int], outputs: int) -> list[torch.Tensor | int]:
         """Runs program 0."""
+        self.bind(inputs)
+        self.run_nodes(0, ALL_NODES)
+        return self.outputs(len(inputs), outputs)
+
+    def bind(self, inputs: Sequence[torch.Tensor | int]) -> None:
+        """Binds program 0 to the sizes of the inputs and copies them in."""
         io = self.library.c.wtw_io(self.session, 0)
         for port, given in zip(io, inputs, strict=False):
             if isinstance(given, torch.Tensor):
@@ -113,8 +119,15 @@ class NativeModel:
                 content = raw(given)
                 assert len(content) == port.bytes
                 ctypes.memmove(port.data, content, len(content))
-        self._require(self.library.c.wtw_run(self.session, 0, 0, ALL_NODES))
-        return [_read(io[len(inputs) + i]) for i in range(outputs)]
+
+    def run_nodes(self, first: int, count: int) -> None:
+        """Runs nodes of program 0, which is bound."""
+        self._require(self.library.c.wtw_run(self.session, 0, first, count))
+
+    def outputs(self, inputs: int, outputs: int) -> list[torch.Tensor | int]:
+        """The outputs of program 0, behind so many inputs."""
+        io = self.library.c.wtw_io(self.session, 0)
+        return [_read(io[inputs + i]) for i in range(outputs)]
 
     def reset(self) -> None:
         """Puts the initial state back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from types import SimpleNamespace
 from typing import Any
@@ -141,11 +142,11 @@ def sample() -> tuple[bytes, bytes]:
     forward: x (rows, 4), n, flag, real. Packed weights, absent and variadic operands, two outputs,
     in-place work, a state, symbols, guards and outputs of every kind. other: y (3,) -> relu(y).
     """
-    weights = Segment()
-    writer = PlanWriter(weights)
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
     writer.program("forward", _forward())
     writer.program("other", _other())
-    return writer.finish(), weights.data.getvalue()
+    return writer.finish(), weights.getvalue()
 
 
 def counting() -> tuple[bytes, bytes]:
@@ -161,10 +162,10 @@ def counting() -> tuple[bytes, bytes]:
     graph.outputs = [Port("counted", "tensor", counted), Port("found", "tensor", found)]
     choose_layouts(graph)
     counted.storage = count
-    weights = Segment()
-    writer = PlanWriter(weights)
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
     writer.program("forward", graph)
-    return writer.finish(), weights.data.getvalue()
+    return writer.finish(), weights.getvalue()
 
 
 def emit(

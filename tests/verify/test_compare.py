@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, tensor
 
-from wasm_torch_web.verify.compare import TOLERANCE, compare
+from wasm_torch_web.verify.compare import TOLERANCE, compare, excuse
 
 NAN, INF = math.nan, math.inf
 
@@ -84,3 +84,32 @@ def test_a_note_says_what_cannot_be_compared() -> None:
         == "dtype torch.int64 instead of torch.float32"
     )
     assert compare("x", tensor([1.0]), tensor([[1.0]])).note == "shape [1, 1] instead of [1]"
+
+
+F64 = torch.float64
+
+
+@pytest.mark.parametrize(
+    ("expected", "given", "exact", "passed"),
+    [
+        (tensor([1.1]), tensor([1.0]), tensor([1.0], dtype=F64), True),
+        (tensor([1.1]), tensor([0.95]), tensor([1.0], dtype=F64), True),
+        (tensor([1.1]), tensor([0.85]), tensor([1.0], dtype=F64), False),
+        (tensor([1.0]), tensor([1.001]), tensor([1.0], dtype=F64), False),
+        (tensor([1.1]), tensor([NAN]), tensor([1.0], dtype=F64), False),
+        (tensor([NAN]), tensor([2.0]), tensor([1.0], dtype=F64), False),
+        (tensor([1.1]), tensor([1.0]), tensor([INF], dtype=F64), False),
+        (tensor([1.1]), tensor([1.0]), tensor([1.0]), False),
+        (tensor([1.1], dtype=F64), tensor([1.0], dtype=F64), tensor([1.0], dtype=F64), False),
+        (tensor([2]), tensor([1]), tensor([1]), False),
+        (1.1, 1.0, 1.0, False),
+    ],
+)
+def test_a_difference_is_excused_by_pytorchs_own_error_alone(
+    expected: Tensor | float, given: Tensor | float, exact: Tensor | float, passed: bool
+) -> None:
+    error = compare("x", expected, given)
+    assert not error.passed
+    excused = excuse(error, expected, given, exact)
+    assert excused.passed == passed
+    assert ("ill-conditioned" in excused.note, excused.tolerance is not None) == (passed, passed)

@@ -10,11 +10,13 @@ import torch
 from playwright.sync_api import Browser
 from support.echo_package import echo, echo_package
 
+from wasm_torch_web import signature
 from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.ops.table import DTYPES
+from wasm_torch_web.sources import load
 from wasm_torch_web.verify.parity import check, compare_in, expect
-from wasm_torch_web.verify.reference import Flat, Reference
+from wasm_torch_web.verify.reference import Eager, Flat, Reference
 from wasm_torch_web.verify.report import Report
 from wasm_torch_web.verify.session import open_package
 
@@ -145,3 +147,64 @@ def test_no_chromium_is_a_coded_error(package: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(UserError) as caught:
         check(package, echo)
     assert (caught.value.code, caught.value.exit_code) == ("WTW602", 4)
+
+
+class Rounding(torch.nn.Module):
+    """x, exactly and so in float64; in float32, PyTorch's sum loses some hundredths of it."""
+
+    def __init__(self, error: float = 0.0, large: float = 1e6) -> None:
+        super().__init__()
+        self.error = error
+        self.large = large
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"x_out": (x + self.large) - self.large + self.error}
+
+
+def against(module: torch.nn.Module, browser: Browser, package: Path) -> Report:
+    """How far the echo in the browser is from a module that should give x back."""
+    x = torch.linspace(0.1, 1, 50)
+    echo_package(package, {"x": x}, {})
+    names = signature.read(torch.export.export(module, (x,)))
+    return check_in(browser, package, Eager(names, load(module, None, (x,))))
+
+
+def test_rounding_of_pytorch_itself_is_told_but_no_failure(
+    browser: Browser, tmp_path: Path
+) -> None:
+    report = against(Rounding(), browser, tmp_path / "pkg")
+    assert report.passed and report.max_abs_error > 1e-2
+    [output] = report.to_json()["outputs"]
+    assert output["note"].startswith("ill-conditioned: against float64, PyTorch's own error is")
+    manifest = manifests.read(tmp_path / "pkg")
+    report.mark(manifest)
+    manifests.write(tmp_path / "pkg", manifest)
+    manifest = manifests.read(tmp_path / "pkg")
+    assert manifest["verified"]["outputs"][0]["note"] == output["note"]
+    assert 1e-2 < manifest["golden"]["cases"][0]["outputs"]["x_out"]["tolerance"] < 0.2
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        Rounding(error=1e-3, large=0.0),  # well-conditioned
+        Rounding(error=0.2),  # further off than PyTorch's rounding
+    ],
+)
+def test_a_fault_is_none_of_rounding(
+    browser: Browser, tmp_path: Path, module: torch.nn.Module
+) -> None:
+    report = against(module, browser, tmp_path / "pkg")
+    assert report.failures() == ["x_out"]
+    assert "note" not in report.to_json()["outputs"][0]
+
+
+def test_a_module_that_cannot_run_in_float64_keeps_its_verdict(
+    browser: Browser, tmp_path: Path
+) -> None:
+    class Float32(Rounding):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            assert x.dtype == torch.float32
+            return super().forward(x)
+
+    assert not against(Float32(), browser, tmp_path / "pkg").passed

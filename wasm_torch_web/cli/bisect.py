@@ -29,17 +29,19 @@ def command(
     variant: str | None,
     **reading: Any,
 ) -> dict[str, Any]:
-    """Find the first operator where the browser and PyTorch part."""
-    from wasm_torch_web.capture import parse_dynamic
-    from wasm_torch_web.inspection import open_program
+    """Find the first operator where the browser and PyTorch part.
+
+    Example inputs and dynamic axes are those of the package unless given.
+    """
+    from wasm_torch_web.opening import open_source
     from wasm_torch_web.verify.bisect import bisect
 
     with console.working():
         console.step("load")
-        axes = [parse_dynamic(spec) for spec in dynamic]
-        _, program = open_program(source, read_options(**reading), console.notice, axes)
+        options = read_options(**reading)
+        opened = open_source(source, options, console.notice, dynamic, package)
         console.step("bisect")
-        found = bisect(package, program, variant, console.detail)
+        found = bisect(package, opened.program, variant, console.detail)
     console.print()
     console.print(found.table())
     return found.to_json()

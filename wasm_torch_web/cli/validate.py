@@ -38,10 +38,11 @@ def command(
     with console.working():
         reference = None
         if source is not None:
-            from wasm_torch_web.inspection import open_reference
+            from wasm_torch_web.opening import open_source
 
             console.step("load")
-            reference = open_reference(source, read_options(**reading), console.notice)
+            options = read_options(**reading)
+            reference = open_source(source, options, console.notice, (), package).reference()
         console.step("validate")
         report = validate(package, reference, chosen_variants(variants), console.detail)
     console.print()

@@ -56,8 +56,13 @@ def write(folder: Path, manifest: Manifest) -> None:
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     data = text.encode()
     partial = folder / f".{FILE}.partial"
-    partial.write_bytes(data + b"\n" * max(1, MIN_ASSET_BYTES - len(data)))
+    partial.write_bytes(data + b"\n" * max(1, padding(len(data))))
     partial.replace(folder / FILE)
+
+
+def padding(size: int) -> int:
+    """Bytes that a file of `size` bytes needs more to stay a file under every bundler."""
+    return max(0, MIN_ASSET_BYTES - size)
 
 
 def files(manifest: Manifest) -> dict[str, int]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
-import numpy as np
 import torch
 
-from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
+from wasm_torch_web.format.manifest import padding
 from wasm_torch_web.ir import Value
 from wasm_torch_web.ops.table import dtype_name
 
 ALIGNMENT = 64
-BLOCK_BYTES = 4 << 20  # what is hashed at a time
+BLOCK_BYTES = 1 << 20  # what is hashed at a time, and a buffer of the loader
 SHARD_BYTES = 24 << 20  # under the 25 MiB that hosts such as Cloudflare Pages allow for a file
 
 
@@ -27,41 +27,56 @@ def panel8(matrix: torch.Tensor, groups: int) -> torch.Tensor:
     each group.
     """
     n, k = matrix.shape[0] // groups, matrix[0].numel()
-    padded = torch.zeros(groups, (n + 7) // 8 * 8, k, dtype=matrix.dtype)
-    padded[:, :n] = matrix.reshape(groups, n, k)
-    panels = padded.reshape(groups, -1, 8, k).transpose(2, 3)
-    return panels.contiguous()
+    rows, whole, rest = matrix.reshape(groups, n, k), n // 8, n % 8
+    panels = torch.zeros(groups, (n + 7) // 8, k, 8, dtype=matrix.dtype)
+    panels[:, :whole] = rows[:, : n - rest].reshape(groups, whole, 8, k).transpose(2, 3)
+    if rest:
+        panels[:, whole, :, :rest] = rows[:, n - rest :].transpose(1, 2)
+    return panels
 
 
 def raw(data: torch.Tensor) -> bytes:
     """The elements as little-endian bytes in logical order."""
+    return bytes(_view(data))
+
+
+def _view(data: torch.Tensor) -> memoryview:
+    """The same without a copy, where they lie in that order."""
     flat = data.detach().cpu().contiguous().reshape(-1)
-    if flat.numel() == 0:
-        return b""
-    return flat.view(torch.uint8).numpy().tobytes()
+    return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
+
+
+class Sink(Protocol):
+    """Where a segment's bytes go: `Shards`, or an `io.BytesIO`."""
+
+    def write(self, content: bytes | memoryview, /) -> object:
+        """Appends."""
 
 
 @dataclass
 class Segment:
-    """The weight segment being filled; equal contents are stored once."""
+    """The weight segment, which goes to `sink` tensor by tensor; equal contents are stored once."""
 
-    data: io.BytesIO = field(default_factory=io.BytesIO)
+    sink: Sink
+    size: int = 0
     entries: list[dict[str, Any]] = field(default_factory=list)
     places: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, value: Value) -> tuple[int, int]:
         """Stores a constant (or a state's initial contents); gives its offset and size in bytes."""
         assert value.data is not None
-        stored = panel8(value.data, value.groups) if value.groups else value.data
-        content = raw(stored)
+        content = _view(panel8(value.data, value.groups) if value.groups else value.data)
         key = hashlib.sha256(content).digest() + len(content).to_bytes(8, "little")
         if key not in self.places:
-            self.data.seek(0, io.SEEK_END)
-            self.data.write(b"\0" * (-self.data.tell() % ALIGNMENT))
-            self.places[key] = (self.data.tell(), len(content))
-            self.data.write(content)
+            self._write(bytes(-self.size % ALIGNMENT))
+            self.places[key] = (self.size, len(content))
             self.entries.append(self._entry(value, *self.places[key]))
+            self._write(content)
         return self.places[key]
+
+    def _write(self, content: bytes | memoryview) -> None:
+        self.sink.write(content)
+        self.size += len(content)
 
     @staticmethod
     def _entry(value: Value, offset: int, size: int) -> dict[str, Any]:
@@ -75,37 +90,50 @@ class Segment:
             "bytes": size,
         }
         if value.groups:
-            entry["stored"] = [shape[0], int(np.prod(shape[1:]))]
+            entry["stored"] = [shape[0], math.prod(shape[1:])]
         return entry
 
-    @property
-    def size(self) -> int:
-        """Bytes so far, rounded up to the alignment."""
-        return (self.data.getbuffer().nbytes + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
-    def write(self, folder: Path) -> dict[str, Any]:
-        """Writes the shards; gives the manifest's `weights`. A model has at least one shard."""
-        total = self.size
-        if total % SHARD_BYTES < MIN_ASSET_BYTES:  # the last shard, or the only one
-            total += MIN_ASSET_BYTES
-        content = np.zeros(total, dtype=np.uint8)
-        buffer = self.data.getbuffer()
-        content[: buffer.nbytes] = np.frombuffer(buffer, dtype=np.uint8)
-        shards = []
-        for index, start in enumerate(range(0, total, SHARD_BYTES)):
-            part = content[start : start + SHARD_BYTES].tobytes()
-            name = f"weights-{index:02d}.bin"
-            (folder / name).write_bytes(part)
-            shards.append({"file": name, "bytes": len(part), "sha256": block_hashes(part)})
-        return {
-            "bytes": total,
-            "blockBytes": BLOCK_BYTES,
-            "shards": shards,
-            "tensors": self.entries,
-        }
+class Shards:
+    """The files weights-00.bin, weights-01.bin ... of a folder, hashed while they are written."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[bytes] = io.BytesIO()  # that is being written
+        self._shards: list[dict[str, Any]] = []
+        self._size = 0
 
-def block_hashes(content: bytes) -> list[str]:
-    """SHA-256 of each block."""
-    starts = range(0, max(len(content), 1), BLOCK_BYTES)
-    return [hashlib.sha256(content[start : start + BLOCK_BYTES]).hexdigest() for start in starts]
+    def write(self, content: bytes | memoryview) -> None:
+        """Appends."""
+        rest = memoryview(content)
+        while rest:
+            if self._size % SHARD_BYTES == 0:
+                self._next_file()
+            shard = self._shards[-1]
+            if self._size % BLOCK_BYTES == 0:
+                shard["sha256"].append(hashlib.sha256())
+            room = BLOCK_BYTES - self._size % BLOCK_BYTES
+            part, rest = rest[:room], rest[room:]
+            shard["sha256"][-1].update(part)
+            shard["bytes"] += self._file.write(part)
+            self._size += len(part)
+
+    def finish(self) -> dict[str, Any]:
+        """Ends the last file, of which there is at least one; gives the manifest's `weights`."""
+        self.write(bytes(-self._size % ALIGNMENT))
+        if self._size % SHARD_BYTES or not self._size:
+            self.write(bytes(padding(self._size % SHARD_BYTES)))
+        self.close()
+        for shard in self._shards:
+            shard["sha256"] = [block.hexdigest() for block in shard["sha256"]]
+        return {"bytes": self._size, "blockBytes": BLOCK_BYTES, "shards": self._shards}
+
+    def close(self) -> None:
+        """Closes the file that is being written."""
+        self._file.close()
+
+    def _next_file(self) -> None:
+        self.close()
+        name = f"weights-{len(self._shards):02d}.bin"
+        self._file = (self._folder / name).open("wb")
+        self._shards.append({"file": name, "bytes": 0, "sha256": []})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,9 @@ import torch
 import wasm_torch_web
 from wasm_torch_web.format import manifest as manifest_file
 from wasm_torch_web.format.plan import PlanWriter
-from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.format.weights import Segment, Shards
 from wasm_torch_web.ir import Graph, Node, Port, Value
 from wasm_torch_web.ops.table import dtype_name
-
-# Bundlers inline smaller assets (see manifest.MIN_ASSET_BYTES); spare room goes to the strings.
-MIN_PLAN_BYTES = manifest_file.MIN_ASSET_BYTES
 
 
 def write(
@@ -30,13 +28,10 @@ def write(
     source_info: bool = True,
 ) -> dict[str, Any]:
     """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
-    weights = Segment()
-    writer = PlanWriter(weights)
-    writer.program("forward", graph)
-    plan = writer.finish()
-    if len(plan) < MIN_PLAN_BYTES:
-        writer.string("\0" * (MIN_PLAN_BYTES - len(plan)))
-        plan = writer.finish()
+    with closing(Shards(folder)) as shards:
+        segment = Segment(shards)
+        plan = _plan(graph, segment)
+        weights = shards.finish() | {"tensors": segment.entries}
     (folder / "plan.bin").write_bytes(plan)
     names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
     manifest = {
@@ -64,12 +59,22 @@ def write(
             "bytes": len(plan),
             "sha256": hashlib.sha256(plan).hexdigest(),
         },
-        "weights": weights.write(folder),
+        "weights": weights,
         "golden": None,
         "graph": _graph(graph, names, source_info),
     }
     manifest_file.write(folder, manifest)
     return manifest
+
+
+def _plan(graph: Graph, weights: Segment) -> bytes:
+    writer = PlanWriter(weights)
+    writer.program("forward", graph)
+    plan = writer.finish()
+    if spare := manifest_file.padding(len(plan)):
+        writer.string("\0" * spare)
+        plan = writer.finish()
+    return plan
 
 
 def _guard(guard: sympy.Basic) -> str:

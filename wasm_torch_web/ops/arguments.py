@@ -1,8 +1,8 @@
-"""What lowerings do to aten arguments before they emit rows: axes counted from 0, casts, pairs."""
+"""What lowerings do to aten arguments before they emit rows: axes counted from 0, pairs, casts."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,9 +43,28 @@ def cast(b: Builder, x: Value, dtype: torch.dtype | None) -> Value:
     return result
 
 
+def as_float32(b: Builder, x: Value | None) -> Value | None:
+    """x as float32; None for an absent operand."""
+    return None if x is None else cast(b, x, torch.float32)
+
+
 def expand(b: Builder, x: Value, shape: Sequence[Any]) -> Value:
     """x broadcast to `shape`; x itself where that changes nothing."""
     if len(shape) == x.rank and all(equal(m, n) for m, n in zip(shape, x.shape, strict=True)):
         return x
     result: Value = b.emit("expand", [x], {"size": tuple(shape)})
     return result
+
+
+def in_float32(function: Callable[[Builder, dict[str, Any]], Any]) -> Any:
+    """A lowering whose float16 and bfloat16 tensors are computed in float32 and rounded once."""
+
+    def lowering(b: Builder, a: dict[str, Any]) -> Any:
+        halves = {name: x for name, x in a.items() if getattr(x, "dtype", None) in HALF}
+        if not halves:
+            return function(b, a)
+        wide = {name: cast(b, x, torch.float32) for name, x in halves.items()}
+        result = function(b, {**a, **wide})
+        return None if result is None else cast(b, result, next(iter(halves.values())).dtype)
+
+    return lowering

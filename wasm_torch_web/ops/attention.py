@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
-from wasm_torch_web.ops.gemm import in_float32
+from wasm_torch_web.ops.arguments import in_float32
 from wasm_torch_web.ops.samples import normal
 from wasm_torch_web.ops.table import BOOL, F32, Case, flag, lowers, real, row, tensor
 
@@ -71,6 +71,7 @@ def _cases() -> Iterator[Case]:
     plain = {"is_causal": False, "scale": 0.25, "enable_gqa": False}
     yield Case((heads, heads * 2, heads + 1, None), plain)
     yield Case((heads * 30, heads, heads, None), plain)
+    yield Case((normal(1, 2, 3, 0), normal(1, 2, 5, 0), normal(1, 2, 5, 4), None), plain)
 
 
 row(

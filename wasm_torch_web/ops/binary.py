@@ -45,10 +45,10 @@ def _division(function: Callable[..., torch.Tensor], **mode: str) -> Callable[..
     return divide
 
 
-pointwise("add", torch.add, PAIR, ANY)
-pointwise("sub", torch.sub, PAIR, ANY)
-pointwise("mul", torch.mul, PAIR, ANY)
-pointwise("div", torch.div, PAIR)
+pointwise("add", torch.add, PAIR, ANY, neutral=-0.0)  # -0.0 + 0.0 is 0.0
+pointwise("sub", torch.sub, PAIR, ANY, neutral=0.0)
+pointwise("mul", torch.mul, PAIR, ANY, neutral=1.0)
+pointwise("div", torch.div, PAIR, neutral=1.0)
 pointwise("div_trunc", _division(torch.div, rounding_mode="trunc"), PAIR, ANY)
 pointwise("div_floor", _division(torch.div, rounding_mode="floor"), PAIR, DOUBLE + INTEGRAL)
 pointwise("remainder", _division(torch.remainder), PAIR, DOUBLE + INTEGRAL)

@@ -6,14 +6,14 @@ PyTorch's. One-dimensional convolutions are images of height 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from wasm_torch_web.ops.arguments import pair
-from wasm_torch_web.ops.gemm import activation_attributes, activation_cases, finish, in_float32
+from wasm_torch_web.ops.arguments import in_float32, pair
+from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
 from wasm_torch_web.ops.samples import channels_last, corners, normal
 from wasm_torch_web.ops.table import F32, Case, integer, integers, lowers, row, tensor
 
@@ -35,27 +35,39 @@ def _conv2d(
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     residual: torch.Tensor | None,
+    *,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     groups: int,
-    activation: str,
-    low: float,
-    high: float,
+    **epilogue: Any,
 ) -> torch.Tensor:
     weight = weight.permute(0, 3, 1, 2)
     y = F.conv2d(_pad(input, padding), weight, bias, tuple(stride), 0, tuple(dilation), groups)
-    return finish(y, residual, activation, low, high)
+    return finish(y, residual, **epilogue)
 
 
-def _conv2d_cases() -> Iterator[Case]:
+def _case(
+    x: tuple[int, ...], weight: tuple[int, ...], o: int, *rest: None, **attributes: Any
+) -> Case:
+    """A convolution to `o` channels, odd numbers of them with a bias."""
+    bias = normal(o, seed=2) if o % 2 else None
+    return Case((normal(*x), normal(*weight, seed=1), bias, *rest), attributes)
+
+
+def _grouped_case(*rest: None) -> Callable[..., Case]:
+    """What makes a case of a row whose weight is (O, KH, KW, I / groups)."""
+
     def case(
         x: tuple[int, ...], o: int, kernel: tuple[int, int], groups: int = 1, **attributes: Any
     ) -> Case:
-        weight = normal(o, *kernel, x[1] // groups, seed=1)
-        bias = normal(o, seed=2) if o % 2 else None
-        return Case((normal(*x), weight, bias, None), {"groups": groups, **attributes})
+        return _case(x, (o, *kernel, x[1] // groups), o, *rest, groups=groups, **attributes)
 
+    return case
+
+
+def _conv2d_cases() -> Iterator[Case]:
+    case = _grouped_case(None)
     yield case((2, 5, 4, 3), 9, (1, 1))
     yield case((1, 16, 5, 5), 15, (1, 1), stride=(2, 2))
     yield case((1, 16, 4, 4), 8, (1, 1), padding=(1, 1))
@@ -97,6 +109,8 @@ row(
     outputs=[tensor("output", F32, "channels_last")],
     attributes=[*GEOMETRY, integer("groups", 1), *activation_attributes()],
     reference=_conv2d,
+    channels=(0, 1),
+    pads_zeros=True,
     cases=_conv2d_cases,
 )
 
@@ -106,22 +120,15 @@ def _depthwise_conv2d(
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     residual: torch.Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    activation: str,
-    low: float,
-    high: float,
+    **options: Any,
 ) -> torch.Tensor:
-    weight, groups = weight.permute(2, 0, 1).unsqueeze(1), weight.shape[2]
-    y = F.conv2d(_pad(input, padding), weight, bias, tuple(stride), 0, tuple(dilation), groups)
-    return finish(y, residual, activation, low, high)
+    options["groups"] = weight.shape[2]
+    return _conv2d(input, weight.permute(2, 0, 1).unsqueeze(3), bias, residual, **options)
 
 
 def _depthwise_cases() -> Iterator[Case]:
     def case(x: tuple[int, ...], kernel: tuple[int, int], **attributes: Any) -> Case:
-        weight, bias = normal(*kernel, x[1], seed=1), normal(x[1], seed=2)
-        return Case((normal(*x), weight, bias if x[1] % 2 else None, None), attributes)
+        return _case(x, (*kernel, x[1]), x[1], None, **attributes)
 
     for k in (3, 5, 7):
         for stride in (1, 2):
@@ -159,6 +166,8 @@ row(
     outputs=[tensor("output", F32, "channels_last")],
     attributes=[*GEOMETRY, *activation_attributes()],
     reference=_depthwise_conv2d,
+    channels=(2, 1),
+    pads_zeros=True,
     cases=_depthwise_cases,
 )
 
@@ -167,29 +176,23 @@ def _conv_transpose2d(
     input: torch.Tensor,
     weight: torch.Tensor,
     bias: torch.Tensor | None,
+    *,
     stride: Sequence[int],
     padding: Sequence[int],
     dilation: Sequence[int],
     output_padding: Sequence[int],
     groups: int,
-    activation: str,
-    low: float,
-    high: float,
+    **epilogue: Any,
 ) -> torch.Tensor:
     o, height, width, depth = weight.shape
     weight = weight.reshape(groups, o // groups, height, width, depth).permute(0, 4, 1, 2, 3)
     weight = weight.reshape(groups * depth, o // groups, height, width)
     sizes = tuple(stride), tuple(padding), tuple(output_padding), groups, tuple(dilation)
-    return finish(F.conv_transpose2d(input, weight, bias, *sizes), None, activation, low, high)
+    return finish(F.conv_transpose2d(input, weight, bias, *sizes), None, **epilogue)
 
 
 def _conv_transpose_cases() -> Iterator[Case]:
-    def case(
-        x: tuple[int, ...], o: int, kernel: tuple[int, int], groups: int = 1, **attributes: Any
-    ) -> Case:
-        weight, bias = normal(o, *kernel, x[1] // groups, seed=1), normal(o, seed=2)
-        return Case((normal(*x), weight, bias if o % 2 else None), {"groups": groups, **attributes})
-
+    case = _grouped_case()
     yield case((1, 4, 5, 3), 8, (2, 2), stride=(2, 2))
     yield case((2, 5, 4, 4), 7, (3, 3), stride=(2, 2), padding=(1, 1), output_padding=(1, 1))
     yield case((1, 6, 5, 5), 9, (3, 3), padding=(1, 1))
@@ -221,6 +224,7 @@ row(
         *activation_attributes(),
     ],
     reference=_conv_transpose2d,
+    channels=(0, 1),
     cases=_conv_transpose_cases,
 )
 

@@ -9,7 +9,7 @@ import torch
 
 from wasm_torch_web.ops.arguments import cast
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, Case, lowers, row, tensor
+from wasm_torch_web.ops.table import ALL, Case, always, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -38,6 +38,7 @@ row(
     inputs=[tensor("input", ALL, "strided")],
     outputs=[tensor("output", ALL, "dense_any")],
     reference=lambda input: input.clone(memory_format=torch.contiguous_format),
+    identity=always,
     cases=_cases,
 )
 

@@ -1,63 +1,22 @@
-"""Matrix products: `linear` with packed weights, fused activation and residual; `matmul`."""
+"""Matrix products: `linear` with packed weights and a fused epilogue; `matmul`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 
-from wasm_torch_web.ops.arguments import cast
+from wasm_torch_web.ops.arguments import in_float32
+from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import F32, INTS, Attribute, Case, enum, lowers, real, row, tensor
+from wasm_torch_web.ops.table import F32, INTS, Case, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
-
-# What a matrix product or convolution may do to its result before it stores it. `low` and `high`
-# are the bounds of `clamp`; `low` is the slope of `leaky_relu`.
-ACTIVATIONS: dict[str, Callable[[torch.Tensor, float, float], torch.Tensor]] = {
-    "none": lambda x, low, high: x,
-    "relu": lambda x, low, high: F.relu(x),
-    "relu6": lambda x, low, high: F.relu6(x),
-    "hardswish": lambda x, low, high: F.hardswish(x),
-    "hardsigmoid": lambda x, low, high: F.hardsigmoid(x),
-    "sigmoid": lambda x, low, high: torch.sigmoid(x),
-    "silu": lambda x, low, high: F.silu(x),
-    "gelu": lambda x, low, high: F.gelu(x),
-    "gelu_tanh": lambda x, low, high: F.gelu(x, approximate="tanh"),
-    "tanh": lambda x, low, high: torch.tanh(x),
-    "clamp": lambda x, low, high: torch.clamp(x, low, high),
-    "leaky_relu": lambda x, low, high: F.leaky_relu(x, low),
-}
-
-
-def activation_attributes() -> tuple[Attribute, ...]:
-    """The attributes of a row with a fused activation."""
-    return (
-        enum("activation", *ACTIVATIONS, default="none"),
-        real("low", -math.inf),
-        real("high", math.inf),
-    )
-
-
-def finish(
-    x: torch.Tensor, residual: torch.Tensor | None, activation: str, low: float, high: float
-) -> torch.Tensor:
-    """x + residual, activated: what fused rows do to their result."""
-    return ACTIVATIONS[activation](x if residual is None else x + residual, low, high)
-
-
-def activation_cases() -> Iterator[dict[str, Any]]:
-    """Attributes for one case of each activation, and of each kind of clamp."""
-    bounds = {"clamp": (-0.25, 0.75), "leaky_relu": (0.1, 0.0)}
-    for name in ACTIVATIONS:
-        low, high = bounds.get(name, (-math.inf, math.inf))
-        yield {"activation": name, "low": low, "high": high}
-    yield {"activation": "clamp", "low": -math.inf, "high": 0.5}
 
 
 def _linear(
@@ -65,11 +24,9 @@ def _linear(
     weight: torch.Tensor,
     bias: torch.Tensor | None,
     residual: torch.Tensor | None,
-    activation: str,
-    low: float,
-    high: float,
+    **epilogue: Any,
 ) -> torch.Tensor:
-    return finish(F.linear(input, weight, bias), residual, activation, low, high)
+    return finish(F.linear(input, weight, bias), residual, **epilogue)
 
 
 def _linear_cases() -> Iterator[Case]:
@@ -102,6 +59,7 @@ row(
     outputs=[tensor("output", F32)],
     attributes=activation_attributes(),
     reference=_linear,
+    channels=(0, -1),
     cases=_linear_cases,
 )
 
@@ -136,24 +94,6 @@ row(
     reference=torch.matmul,
     cases=_matmul_cases,
 )
-
-
-def in_float32(function: Callable[[Builder, dict[str, Any]], Any]) -> Any:
-    """A lowering whose float16 and bfloat16 tensors are computed in float32 and rounded once."""
-
-    def lowering(b: Builder, a: dict[str, Any]) -> Any:
-        half = {torch.float16, torch.bfloat16}
-        dtypes = {x.dtype for x in a.values() if hasattr(x, "dtype")} & half
-        if not dtypes:
-            return function(b, a)
-        wide = {
-            name: cast(b, x, torch.float32) if getattr(x, "dtype", None) in half else x
-            for name, x in a.items()
-        }
-        result = function(b, wide)
-        return None if result is None else cast(b, result, dtypes.pop())
-
-    return lowering
 
 
 def product(b: Builder, x: Value, y: Value, bias: Value | None = None) -> Any:

@@ -45,11 +45,12 @@ def pointwise(
     computes: Sequence[torch.dtype] = FLOATING,
     parameters: dict[str, float] | None = None,
     boolean: bool = False,
-    inplace: int = 0,
+    **facts: Any,
 ) -> None:
     """Adds a row: `function` of operands of dtype `compute`, and of `parameters` (its floats).
 
-    The values of `parameters` are those of the test cases; `boolean` says that results are bool.
+    The values of `parameters` are those of the test cases; `boolean` says that results are bool;
+    `facts` are other fields of the row.
     """
     names = operands.split()
     parameters = parameters or {}
@@ -66,8 +67,8 @@ def pointwise(
         outputs=[tensor("output", ALL, "like")],
         attributes=[dtype("compute"), dtype("dtype"), *map(real, parameters)],
         reference=reference,
-        inplace=inplace,
         cases=functools.partial(_cases, name, len(names), parameters, boolean),
+        **{"inplace": 0, **facts},
     )
 
 

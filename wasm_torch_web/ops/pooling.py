@@ -67,6 +67,7 @@ def _max_cases() -> Iterator[Case]:
             _window((2, 2), (2, 2), dilation=(1, 1)),
             _window((2, 3), (2, 1), (1, 0), ceil_mode=True, dilation=(2, 1)),
             _window((1, 5), (3, 2), (0, 2), ceil_mode=True, dilation=(1, 1)),
+            _window((8, 9), (8, 9), ceil_mode=True, dilation=(1, 1)),  # beyond small inputs
         )
     )
 
@@ -78,6 +79,7 @@ def _avg_cases() -> Iterator[Case]:
             _window((2, 3), (2, 2), (1, 1), True, count_include_pad=False, divisor_override=0),
             _window((3, 2), (2, 3), (1, 1), True, count_include_pad=True, divisor_override=0),
             _window((2, 2), (2, 2), count_include_pad=True, divisor_override=3),
+            _window((8, 9), (8, 9), (0, 0), True, count_include_pad=True, divisor_override=0),
         )
     )
 

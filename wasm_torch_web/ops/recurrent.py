@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -218,7 +219,7 @@ class _Layers:
 
 
 def _lower(
-    b: Builder, a: dict[str, Any], scan: str, gates: int, **attributes: Any
+    b: Builder, a: dict[str, Any], *, scan: str, gates: int, attributes: dict[str, Any]
 ) -> tuple[Value, ...] | None:
     """All layers; gives the output and each state of shape (layers * directions, batch, hidden)."""
     x: Value = a["input"]
@@ -244,25 +245,13 @@ def _lower(
     return (x, *states)
 
 
-@lowers("aten.lstm.input", "wtw.lstm.default")
-def lstm(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
-    """Long short-term memory, with projections where `params` carry them."""
-    return _lower(b, a, "lstm_scan", 4)
-
-
-@lowers("aten.gru.input", "wtw.gru.default")
-def gru(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
-    """Gated recurrent units."""
-    return _lower(b, a, "gru_scan", 3)
-
-
-@lowers("aten.rnn_tanh.input", "wtw.rnn_tanh.default")
-def rnn_tanh(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
-    """Elman's network with tanh."""
-    return _lower(b, a, "rnn_scan", 1, nonlinearity="tanh")
-
-
-@lowers("aten.rnn_relu.input", "wtw.rnn_relu.default")
-def rnn_relu(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
-    """Elman's network with ReLU."""
-    return _lower(b, a, "rnn_scan", 1, nonlinearity="relu")
+# What torch.nn calls: the row that scans one layer, its gates and attributes.
+for name, scan, gates, attributes in (
+    ("lstm", "lstm_scan", 4, {}),
+    ("gru", "gru_scan", 3, {}),
+    ("rnn_tanh", "rnn_scan", 1, {"nonlinearity": "tanh"}),
+    ("rnn_relu", "rnn_scan", 1, {"nonlinearity": "relu"}),
+):
+    lowers(f"aten.{name}.input", f"wtw.{name}.default")(
+        partial(_lower, scan=scan, gates=gates, attributes=attributes)
+    )

@@ -130,6 +130,13 @@ class Row:
     Attributes:
         targets: aten overloads that match the row by argument names.
         inplace: the input whose memory the first output may take, when that input dies here.
+        identity: of the attributes: whether the first output is the first input, where both have
+            the same shape and dtype.
+        neutral: the number that as second operand leaves the first one as it is.
+        channels: of a product with a `weight`, the axes of the weight and of the output that count
+            output channels.
+        pads_zeros: the attribute `padding` puts zeros around the input: (height, width) on both
+            sides, or (top, left, bottom, right).
         view: for rows without a kernel: (shape, strides, offset) of the output from those of the
             input, or None where the strides do not allow it and a copy is needed.
     """
@@ -142,12 +149,20 @@ class Row:
     reference: Callable[..., Any]
     targets: tuple[str, ...] = ()
     inplace: int | None = None
+    identity: Callable[..., bool] | None = None
+    neutral: float | None = None
+    channels: tuple[int, int] | None = None
+    pads_zeros: bool = False
     view: Callable[..., Any] | None = None
     cases: Callable[[], Iterable[Case]] | None = None
 
     def operand(self, index: int) -> Operand:
         """The spec of input `index`; the last one repeats where it is variadic."""
         return self.inputs[min(index, len(self.inputs) - 1)]
+
+    def position(self, name: str) -> int:
+        """The index of the input of that name; -1 where there is none."""
+        return next((i for i, operand in enumerate(self.inputs) if operand.name == name), -1)
 
 
 Lowering = Callable[["Builder", dict[str, Any]], Any]
@@ -214,6 +229,11 @@ def row(name: str, **fields: Any) -> Row:
     for target in new.targets:
         _claim(target, _matching(new))
     return new
+
+
+def always(**attributes: Any) -> bool:
+    """The `identity` of rows that convert dtype, shape or memory alone."""
+    return True
 
 
 def _matching(row: Row) -> Lowering:

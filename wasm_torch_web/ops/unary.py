@@ -17,7 +17,7 @@ from wasm_torch_web.ops.pointwise import (
     pointwise,
     promote,
 )
-from wasm_torch_web.ops.table import lowers
+from wasm_torch_web.ops.table import always, lowers
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -112,7 +112,7 @@ def round_decimals(b: Builder, a: dict[str, Any]) -> Value:
     return emit(b, back, [rounded, scale], compute, x.dtype)
 
 
-pointwise("cast", lambda x: x, computes=ANY)
+pointwise("cast", lambda x: x, computes=ANY, identity=always)
 
 
 def cast_compute(source: torch.dtype, target: torch.dtype) -> torch.dtype:

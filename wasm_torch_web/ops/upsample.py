@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._sympy.functions import ToFloat, TruncToInt
 
-from wasm_torch_web.ops.arguments import cast
+from wasm_torch_web.ops.arguments import in_float32
 from wasm_torch_web.ops.samples import normal
 from wasm_torch_web.ops.table import ALL, Case, flag, integers, lowers, reals, row, tensor
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 aten = torch.ops.aten
 WIDE = (torch.float32, torch.float64)
-HALVES = (torch.float16, torch.bfloat16)
 NO_SCALES = (0.0, 0.0)
+NEAREST, BILINEAR, BICUBIC = (f"upsample_{kind}2d" for kind in ("nearest", "bilinear", "bicubic"))
 
 
 def _nearest(
@@ -83,7 +83,7 @@ def _smooth_cases() -> Iterator[Case]:
 PLACE = (integers("output_size"), reals("scales", NO_SCALES))  # 0: from the sizes
 
 row(
-    "upsample_nearest2d",
+    NEAREST,
     inputs=[tensor("input", ALL, "channels_last")],
     outputs=[tensor("output", ALL, "channels_last")],
     attributes=[*PLACE, flag("exact", False)],
@@ -91,7 +91,7 @@ row(
     cases=_nearest_cases,
 )
 
-for _name in ("upsample_bilinear2d", "upsample_bicubic2d"):
+for _name in (BILINEAR, BICUBIC):
     row(
         _name,
         inputs=[tensor("input", WIDE, "channels_last")],
@@ -124,68 +124,34 @@ def _place(x: Value, a: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[float, .
     return tuple(size), scales
 
 
-def _emit(b: Builder, name: str, a: dict[str, Any], **flags: bool) -> Value | None:
+def _resize(b: Builder, name: str, a: dict[str, Any], **flags: bool) -> Value | None:
     x = a["input"] if "input" in a else a["self"]
     size, scales = _place(x, a)
-    smooth = name != "upsample_nearest2d"
-    if smooth and x.dtype not in (*WIDE, *HALVES):
-        return None  # 8-bit images are rounded in ways of their own
-    image = cast(b, x, torch.float32) if smooth and x.dtype in HALVES else x
+    if name != NEAREST:
+        if x.dtype not in WIDE:
+            return None  # 8-bit images are rounded in ways of their own
+        flags["align_corners"] = a["align_corners"]
+    image = x
     if x.rank == 3:
-        image = b.call("aten.unsqueeze.default", self=image, dim=2)
+        image = b.call("aten.unsqueeze.default", self=x, dim=2)
         size, scales = (1, *size), (0.0, *scales)
     result: Value = b.emit(name, [image], {"output_size": size, "scales": scales, **flags})
-    if x.rank == 3:
-        result = b.call("aten.squeeze.dims", self=result, dim=(2,))
-    return cast(b, result, x.dtype)
+    return b.call("aten.squeeze.dims", self=result, dim=(2,)) if x.rank == 3 else result
 
 
-@lowers(
-    "aten.upsample_nearest2d.default",
-    "aten.upsample_nearest2d.vec",
-    "aten.upsample_nearest1d.default",
-    "aten.upsample_nearest1d.vec",
-)
-def upsample_nearest(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Copies of the pixel at floor(position * scale)."""
-    return _emit(b, "upsample_nearest2d", a, exact=False)
+def _lower_as(name: str, *operators: str, **flags: bool) -> None:
+    """Both overloads of these aten operators are row `name` with these flags."""
+
+    def resize(b: Builder, a: dict[str, Any]) -> Value | None:
+        return _resize(b, name, a, **flags)
+
+    targets = [f"aten.{operator}.{form}" for operator in operators for form in ("default", "vec")]
+    lowers(*targets)(resize if name == NEAREST else in_float32(resize))
 
 
-@lowers(
-    "aten._upsample_nearest_exact2d.default",
-    "aten._upsample_nearest_exact2d.vec",
-    "aten._upsample_nearest_exact1d.default",
-    "aten._upsample_nearest_exact1d.vec",
-)
-def upsample_nearest_exact(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Copies of the pixel whose centre is nearest."""
-    return _emit(b, "upsample_nearest2d", a, exact=True)
-
-
-@lowers(
-    "aten.upsample_bilinear2d.default",
-    "aten.upsample_bilinear2d.vec",
-    "aten.upsample_linear1d.default",
-    "aten.upsample_linear1d.vec",
-)
-def upsample_linear(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Linear interpolation along each axis."""
-    return _emit(b, "upsample_bilinear2d", a, align_corners=a["align_corners"], antialias=False)
-
-
-@lowers("aten.upsample_bicubic2d.default", "aten.upsample_bicubic2d.vec")
-def upsample_bicubic(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Cubic convolution with a = -0.75 along each axis."""
-    return _emit(b, "upsample_bicubic2d", a, align_corners=a["align_corners"], antialias=False)
-
-
-@lowers("aten._upsample_bilinear2d_aa.default", "aten._upsample_bilinear2d_aa.vec")
-def upsample_bilinear_antialiased(b: Builder, a: dict[str, Any]) -> Value | None:
-    """A triangle as wide as what one output pixel covers."""
-    return _emit(b, "upsample_bilinear2d", a, align_corners=a["align_corners"], antialias=True)
-
-
-@lowers("aten._upsample_bicubic2d_aa.default", "aten._upsample_bicubic2d_aa.vec")
-def upsample_bicubic_antialiased(b: Builder, a: dict[str, Any]) -> Value | None:
-    """A cubic with a = -0.5, as wide as what one output pixel covers."""
-    return _emit(b, "upsample_bicubic2d", a, align_corners=a["align_corners"], antialias=True)
+_lower_as(NEAREST, "upsample_nearest2d", "upsample_nearest1d", exact=False)
+_lower_as(NEAREST, "_upsample_nearest_exact2d", "_upsample_nearest_exact1d", exact=True)
+_lower_as(BILINEAR, "upsample_bilinear2d", "upsample_linear1d", antialias=False)
+_lower_as(BILINEAR, "_upsample_bilinear2d_aa", antialias=True)
+_lower_as(BICUBIC, "upsample_bicubic2d", antialias=False)
+_lower_as(BICUBIC, "_upsample_bicubic2d_aa", antialias=True)

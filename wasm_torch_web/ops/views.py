@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.table import ALL, Case, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import ALL, Case, always, integer, integers, lowers, row, tensor
 from wasm_torch_web.strides import (
     Place,
     Size,
@@ -57,6 +57,7 @@ row(
     attributes=(integers("size"),),
     targets=("aten.view.default", "aten._unsafe_view.default"),
     reference=lambda self, size: self.reshape(size),
+    identity=always,
     view=_view_reshape,
     cases=lambda: [
         *_cases((4, 6), {"size": (2, -1, 3)}, {"size": (24,)}, {"size": (4, 1, 6)}),
@@ -85,6 +86,7 @@ row(
     attributes=(integers("dims"),),
     targets=("aten.permute.default",),
     reference=lambda self, dims: self.permute(dims),
+    identity=lambda dims: list(dims) == list(range(len(dims))),
     view=_view_permute,
     cases=lambda: _cases((2, 3, 4), {"dims": (2, 0, 1)}, {"dims": (0, -1, 1)}),
 )
@@ -107,6 +109,7 @@ row(
     attributes=(integers("size"),),
     targets=("aten.expand.default",),
     reference=lambda self, size: self.expand(size),
+    identity=always,
     view=_view_expand,
     cases=lambda: _cases((3, 1), {"size": (3, 5)}, {"size": (2, -1, 4)}, {"size": (3, 0)}),
 )
@@ -304,6 +307,7 @@ row(
         "aten.lift_fresh.default",
     ),
     reference=lambda self: self.view_as(self),
+    identity=always,
     view=lambda shape, strides, offset: (shape, strides, offset),
     cases=lambda: _cases((3, 2), {}),
 )

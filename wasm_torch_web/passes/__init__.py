@@ -9,12 +9,7 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.passes.dead_code import remove_dead_code
 from wasm_torch_web.passes.duplicates import merge_duplicates
 from wasm_torch_web.passes.fold import fold_constants
-from wasm_torch_web.passes.fuse import (
-    fold_batch_norm,
-    fold_padding,
-    fuse_activations,
-    fuse_residuals,
-)
+from wasm_torch_web.passes.fuse import PATTERNS
 from wasm_torch_web.passes.layout import choose_layouts
 from wasm_torch_web.passes.noops import remove_noops
 from wasm_torch_web.passes.state import update_in_place
@@ -27,17 +22,10 @@ PASSES: tuple[Pass, ...] = (
     fold_constants,
     remove_noops,
     merge_duplicates,
-    fold_batch_norm,
-    fold_padding,
-    fold_constants,
-    fuse_activations,
-    fuse_residuals,
-    fuse_activations,
+    *PATTERNS,
+    remove_dead_code,
     update_in_place,
-    remove_dead_code,
     choose_layouts,
-    merge_duplicates,
-    remove_dead_code,
     assign_storage,
 )
 

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from wasm_torch_web.ir import Graph, Node
+from wasm_torch_web.ir import Graph, Node, Value
 
 
 def merge_duplicates(graph: Graph) -> int:
     """Keeps the first of nodes with the same row, inputs and attributes; gives how many went."""
     first: dict[Any, Node] = {}
-    kept = []
+    merged: dict[Value, Value] = {}
     for node in graph.nodes:
-        key = _key(node)
-        if key not in first:
-            first[key] = node
-            kept.append(node)
-            continue
-        for old, new in zip(node.outputs, first[key].outputs, strict=True):
-            graph.replace(old, new)
-    removed = len(graph.nodes) - len(kept)
-    graph.nodes = kept
+        kept = first.setdefault(_key(node, merged), node)
+        if kept is not node:
+            merged.update(zip(node.outputs, kept.outputs, strict=True))
+    removed = len(graph.nodes) - len(first)
+    graph.nodes = list(first.values())
+    graph.replace(merged)
     return removed
 
 
-def _key(node: Node) -> Any:
+def _key(node: Node, merged: dict[Value, Value]) -> Any:
+    inputs = tuple(None if value is None else merged.get(value, value) for value in node.inputs)
     attributes = tuple(sorted((name, repr(item)) for name, item in node.attributes.items()))
-    layouts = tuple((value.strides, value.offset) for value in node.outputs)
-    return node.row.name, tuple(map(id, node.inputs)), attributes, layouts
+    return node.row.name, inputs, attributes

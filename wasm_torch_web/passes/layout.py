@@ -74,34 +74,23 @@ class _Layouts:
         self.nodes.append(node)
 
     def place_output(self, node: Node, output: Value, spec: Operand) -> None:
-        first = node.inputs[0] if node.inputs else None
-        in_state = output.storage is not None
-        if output.strides:  # a copy that this pass made knows its strides
-            pass
-        elif "like" in spec.layout:
-            output.strides = ordered_strides(output.shape, self.order_like(node, output))
-        elif "channels_last" in spec.layout:
-            output.strides = ordered_strides(output.shape, CHANNELS_LAST[output.rank])
-        elif node.row.inplace is not None and "strided" in spec.layout and first is not None:
-            output.strides = (
-                first.strides if first.storage is first else contiguous_strides(output.shape)
-            )
-        else:
-            output.strides = contiguous_strides(output.shape)
-        if not in_state:
+        order = tuple(range(output.rank))
+        if output.storage is None:  # else it lies in a state, which is dense
             output.storage = output
+            if "like" in spec.layout:
+                order = self.order_like(node, output)
+            elif "channels_last" in spec.layout:
+                order = CHANNELS_LAST[output.rank]
+        output.strides = ordered_strides(output.shape, order)
 
     def order_like(self, node: Node, output: Value) -> tuple[int, ...]:
         """The memory order of the first full-size computed input that is dense."""
-        identity = tuple(range(output.rank))
-        if in_states_memory(output):
-            return identity
         inputs = [v for v in node.inputs if v is not None and same_shape(v.shape, output.shape)]
         for value in sorted(inputs, key=lambda v: v.is_constant):
             order = self.dense_order(value)
             if order is not None:
                 return order
-        return identity
+        return tuple(range(output.rank))
 
     # --- classes of layout ---
 
@@ -147,11 +136,6 @@ class _Layouts:
         return size if isinstance(size, int) else int(size.subs(self.numbers))
 
 
-def in_states_memory(value: Value) -> bool:
-    """Whether the value is written into a state."""
-    return value.storage is not None and value.storage.kind == "state"
-
-
 def is_dense(value: Value, order: tuple[int, ...]) -> bool:
     """Whether the value is dense with its axes in `order`; axes of size 1 do not count."""
     expected: Dim = 1
@@ -172,14 +156,14 @@ def _pack_weights(graph: Graph) -> None:
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_constant:
                 readers.setdefault(value, []).append((node, node.row.operand(index)))
-    outputs = graph.results()
+    results = set(graph.results())
     for value, uses in readers.items():
         groups = {node.attributes.get("groups", 1) for node, _ in uses}
         if (
             value.dtype == torch.float32
             and value.rank >= 2
             and value.numel != 0
-            and value not in outputs
+            and value not in results
             and len(groups) == 1
             and all("panel8" in operand.layout for _, operand in uses)
             and any(operand.layout[0] == "panel8" for _, operand in uses)

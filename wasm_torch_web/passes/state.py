@@ -2,70 +2,72 @@
 
 from __future__ import annotations
 
-from wasm_torch_web.ir import Graph, Node, Value
+from wasm_torch_web.ir import Graph, Node, Origin, Value, same_shape
 from wasm_torch_web.ops import ROWS
 
-# Rows that write a part of their first input and can do so in its own memory.
-_WRITERS = {"index_put", "slice_scatter", "scatter"}
+Old = dict[Value | None, Value]  # what shows a state's old contents -> the state
 
 
 def update_in_place(graph: Graph) -> int:
-    """Gives each updated state a final writer; says how many write in place."""
-    in_place = 0
+    """Gives each updated state a final writer; says how many write in place.
+
+    A run ends with copies of the old contents that are among its results, then with copies into
+    the states that no node writes in place.
+    """
+    graph.updates = [(state, value) for state, value in graph.updates if value is not state]
+    old = _old_contents(graph)
+    kept = [value for value in dict.fromkeys(graph.results()) if value in old]
+    saved = {value: _copy_of(graph, value) for value in kept}
+    for port in graph.outputs:
+        if isinstance(port.value, Value):
+            port.value = saved.get(port.value, port.value)
+    readers = _last_readers(graph, old)
     updates, graph.updates = graph.updates, []
+    in_place = 0
     for state, value in updates:
-        if value is state:
-            continue
-        if _can_write_in_place(graph, state, value):
-            value.storage = state
-            in_place += 1
-        else:
-            value = _store(graph, state, value, updates)
-        graph.updates.append((state, value))
+        direct = _writes_in_place(state, value, old, readers)
+        stored = value if direct else _copy_of(graph, saved.get(value, value))
+        stored.storage = state
+        graph.updates.append((state, stored))
+        in_place += direct
     return in_place
 
 
-def views_of(graph: Graph, value: Value) -> set[Value]:
-    """The value and everything that is a view of it."""
-    found = {value}
+def _old_contents(graph: Graph) -> Old:
+    """The updated states and all views of them."""
+    old: Old = {state: state for state, _ in graph.updates}
     for node in graph.nodes:
-        if node.row.view is not None and node.inputs[0] in found:
-            found.update(node.outputs)
-    return found
+        if node.row.view is not None and node.inputs[0] in old:
+            old[node.output] = old[node.inputs[0]]
+    return old
 
 
-def _can_write_in_place(graph: Graph, state: Value, value: Value) -> bool:
+def _last_readers(graph: Graph, old: Old) -> dict[Value, Node]:
+    """The last node that reads a state's old contents."""
+    return {
+        old[value]: node
+        for node in graph.nodes
+        if node.row.view is None
+        for value in node.inputs
+        if value in old
+    }
+
+
+def _writes_in_place(state: Value, value: Value, old: Old, readers: dict[Value, Node]) -> bool:
+    """Whether the node that makes `value` reads the state last, once, and may write over it."""
     writer = value.producer
-    if writer is None or writer.row.name not in _WRITERS or writer.inputs[0] is not state:
+    if writer is None or writer.row.inplace is None or readers.get(state) is not writer:
         return False
-    old = views_of(graph, state)
-    if any(port.value in old for port in graph.outputs):
-        return False
-    position = graph.nodes.index(writer)
-    late = [
-        node
-        for node in graph.nodes[position:]
-        if node is not writer and node.row.view is None and old.intersection(node.inputs)
-    ]
-    others = [v for v in writer.inputs[1:] if v in old]
-    return not late and not others
+    return (
+        writer.inputs[writer.row.inplace] is state
+        and sum(old.get(read) is state for read in writer.inputs) == 1
+        and writer.output is value
+        and value.dtype == state.dtype
+        and same_shape(value.shape, state.shape)
+    )
 
 
-def _store(graph: Graph, state: Value, value: Value, updates: list[tuple[Value, Value]]) -> Value:
-    """Ends the run with a copy into the state; readers of the old contents get a copy first."""
-    states = {s for s, _ in updates}
-    old = {view for s in states for view in views_of(graph, s)}
-    if value in old:
-        value = copy_of(graph, value)
-    for port in graph.outputs:
-        if isinstance(port.value, Value) and port.value in old:
-            port.value = copy_of(graph, port.value)
-    stored = copy_of(graph, value)
-    stored.storage = state
-    return stored
-
-
-def copy_of(graph: Graph, value: Value) -> Value:
+def _copy_of(graph: Graph, value: Value) -> Value:
     """Appends a dense copy of the value."""
     node = copy_node(value)
     graph.nodes.append(node)
@@ -75,10 +77,7 @@ def copy_of(graph: Graph, value: Value) -> Value:
 def copy_node(value: Value) -> Node:
     """A `copy` of the value with an output of its own."""
     output = Value(f"{value.name}__copy", value.dtype, value.shape, fake=value.fake)
-    origin = value.producer.origin if value.producer is not None else None
-    row = ROWS["copy"]
-    node = Node(row, [value], {a.name: a.default for a in row.attributes}, [output])
-    if origin is not None:
-        node.origin = origin
+    origin = value.producer.origin if value.producer is not None else Origin()
+    node = Node(ROWS["copy"], [value], {}, [output], origin)
     output.producer = node
     return node

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.export import ExportedProgram
 from torch.export.pt2_archive._package import PT2ArchiveReader
 
+from wasm_torch_web.axes import DynamicAxis
 from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.errors import UserError, summary
+from wasm_torch_web.sources import kept_axes
 from wasm_torch_web.sources.audit import Refused, check_parts, check_payload, check_program
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.objects import program_source
@@ -40,7 +43,7 @@ def read(path: Path, options: Options) -> Source:
     check_tensors(path, plain, path.stat().st_size)
     check_examples(path, program.example_inputs)
     source = program_source(program, None, options, suggest(path.stem))
-    source.path, source.digest = path, digest([path])
+    source.path, source.digest, source.axes = path, digest([path]), _axes(path, program)
     return source
 
 
@@ -75,7 +78,7 @@ def _check_size(path: Path, name: str, meta: dict[str, Any], record: int) -> Non
         raise UserError("weights-suspicious", path=path, name=name, reason=reason)
 
 
-def _load(path: Path, trust: bool) -> torch.export.ExportedProgram:
+def _load(path: Path, trust: bool) -> ExportedProgram:
     try:
         with _weights_only(not trust), _quiet("torch.export"):
             return torch.export.load(path)
@@ -88,6 +91,17 @@ def _load(path: Path, trust: bool) -> torch.export.ExportedProgram:
 def _damaged(path: Path, error: Exception) -> UserError:
     kind = Kind.EXPORT.value
     return UserError("source-damaged", path=path, kind=kind, reason=summary(error))
+
+
+def _axes(path: Path, program: ExportedProgram) -> tuple[DynamicAxis, ...]:
+    """What `wasm_torch_web.save` has kept; other archives keep nothing."""
+    part = f"extra/{kept_axes.PART}"
+    with PT2ArchiveReader(str(path)) as archive:
+        text = archive.read_string(part) if part in archive.get_file_names() else ""
+    try:
+        return kept_axes.from_text(text, program) if text else ()
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from error
 
 
 @contextmanager

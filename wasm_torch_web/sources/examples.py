@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from inspect import BoundArguments, Parameter, Signature
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.sources.factory import Examples
 from wasm_torch_web.sources.inputs import Input, parse_input
+from wasm_torch_web.sources.source import Options
 
 Ranges = dict[str, tuple[float, float]]
 
@@ -19,20 +19,24 @@ _NAMED = (
 
 
 def bind(
-    signature: Signature, examples: Examples | None, specs: Sequence[str], path: object
+    signature: Signature, examples: Examples | None, options: Options, path: object
 ) -> tuple[Examples, Ranges]:
-    """The example call of a forward: each `--input` replaces or adds the argument of its name.
+    """The example call of a forward: each recorded input and then each `--input` replaces or adds
+    the argument of its name.
 
     Raises UserError input-spec for a name that the signature lacks, examples-missing where an
     argument without a default stays open, examples-invalid where the examples do not fit.
     """
-    if examples is None and not specs and signature.parameters:
+    named = {name for name, p in signature.parameters.items() if p.kind in _NAMED}
+    recorded = {name: value for name, value in options.recorded.items() if name in named}
+    if examples is None and not options.inputs and not recorded and signature.parameters:
         raise UserError("examples-missing", path=path)
     args, kwargs = examples or ((), {})
-    inputs = [parse_input(spec) for spec in specs]
+    inputs = [parse_input(spec) for spec in options.inputs]
     try:
         call = signature.bind_partial(*args, **kwargs)
-        for given, spec in zip(inputs, specs, strict=True):
+        call.arguments |= recorded
+        for given, spec in zip(inputs, options.inputs, strict=True):
             _insert(call, given, spec)
         names = [name for name in signature.parameters if name in call.arguments]
         call.arguments = {name: call.arguments[name] for name in names}

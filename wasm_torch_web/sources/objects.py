@@ -38,7 +38,7 @@ def module_source(
         module.eval()
         notices.append("The module was in training mode; it is built in eval mode.")
     signature = inspect.signature(module.forward)
-    (args, kwargs), ranges = bind(signature, examples, options.inputs, options.model or name)
+    (args, kwargs), ranges = bind(signature, examples, options, options.model or name)
     return Source("module", module, None, args, kwargs, name, ranges, notices)
 
 
@@ -53,5 +53,5 @@ def program_source(
         source.args, source.kwargs = tuple(examples[0]), dict(examples[1])
         return source
     signature = inspect.signature(source.eager.forward)
-    (source.args, source.kwargs), source.ranges = bind(signature, examples, options.inputs, name)
+    (source.args, source.kwargs), source.ranges = bind(signature, examples, options, name)
     return source

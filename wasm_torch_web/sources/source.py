@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +13,24 @@ import torch
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from wasm_torch_web.axes import DynamicAxis
 from wasm_torch_web.errors import UserError, summary
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command line that say how a source is read."""
+    """The options of the command line that say how a source is read.
+
+    Attributes:
+        recorded: inputs of an earlier build, by name: they take the place of a module's examples
+            where forward has an argument of that name, and `inputs` theirs.
+    """
 
     model: str | None = None
     inputs: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     trust_pickle: bool = False
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -33,6 +40,7 @@ class Source:
     Attributes:
         kind: which of `module` (in eval mode) and `program` is set.
         args, kwargs: the example inputs.
+        axes: of an archive: the dynamic axes that the user named when it was saved.
         ranges: input name -> (low, high) of the random integers or floats that checks draw.
         notices: what was done to the source that the user should know, as sentences.
         name: a valid npm package name made from the source's.
@@ -49,6 +57,7 @@ class Source:
     notices: list[str] = field(default_factory=list)
     path: Path | None = None
     digest: str = ""
+    axes: tuple[DynamicAxis, ...] = ()
 
     @cached_property
     def eager(self) -> torch.nn.Module:

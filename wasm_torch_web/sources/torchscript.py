@@ -44,7 +44,7 @@ def read(path: Path, options: Options) -> Source:
     check_tensors(path, script.state_dict(), path.stat().st_size)
     script.eval()
     signature = _signature(script)
-    (args, _), ranges = bind(signature, None, options.inputs, path)
+    (args, _), ranges = bind(signature, None, options, path)
     module = _convert(path, script, args, list(signature.parameters))
     source = module_source(module, (args, {}), Options(), suggest(path.stem))
     source.ranges, source.path, source.digest = ranges, path, digest([path])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -16,18 +17,11 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from wasm_torch_web.errors import UserError
+from wasm_torch_web.verify import browsers
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-COMMANDS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-PLACES = (
-    "/usr/bin/chromium",
-    "/usr/lib/chromium/chromium",
-    "/snap/bin/chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-)
 ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -42,28 +36,43 @@ ARGUMENTS = (
 )
 
 
-def find(playwright: Playwright | None = None) -> Path | None:
+def find(playwright: Playwright | None = None, system: str = sys.platform) -> Path | None:
     """$CHROMIUM, the PATH, Playwright's own, the usual places; None where there is none."""
     named = os.environ.get("CHROMIUM")
     if named:
         found = shutil.which(named)
         return Path(found) if found else None
-    candidates = [shutil.which(command) for command in COMMANDS]
+    candidates = [shutil.which(command) for command in browsers.COMMANDS]
     if playwright is not None:
         candidates.append(playwright.chromium.executable_path)
-    return next((Path(p) for p in (*candidates, *PLACES) if p and Path(p).is_file()), None)
+    candidates += browsers.places(system, os.environ)
+    return next((Path(path) for path in candidates if path and Path(path).is_file()), None)
+
+
+@contextmanager
+def driver() -> Iterator[Playwright]:
+    """Playwright. Raises UserError browser-failed where its own Node does not start."""
+    try:
+        playwright = sync_playwright().start()
+    except Exception as error:  # a plain one, whatever the reason
+        reason = "Playwright's driver does not start (on Linux it needs libatomic.so.1)"
+        raise UserError("browser-failed", reason=reason) from error
+    try:
+        yield playwright
+    finally:
+        playwright.stop()
 
 
 @contextmanager
 def launched(headless: bool = True) -> Iterator[Browser]:
     """A running Chromium. Raises UserError no-chromium or browser-failed."""
-    with sync_playwright() as playwright:
+    with driver() as playwright:
         path = find(playwright)
         if path is None:
             raise UserError("no-chromium")
         try:
             browser = playwright.chromium.launch(
-                executable_path=path, headless=headless, args=_arguments()
+                executable_path=path, headless=headless, args=arguments()
             )
         except PlaywrightError as error:
             reason = error.message.splitlines()[0]
@@ -99,7 +108,7 @@ def apart(function: Callable[P, T]) -> Callable[P, T]:
 @apart
 def installed() -> Path | None:
     """The Chromium that `launched` would start."""
-    with sync_playwright() as playwright:
+    with driver() as playwright:
         return find(playwright)
 
 
@@ -108,7 +117,8 @@ def describe(browser: Browser) -> str:
     return f"Chromium {browser.version}"
 
 
-def _arguments() -> list[str]:
+def arguments() -> list[str]:
+    """What every Chromium is started with."""
     # Chromium refuses to sandbox itself for root.
     as_root = hasattr(os, "geteuid") and os.geteuid() == 0
     return [*ARGUMENTS, *(["--no-sandbox"] if as_root else [])]

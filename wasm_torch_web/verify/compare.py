@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ class OutputError:
     Attributes:
         max_rel: relative to the largest magnitude of the expected output, at least 1.
         note: what is wrong where it is not a matter of size; or why passing says little.
+        tolerance: what `max_rel` may be where it is more than usual: the model is ill-conditioned.
     """
 
     name: str
@@ -27,6 +28,7 @@ class OutputError:
     max_rel: float
     passed: bool
     note: str = ""
+    tolerance: float | None = None
 
 
 def compare(name: str, expected: Tensor | float, given: Tensor | float) -> OutputError:
@@ -43,6 +45,33 @@ def compare(name: str, expected: Tensor | float, given: Tensor | float) -> Outpu
     return _errors(name, numbers[0], numbers[1], tolerance)
 
 
+def excuse(
+    error: OutputError, expected: Tensor | float, given: Tensor | float, exact: Tensor | float
+) -> OutputError:
+    """`error`, passed if `given` is as near as `expected` (PyTorch's) to `exact`, its float64.
+
+    Where rounding alone moves PyTorch by more than the tolerance, a difference from it is no fault.
+    """
+    if error.passed or not math.isfinite(error.max_abs):
+        return error
+    if not (
+        isinstance(expected, Tensor)
+        and isinstance(given, Tensor)
+        and isinstance(exact, Tensor)
+        and expected.dtype.is_floating_point
+        and expected.dtype != exact.dtype == torch.float64
+        and expected.shape == exact.shape
+    ):
+        return error
+    tolerance = _tolerance(expected.dtype)
+    eager = _errors(error.name, exact, expected, tolerance).max_rel
+    ours = _errors(error.name, exact, given, tolerance).max_rel
+    if not math.isfinite(eager) or ours > max(tolerance, eager):
+        return error
+    note = f"ill-conditioned: against float64, PyTorch's own error is {eager:.0e}, this {ours:.0e}"
+    return replace(error, passed=True, note=note, tolerance=2 * max(tolerance, eager))
+
+
 def wrong(name: str, note: str) -> OutputError:
     """An output that cannot even be compared."""
     return OutputError(name, math.inf, math.inf, False, note)
@@ -57,8 +86,11 @@ def _compare_tensors(name: str, expected: Tensor, given: Tensor) -> OutputError:
         expected, given = torch.view_as_real(expected), torch.view_as_real(given)
     if not expected.dtype.is_floating_point:
         return _exact(name, expected, given)
-    tolerance = max(TOLERANCE, HALF_STEPS * torch.finfo(expected.dtype).eps)
-    return _errors(name, expected, given, tolerance)
+    return _errors(name, expected, given, _tolerance(expected.dtype))
+
+
+def _tolerance(dtype: torch.dtype) -> float:
+    return max(TOLERANCE, HALF_STEPS * torch.finfo(dtype).eps)
 
 
 def _exact(name: str, expected: Tensor, given: Tensor) -> OutputError:

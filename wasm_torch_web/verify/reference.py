@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 if TYPE_CHECKING:
     from wasm_torch_web.signature import Signature
@@ -16,20 +20,46 @@ Flat = Mapping[str, Tensor | float]
 Reference = Callable[[Sequence[Flat]], list[Flat]]
 
 
-def flat_reference(signature: Signature, source: Source) -> Reference:
-    """Eager PyTorch, called with names."""
+@dataclass(frozen=True)
+class Eager:
+    """A Reference: eager PyTorch, called with names."""
 
-    def named(result: Any) -> Flat:
-        outputs: dict[str, Any] = signature.flatten_outputs(result)
+    signature: Signature
+    source: Source
+
+    def __call__(self, runs: Sequence[Flat]) -> list[Flat]:
+        """Raises UserError model-failed."""
+        calls = [self._call(run) for run in runs]
+        return [self._named(result) for result in self.source.consecutive(calls)]
+
+    def in_float64(self, runs: Sequence[Flat]) -> list[Flat] | None:
+        """The same runs of a copy of the module in float64; None where it cannot run so."""
+        try:
+            module = copy.deepcopy(self.source.eager).double()
+            source = replace(self.source, kind="module", module=module, program=None)
+            calls = [pytree.tree_map(_double, self._call(run)) for run in runs]
+            return [self._named(result) for result in source.consecutive(calls)]
+        except Exception:  # whatever a module that was written for float32 may raise
+            return None
+
+    def _call(self, run: Flat) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return self.signature.unflatten(dict(run), self.source.args, self.source.kwargs)
+
+    def _named(self, result: Any) -> Flat:
+        outputs: dict[str, Any] = self.signature.flatten_outputs(result)
         return {name: _plain(value) for name, value in outputs.items()}
 
-    def reference(runs: Sequence[Flat]) -> list[Flat]:
-        calls = [signature.unflatten(dict(run), source.args, source.kwargs) for run in runs]
-        return [named(result) for result in source.consecutive(calls)]
 
-    return reference
+def flat_reference(signature: Signature, source: Source) -> Eager:
+    """The source under its program's names."""
+    return Eager(signature, source)
 
 
 def _plain(value: Tensor | float) -> Tensor | float:
     """Without a gradient, and conjugated for real."""
     return value.detach().resolve_conj() if isinstance(value, Tensor) else value
+
+
+def _double(leaf: Any) -> Any:
+    floating = isinstance(leaf, Tensor) and leaf.dtype.is_floating_point
+    return leaf.to(torch.float64) if floating else leaf

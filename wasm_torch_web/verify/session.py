@@ -33,7 +33,7 @@ BROWSER_CODES = "WTW4"  # what the browser lacks; other codes blame the package 
 class BrowserModel:
     """The model in the page; one variant is loaded at a time."""
 
-    def __init__(self, tab: Page, mailbox: _Mailbox) -> None:
+    def __init__(self, tab: Page, mailbox: Mailbox) -> None:
         self._tab = tab
         self._mailbox = mailbox
         self._complaints: list[str] = []
@@ -100,7 +100,7 @@ class BrowserModel:
 @contextmanager
 def open_package(browser: Browser, package: Path) -> Iterator[BrowserModel]:
     """Serves `package` and opens the page that runs it."""
-    mailbox = _Mailbox()
+    mailbox = Mailbox()
     with running(_application(package, mailbox)) as url:
         context = browser.new_context()
         try:
@@ -120,7 +120,7 @@ def _wait_for_page(tab: Page, model: BrowserModel) -> None:
         raise model._failure("the page could not import the package") from error
 
 
-def _application(package: Path, mailbox: _Mailbox) -> ASGIApp:
+def _application(package: Path, mailbox: Mailbox) -> ASGIApp:
     return application(
         [
             Route("/exchange/{address}", mailbox.get, methods=["GET"]),
@@ -131,7 +131,7 @@ def _application(package: Path, mailbox: _Mailbox) -> ASGIApp:
     )
 
 
-class _Mailbox:
+class Mailbox:
     """Messages by address; addresses cannot be guessed by other pages on this machine."""
 
     def __init__(self) -> None:

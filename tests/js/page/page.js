@@ -64,6 +64,42 @@ window.runtime = {
     return { bits: bits(first), counts: [second.output.data[0], third.output.data[0]] };
   },
 
+  /** A worker that is ended from outside while it works; then another load. */
+  async deadWorker(duringLoad) {
+    let worker;
+    const start = () => (worker = new Worker('/sample/worker.js', { type: 'module' }));
+    const errorOf = async (promise) => {
+      const { code, message } = await promise.then(
+        () => ({ code: 'none' }),
+        (error) => error,
+      );
+      return `${code} ${message}`;
+    };
+    const errors = [];
+    if (duringLoad) {
+      const onProgress = () => worker.terminate();
+      errors.push(await errorOf(loadModel(assets, start, { onProgress })));
+    } else {
+      const model = await loadModel(assets, start);
+      const running = model.run(inputs());
+      worker.terminate();
+      for (const call of [() => running, () => model.run(inputs()), () => model.selfTest()]) {
+        errors.push(await errorOf(call()));
+      }
+      await model.dispose();
+    }
+    return { errors, next: await facts(load()) };
+  },
+
+  async memory(options) {
+    const model = await load(options);
+    const found = [model.info.memory];
+    await model.run(inputs());
+    found.push(model.info.memory);
+    await model.dispose();
+    return found;
+  },
+
   async outOfRange() {
     const model = await load();
     const error = await model

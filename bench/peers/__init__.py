@@ -1,0 +1,46 @@
+"""What the bench compares with, installed beside it on demand: npm packages and converters."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import setup
+from common import retry, run
+
+FOLDER = Path(__file__).parent
+VENV = FOLDER / ".venv"
+MODULES = FOLDER / "node_modules"
+PYTHON = VENV / "bin/python"
+REQUIREMENTS = FOLDER / "requirements.txt"
+
+
+def install_libraries() -> None:
+    """onnxruntime-web and LiteRT.js, as package-lock.json pins them."""
+    inputs = [FOLDER / "package.json", FOLDER / "package-lock.json"]
+    command: list[str | Path] = [
+        "npm",
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+        "--prefix",
+        FOLDER,
+    ]
+    setup.step("Peers", MODULES, inputs, lambda: run(command, quiet=True))
+
+
+def install_converters() -> None:
+    """torch.onnx's and litert-torch's needs, in an environment of their own."""
+    inputs: list[Path | str] = [REQUIREMENTS, setup.CONSTRAINTS, setup.SHIM, sys.version]
+    setup.step("Peers' converters", VENV, inputs, _create_environment)
+
+
+def _create_environment() -> None:
+    run([sys.executable, "-m", "venv", VENV])
+    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "-q"]
+    retry(lambda: run([*install, "-r", REQUIREMENTS], quiet=True))
+    # Their own pins exclude a CPU build of torch.
+    pinned: list[str | Path] = ["--no-deps", "-c", setup.CONSTRAINTS, "torchvision", "timm"]
+    retry(lambda: run([*install, *pinned], quiet=True))
+    setup.install_shim(VENV)

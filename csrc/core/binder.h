@@ -1,0 +1,40 @@
+// What the files that make a binding share, and their steps in the order in which they run. Nothing
+// in them trusts the plan's arithmetic.
+#pragma once
+
+#include <cstdint>
+
+#include "core/binding.h"
+#include "core/require.h"
+#include "core/session.h"
+
+namespace wtw {
+
+inline constexpr int64_t kMaxBytes = 8 * kMaxElements;  // of a buffer, and of a node's scratch
+
+struct Binder {
+  Session& session;
+  const Plan& plan;
+  uint32_t index;
+  const ProgramRecord& program;
+  Binding& binding;
+
+  Code fail(Code code, int line, int64_t given = 0, int64_t allowed = 0, int operand = -1,
+            int node = -1) const;
+  // The value of an int expression; false where it has none at these sizes.
+  bool integer(uint32_t expr, int64_t* value) const;
+};
+
+// Symbols from the inputs, then all expressions; declared shapes and guards hold
+// (binding_sizes.cc).
+Code bind_sizes(const Binder& binder);
+// Bytes of each buffer (binding_memory.cc).
+Code bind_buffers(const Binder& binder);
+// Every tensor that the program names, inside its buffer (binding_tensors.cc).
+Code bind_tensors(const Binder& binder);
+// Attributes and operands of each node, and the kernels' own checks (binding_nodes.cc).
+Code bind_nodes(const Binder& binder);
+// When each buffer lives and where it lies in the arena (binding_memory.cc).
+Code bind_arena(const Binder& binder);
+
+}  // namespace wtw

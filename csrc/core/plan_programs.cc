@@ -1,0 +1,129 @@
+// Programs: their inputs and outputs, what defines their symbols, and that nothing is read before
+// it was written.
+#include "core/plan_checker.h"
+
+namespace wtw {
+namespace {
+
+constexpr uint32_t kMaxPorts = 1u << 16;
+
+Code tensor_port(const Checker& checker, uint32_t index, uint32_t value, bool input) {
+  const Plan& plan = checker.plan;
+  WTW_REQUIRE(checker, value < plan.values.count, value);
+  WTW_REQUIRE(checker, !plan.values[value].is_packed(), value);
+  const BufferRecord& buffer = plan.buffers[plan.values[value].buffer];
+  WTW_REQUIRE(checker, !input || (buffer.kind == BufferKind::arena && buffer.owner == index),
+              value);
+  return Code::ok;
+}
+
+Code port(const Checker& checker, uint32_t index, const IoRecord& record, bool input) {
+  WTW_REQUIRE(checker, record.kind <= IoKind::boolean, record.ref);
+  if (record.kind == IoKind::tensor) return tensor_port(checker, index, record.ref, input);
+  const bool is_float = record.kind == IoKind::real;
+  WTW_REQUIRE(checker, input ? record.ref == 0 : checker.is_expr(record.ref, is_float), record.ref);
+  return Code::ok;
+}
+
+// `dim` reads a size of a tensor, `scalar` a whole number; both are inputs of the same program.
+Code leaf(const Checker& checker, const ProgramRecord& program, const Instruction& code) {
+  const auto opcode = static_cast<Opcode>(code.opcode);
+  if (opcode != Opcode::dim && opcode != Opcode::scalar) return Code::ok;
+  const Plan& plan = checker.plan;
+  const auto input = static_cast<uint32_t>(code.argument);
+  WTW_REQUIRE(checker, input < program.inputs, input);
+  const IoRecord& record = plan.io[program.first_io + input];
+  if (opcode == Opcode::dim) {
+    WTW_REQUIRE(checker, record.kind == IoKind::tensor, input);
+    WTW_REQUIRE(checker, code.operand < plan.values[record.ref].rank, input);
+  } else {
+    WTW_REQUIRE(checker, record.kind == IoKind::integer, input);
+  }
+  return Code::ok;
+}
+
+Code definitions(const Checker& checker, uint32_t index, const ProgramRecord& program) {
+  const Plan& plan = checker.plan;
+  for (uint32_t i = 0; i < plan.symbols.count; ++i) {
+    if (plan.symbols[i].program != index) continue;
+    const ExprRecord& expr = plan.exprs[plan.symbols[i].definition];
+    const Instruction* const code = plan.code.data + expr.first;
+    for (uint32_t at = 0; at < expr.count; at += words_of(code[at])) {
+      WTW_TRY(leaf(checker, program, code[at]));
+    }
+  }
+  return Code::ok;
+}
+
+bool readable(const Plan& plan, uint32_t value, uint32_t index, const Array<bool>& written) {
+  const uint32_t buffer = plan.values[value].buffer;
+  const BufferRecord& record = plan.buffers[buffer];
+  return record.kind != BufferKind::arena || (record.owner == index && written[buffer]);
+}
+
+Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& node,
+                    Array<bool>& written) {
+  const Plan& plan = checker.plan;
+  for (uint32_t i = 0; i < node.inputs; ++i) {
+    const uint32_t value = plan.input(node, i);
+    WTW_REQUIRE(checker, value == kAbsent || readable(plan, value, index, written), value);
+  }
+  for (uint32_t i = 0; i < node.outputs; ++i) {
+    const uint32_t value = plan.output(node, i);
+    const BufferRecord& buffer = plan.buffers[plan.values[value].buffer];
+    WTW_REQUIRE(checker, buffer.kind != BufferKind::arena || buffer.owner == index, value);
+    written[plan.values[value].buffer] = true;
+  }
+  return Code::ok;
+}
+
+// Every arena buffer is an input or written by a node before a node or the caller reads it.
+Code order(const Checker& checker, uint32_t index, const ProgramRecord& program) {
+  const Plan& plan = checker.plan;
+  Array<bool> written;
+  if (!written.reset(plan.buffers.count)) return checker.fail(Code::out_of_memory, __LINE__);
+  for (uint32_t i = 0; i < program.inputs; ++i) {
+    const IoRecord& record = plan.io[program.first_io + i];
+    if (record.kind != IoKind::tensor) continue;
+    const uint32_t buffer = plan.values[record.ref].buffer;
+    WTW_REQUIRE(checker, !written[buffer], record.ref);
+    written[buffer] = true;
+  }
+  for (uint32_t n = program.first_node; n < program.first_node + program.nodes; ++n) {
+    checker.failure.node = static_cast<int32_t>(n);
+    WTW_TRY(read_and_write(checker, index, plan.nodes[n], written));
+  }
+  checker.failure.node = -1;
+  for (uint32_t i = program.inputs; i < program.inputs + program.outputs; ++i) {
+    const IoRecord& record = plan.io[program.first_io + i];
+    const bool number = record.kind != IoKind::tensor;
+    WTW_REQUIRE(checker, number || readable(plan, record.ref, index, written), record.ref);
+  }
+  return Code::ok;
+}
+
+Code check_program(const Checker& checker, uint32_t index) {
+  const Plan& plan = checker.plan;
+  const ProgramRecord& program = plan.programs[index];
+  WTW_REQUIRE(checker, plan.strings.holds(program.name, program.length), index);
+  WTW_REQUIRE(checker, plan.nodes.holds(program.first_node, program.nodes), index);
+  WTW_REQUIRE(checker, program.inputs <= kMaxPorts && program.outputs <= kMaxPorts, index);
+  WTW_REQUIRE(checker, plan.io.holds(program.first_io, program.inputs + program.outputs), index);
+  WTW_REQUIRE(checker, checker.are_exprs(program.first_guard, program.guards, false), index);
+  for (uint32_t i = 0; i < program.inputs + program.outputs; ++i) {
+    WTW_TRY(port(checker, index, plan.io[program.first_io + i], i < program.inputs));
+  }
+  WTW_TRY(definitions(checker, index, program));
+  return order(checker, index, program);
+}
+
+}  // namespace
+
+Code check_programs(const Checker& checker) {
+  for (uint32_t i = 0; i < checker.plan.programs.count; ++i) {
+    WTW_TRY(check_program(checker, i));
+  }
+  return Code::ok;
+}
+
+}  // namespace wtw

@@ -1,0 +1,102 @@
+"""`wasm-torch-web bench`: configurations, figures, the command."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from support.models import Net
+
+from wasm_torch_web.benchmark.memory import resident
+from wasm_torch_web.benchmark.package import Configuration, Figures, Report, configurations
+from wasm_torch_web.cli import run
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.pipeline import build
+from wasm_torch_web.variants import VARIANTS
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bench") / "pkg"
+    build(Net(), (torch.randn(2, 3),), out=out, name="net", verify=False)
+    return out
+
+
+def envelope(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, Any]:
+    code = run(["bench", *map(str, arguments), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_configurations_leave_out_the_impossible() -> None:
+    assert configurations(None, None) == [Configuration(None, 1), Configuration(None, None)]
+    assert configurations(None, (1, 2)) == [Configuration(None, 1), Configuration(None, 2)]
+    assert configurations(("relaxed-single",), (1, 2)) == [Configuration("relaxed-single", None)]
+    every = configurations(VARIANTS, (2,))
+    assert [one.variant for one in every] == ["relaxed-threads", "simd128-threads"]
+    assert Configuration("simd128-single", None).options() == {
+        "url": "/package",
+        "variant": "simd128-single",
+    }
+    with pytest.raises(UserError, match="WTW409"):
+        configurations(("simd128-single",), (2,))
+
+
+def test_package_is_timed(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, content = envelope(capsys, package, "--threads", "1,2", "--runs", "4")
+    assert code == 0, content
+    result = content["result"]
+    assert (result["package"], result["browser"].split()[0]) == ("net", "Chromium")
+    one, two = result["configurations"]
+    assert (one["variant"], one["threads"]) == ("relaxed-single", 1)
+    assert (two["variant"], two["threads"]) == ("relaxed-threads", 2)
+    for figures in (one, two):
+        assert figures["runs"] == 12
+        assert 0 < figures["medianMs"] <= figures["p90Ms"]
+        assert figures["loadMs"] > 0 and figures["firstRunMs"] > 0
+        assert figures["peakBytes"] is None or figures["peakBytes"] > 100_000
+
+
+def test_errors_are_coded(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, expected in (
+        ((tmp_path,), (1, "WTW301")),
+        ((package, "--threads", "0"), (2, "WTW100")),
+        ((package, "--threads", "many"), (2, "WTW100")),
+        ((package, "--runs", "0"), (2, "WTW100")),
+        ((package, "--variant", "relaxed-single", "--threads", "2"), (2, "WTW409")),
+    ):
+        code, content = envelope(capsys, *arguments)
+        assert (code, content["error"]["code"]) == expected, arguments
+
+
+def test_damaged_package_is_the_browsers_word(
+    package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    damaged = tmp_path / "damaged"
+    shutil.copytree(package, damaged)
+    (damaged / "plan.bin").write_bytes(b"\0" * (damaged / "plan.bin").stat().st_size)
+    code, content = envelope(capsys, damaged, "--threads", "1", "--runs", "1")
+    assert (code, content["error"]["code"]) == (4, "WTW603")
+    assert "plan.bin" in content["error"]["message"]
+
+
+def test_table_fits_a_terminal() -> None:
+    figures = Figures("simd128-threads", 32, 12345.6, 12345.6, 12345.6, 12345.6, 9, 123_400_000)
+    text = io.StringIO()
+    terminal = Console(file=text, width=80)
+    terminal.print(Report("@scope/a-name", "Chromium 156.0.8078.79", [figures]).table())
+    heading, *lines = text.getvalue().splitlines()
+    assert "@scope/a-name" in heading and len(lines) == 2
+    assert all(word in lines[1] for word in ("simd128-threads", "32", "12345.6", "123.4 MB"))
+
+
+def test_resident_memory_of_no_process() -> None:
+    assert resident(2**22 + 1, "VmRSS") is None

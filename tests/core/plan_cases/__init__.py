@@ -1,0 +1,8 @@
+"""One damaged field a case, and the check of csrc/core/plan_*.cc that must refuse it."""
+
+from plan_cases import header, nodes, programs, records
+from plan_cases.case import Case
+
+CASES: list[Case] = [
+    case for part in (header, records, nodes, programs) for case in part.SUITE.cases
+]

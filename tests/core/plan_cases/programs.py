@@ -1,0 +1,107 @@
+"""Damaged programs: inputs, outputs, definitions of symbols, and what is read too early."""
+
+from __future__ import annotations
+
+from support.plans import TENSOR, Sections, instruction
+
+from plan_cases.case import HUGE, Suite
+
+SUITE = Suite("plan_programs.cc")
+LINEAR, RELU, CAT, CUMMAX, FULL, ADD, OTHER = range(7)  # the nodes of support.plans.sample()
+
+
+def field(check: str, /, **changes: int) -> None:
+    """A case that changes the program `forward`."""
+    SUITE.field(check, "program", lambda p: p.programs[0], **changes)
+
+
+field("plan.strings.holds(program.name", name=HUGE)
+field("plan.nodes.holds(program.first_node", nodes=8)
+field("program.inputs <= kMaxPorts", inputs=65537)
+field("program.inputs <= kMaxPorts", outputs=65537)
+field("plan.io.holds(program.first_io", first_io=HUGE)
+field("are_exprs(program.first_guard", first_guard=HUGE)
+
+# --- inputs and outputs ---
+
+
+def port(check: str, index: int, **changes: int) -> None:
+    """A case that changes an input or output of `forward`."""
+    SUITE.field(check, f"io-{index}", lambda p: p.io[index], **changes)
+
+
+X, N, FLAG, REAL, FIRST_OUT, TWICE, HALF = 0, 1, 2, 3, 4, 9, 10
+NUMBER = "input ? record.ref == 0"
+OWN_INPUT = "!input || (buffer.kind"
+port("value < plan.values.count", X, ref=HUGE)
+port(OWN_INPUT, X, ref=8)  # the state
+port(NUMBER, N, ref=1)
+port(NUMBER, FLAG, ref=1)
+port(NUMBER, TWICE, ref=HUGE)
+port(NUMBER, REAL, ref=1)
+port(NUMBER, HALF, ref=0)
+port("record.kind <= IoKind::boolean", REAL, kind=4)
+
+
+@SUITE.edit("!plan.values[value].is_packed()")
+def packed_output(p: Sections) -> None:
+    p.io[FIRST_OUT].ref = p.operand("linear", 1).index
+
+
+@SUITE.edit(OWN_INPUT)
+def input_of_other_program(p: Sections) -> None:
+    p.io[X].ref = p.values.index(p.values[-1])
+
+
+@SUITE.edit("!written[buffer], record.ref")
+def inputs_share(p: Sections) -> None:
+    vars(p.io[REAL]).update(kind=TENSOR, ref=p.io[X].ref)
+
+
+# --- definitions of symbols ---
+
+
+def definition(check: str, name: str, opcode: str, argument: int, axis: int = 0) -> None:
+    """A case that defines `rows` by another input."""
+
+    def edit(p: Sections) -> None:
+        new = p.expr(instruction(opcode, operand=axis, argument=argument))
+        p.exprs[p.symbols[0].definition] = p.exprs.pop(new)
+
+    SUITE.add(check, f"definition-by-{name}", edit)
+
+
+definition("input < program.inputs, input", "output", "dim", FIRST_OUT)
+definition("input < program.inputs, input", "no-input", "scalar", -1)
+definition("record.kind == IoKind::tensor, input", "size-of-a-number", "dim", N)
+definition("code.operand < plan.values", "missing-axis", "dim", X, axis=2)
+definition("record.kind == IoKind::integer, input", "number-of-a-tensor", "scalar", X)
+definition("record.kind == IoKind::integer, input", "float", "scalar", REAL)
+
+# --- order ---
+
+READABLE = "value == kAbsent || readable(plan, value"
+
+
+@SUITE.edit(READABLE)
+def read_before_written(p: Sections) -> None:
+    p.nodes[RELU], p.nodes[LINEAR] = p.nodes[LINEAR], p.nodes[RELU]
+
+
+@SUITE.edit(READABLE)
+def read_from_other_program(p: Sections) -> None:
+    p.programs[1].nodes, p.programs[1].first_node = 2, ADD
+    p.nodes[ADD].refs = p.ref(
+        p.operand("cat", 0).index, p.operand("add", 1).index, p.operand("add", 2).index
+    )
+
+
+@SUITE.edit("buffer.kind != BufferKind::arena || buffer.owner == index, value")
+def write_to_other_program(p: Sections) -> None:
+    p.nodes[FULL].refs = p.ref(len(p.values) - 1)
+
+
+@SUITE.edit("number || readable(plan, record.ref")
+def output_never_written(p: Sections) -> None:
+    p.programs[0].nodes -= 1
+    p.nodes[FULL].refs = p.ref(p.operand("cat", 2).index)

@@ -1,0 +1,155 @@
+"""Damaged operators, symbols, expressions, buffers, values and attributes."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from support.plans import ARENA, STATE, WEIGHT, Sections, instruction
+
+from plan_cases.case import HUGE, Suite
+
+SUITE = Suite("plan_records.cc")
+field = SUITE.field
+
+# --- operators, symbols, expressions ---
+
+field("plan.strings.holds(op.name", "op", lambda p: p.ops[0], name=HUGE)
+field("plan.strings.holds(op.name", "op", lambda p: p.ops[0], length=HUGE)
+field("plan.op_specs[i] != nullptr", "op", lambda p: p.ops[0], length=0)
+field("plan.op_specs[i] != nullptr", "op", lambda p: p.ops[0], length=5)
+
+
+@SUITE.edit("plan.op_specs[i] != nullptr")
+def name_with_zeros(p: Sections) -> None:
+    p.ops[0].name, p.ops[0].length = len(p.strings), 40
+    p.strings += b"relu".ljust(40, b"\0")
+
+
+field("symbol.min <= symbol.max", "symbol", lambda p: p.symbols[0], min=9)
+field("symbol.program < plan.programs.count", "symbol", lambda p: p.symbols[0], program=2)
+field("is_expr(symbol.definition, false)", "symbol", lambda p: p.symbols[0], definition=HUGE)
+field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], first=HUGE)
+field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], count=HUGE)
+field("expr.is_float <= 1", "expr", lambda p: p.exprs[-1], is_float=2)
+field("expr.is_float <= 1", "expr", lambda p: p.exprs[0], zero=1)
+field("check_expr(", "expr-empty", lambda p: p.exprs[0], count=0)
+
+
+@SUITE.edit("is_expr(symbol.definition, false)")
+def float_definition(p: Sections) -> None:
+    p.symbols[0].definition = p.expr(instruction("constf"), bytes(8), is_float=1)
+
+
+def code(name: str, *words: bytes, is_float: int = 0) -> None:
+    """A case that adds an expression."""
+
+    def edit(p: Sections) -> None:
+        p.expr(*words, is_float=is_float)
+
+    SUITE.add("check_expr(", f"code-{name}", edit)
+
+
+CONST = (instruction("const"), bytes(8))
+code("unknown-opcode", struct.pack("<BBHi", 36, 0, 0, 0))
+code("zero-field", instruction("const", zero=1), bytes(8))
+code("cut-constant", instruction("const"))
+code("unknown-symbol", instruction("sym", argument=2))
+code("negative-symbol", instruction("sym", argument=-1))
+code("dim-outside-definition", instruction("dim"))
+code("scalar-outside-definition", instruction("scalar"))
+code("empty-stack", instruction("not"))
+code("operand-type", *CONST, instruction("sqrtf"))
+code("two-left", *CONST, *CONST)
+code("float-wanted", *CONST, is_float=1)
+code("int-wanted", instruction("constf"), bytes(8))
+code("too-deep", *CONST * 65, *[instruction("add")] * 64)
+
+# --- buffers ---
+
+
+def weight(p: Sections) -> Any:
+    """A weight buffer behind another."""
+    return next(b for b in p.buffers if b.kind == WEIGHT and b.offset)
+
+
+def arena(p: Sections) -> Any:
+    return next(b for b in p.buffers if b.kind == ARENA)
+
+
+def state(p: Sections) -> Any:
+    return next(b for b in p.buffers if b.kind == STATE)
+
+
+field("buffer.offset % 64 == 0", "weight", weight, offset=160)
+field("buffer.offset % 64 == 0", "weight-overlap", weight, offset=64)
+field("buffer.offset % 64 == 0", "weight", weight, owner=1)
+field("buffer.offset <= checker.plan.weights_bytes", "weight", weight, offset=1 << 40)
+field("buffer.bytes <= checker.plan.weights_bytes", "weight", weight, bytes=1 << 63)
+field("owner < plan.programs.count", "arena", arena, owner=2)
+field("buffer.offset == 0 &&", "arena", arena, offset=64)
+field("buffer.offset == 0 &&", "arena", arena, bytes=1 << 32)
+field("is_expr(static_cast<uint32_t>(buffer.bytes)", "arena", arena, bytes=HUGE)
+field("owner <= i", "state", state, owner=100)
+field("owner == 0 || plan.buffers", "state", state, owner=1)
+field("buffer.offset == 0 &&", "state", state, offset=64)
+field("buffer.kind <= BufferKind::state", "buffer", arena, kind=3)
+
+# --- values ---
+
+
+def value(p: Sections) -> Any:
+    return p.values[0]
+
+
+def packed(p: Sections) -> Any:
+    """The packed weights."""
+    return p.value("linear", 1)
+
+
+field("value.buffer < plan.buffers.count", "value", value, buffer=HUGE)
+field("value.dtype < kDTypes", "value", value, dtype=11)
+field("value.dtype < kDTypes", "value", value, rank=9)
+field("value.dtype < kDTypes", "value", value, zero=1)
+field("are_exprs(value.refs", "value", value, refs=HUGE)
+field("is_expr(value.offset", "value", value, offset=HUGE)
+field("plan.buffers[value.buffer].kind == BufferKind::weight", "packed", value, layout=1, groups=1)
+field("value.groups >= 1", "packed", packed, groups=0)
+field("value.groups >= 1", "packed", packed, rank=0)
+field("static_cast<uint8_t>(Layout::plain)", "value", value, layout=2)
+field("value.groups == 0", "value", value, groups=1)
+
+
+@SUITE.edit("are_exprs(value.refs")
+def float_size(p: Sections) -> None:
+    real = p.expr(instruction("constf"), bytes(8), is_float=1)
+    p.values[0].refs = p.ref(real, real, real, real)
+
+
+# --- attributes ---
+
+
+def dim(p: Sections) -> Any:
+    return p.attr("cat", 0)
+
+
+def size(p: Sections) -> Any:
+    return p.attr("full", 0)
+
+
+def number(p: Sections) -> Any:
+    return p.attr("full", 1)
+
+
+field("attr.kind <= static_cast<uint32_t>(AttrKind::reals)", "attr", dim, kind=7)
+field("attr.kind <= static_cast<uint32_t>(AttrKind::reals)", "attr", dim, zero=1)
+field("attr.count <= kMaxListed", "attr", dim, count=2)
+field("attr.count <= kMaxListed", "attr-list", size, count=4097)
+field("are_exprs(attr.refs", "attr", dim, refs=HUGE)
+field("are_exprs(attr.refs", "attr-type", number, kind=0)
+field("are_exprs(attr.refs", "attr-type", size, kind=6)
+
+
+def zero_state(p: Sections) -> None:
+    """No fault: a state that begins as zeros, not as a copy of weights."""
+    p.buffer("add", 0).owner = 0

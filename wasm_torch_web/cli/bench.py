@@ -1,0 +1,71 @@
+"""`wasm-torch-web bench PKG`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from wasm_torch_web.cli.options import chosen_variants, everywhere
+from wasm_torch_web.console import Console
+from wasm_torch_web.variants import VARIANTS
+
+MAX_THREADS = 32
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Numbers of threads, separated by commas."""
+
+    name = "N[,N...]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """`1,2` as (1, 2)."""
+        words = str(value).split(",")
+        if not all(word.isdecimal() and 1 <= int(word) <= MAX_THREADS for word in words):
+            self.fail(f"{value!r} is not a list of numbers from 1 to {MAX_THREADS}.", param, ctx)
+        return tuple(dict.fromkeys(map(int, words)))
+
+
+@click.command("bench", short_help="Time a package, in Chromium.")
+@click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
+@click.option(
+    "--threads",
+    type=Counts(),
+    help="Numbers of threads, such as 1,2.  [default: 1 and what the browser takes]",
+)
+@click.option(
+    "--variant",
+    "variants",
+    metavar="NAME",
+    type=click.Choice([*VARIANTS, "all"]),
+    multiple=True,
+    help=f"A runtime variant: {', '.join(VARIANTS)} or all.  [default: the best]",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(1, 10_000),
+    help="Timed runs a page, of three pages.  [default: a second's worth]",
+)
+@everywhere
+@click.pass_obj
+def command(
+    console: Console,
+    /,
+    package: Path,
+    threads: tuple[int, ...] | None,
+    variants: tuple[str, ...],
+    runs: int | None,
+) -> dict[str, Any]:
+    """Time a built package: cold load, first run, steady runs and memory."""
+    from wasm_torch_web.benchmark.package import configurations, measure
+
+    asked = configurations(chosen_variants(variants), threads)
+    with console.working():
+        console.step("bench")
+        report = measure(package, asked, runs, console.detail)
+    console.print()
+    console.print(report.table())
+    return report.to_json()

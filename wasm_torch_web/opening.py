@@ -1,0 +1,84 @@
+"""What a user hands over in, a captured program out: for every command that takes a SOURCE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch.export import ExportedProgram
+
+from wasm_torch_web import capture, signature
+from wasm_torch_web.axes import LARGEST, DynamicAxis, parse_dynamic
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.sources import Options, Source, load
+from wasm_torch_web.sources.training import refuse_training
+from wasm_torch_web.verify import golden
+from wasm_torch_web.verify.reference import Reference, flat_reference
+
+Notice = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source, its program, and the axes that have a name."""
+
+    source: Source
+    program: ExportedProgram
+    axes: Sequence[DynamicAxis]
+
+    def reference(self) -> Reference:
+        """The source as the function that a package is compared with."""
+        return flat_reference(signature.read(self.program), self.source)
+
+
+def open_source(
+    path: str,
+    options: Options,
+    notice: Notice,
+    dynamic: Sequence[str] = (),
+    package: Path | None = None,
+) -> Opened:
+    """Loads and captures a source; with the inputs and axes that `package` was built for where the
+    options do not say otherwise.
+
+    Errors: those of `sources.load`, `parse_dynamic`, `capture_source` and `manifest.read`.
+    """
+    manifest = None if package is None else manifests.read(package)
+    if package is not None and manifest is not None and manifest.get("golden"):
+        options = replace(options, recorded=golden.read_inputs(package, manifest, 0))
+    source = load(path, options)
+    for text in source.notices:
+        notice(text)
+    axes = [parse_dynamic(spec) for spec in dynamic]
+    if manifest is not None and not axes and source.program is None:
+        axes = _recorded_axes(manifest)
+    return capture_source(source, axes)
+
+
+def capture_source(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
+    """The source's own program, or its module's with these dynamic axes.
+
+    Errors: dynamic-on-archive, training-program and those of `capture.export_module`.
+    """
+    if source.program is not None:
+        if axes:
+            raise UserError("dynamic-on-archive")
+        return Opened(source, source.program, source.axes)
+    assert source.module is not None
+    program = capture.export_module(source.module, source.args, source.kwargs, axes)
+    refuse_training(program)
+    return Opened(source, program, axes)
+
+
+def _recorded_axes(manifest: Manifest) -> list[DynamicAxis]:
+    """Every axis whose size is a symbol or computed from symbols."""
+    ranges = {symbol["name"]: (symbol["min"], symbol["max"]) for symbol in manifest["symbols"]}
+    return [
+        DynamicAxis(port["name"], axis, *ranges.get(size, (0, LARGEST)), symbol=None)
+        for port in manifest["programs"]["forward"]["inputs"]
+        for axis, size in enumerate(port.get("shape", ()))
+        if isinstance(size, str)
+    ]
