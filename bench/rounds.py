@@ -23,11 +23,10 @@ from wasm_torch_web.benchmark import visit as visits
 from wasm_torch_web.benchmark.visit import Request, Visit
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.footprint import compressed_bytes
-from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving import Files, Mailbox, application, running
 from wasm_torch_web.verify import exchange
 from wasm_torch_web.verify.chromium import describe, launched
 from wasm_torch_web.verify.compare import compare, wrong
-from wasm_torch_web.verify.session import Mailbox
 
 PAGE = ROOT / "bench" / "page"
 FOLDERS = {"/models/": artefacts.FOLDER, "/peers/": peers.MODULES, "/bench/": PAGE}

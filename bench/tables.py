@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.results import Measured, Results, summary
 from bench.systems import OURS, SYSTEMS
-from wasm_torch_web.console import columns, megabytes
+from wasm_torch_web.console import bytes_text, columns
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def sizes(results: Results) -> Grid:
             entries = (entry.get(f"{name}-{threads}") for entry in results.models.values())
             files = next((one.files for one in entries if one and one.files), None)
             if files:
-                plain, compressed = megabytes(files["runtime"]), megabytes(files["compressed"])
+                plain, compressed = bytes_text(files["runtime"]), bytes_text(files["compressed"])
                 rows.append((SYSTEMS[name].title, str(threads), plain, compressed))
     return Grid("Code that a page fetches", ("system", "threads", "plain", "Brotli"), rows)
 

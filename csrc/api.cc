@@ -2,7 +2,6 @@
 #include "api.h"
 
 #include <cstdlib>
-#include <new>
 
 #include "core/memory.h"
 #include "core/session.h"
@@ -22,8 +21,10 @@ void keep(const wtw::Failure& failure) {
   last_failure[5] = failure.allowed;
 }
 
+// Whether the host may name it: `prepare` ran when the model was made.
 bool known(const wtw::Session* session, uint32_t program) {
-  return program < session->model->plan.programs.count;
+  const wtw::Plan& plan = session->model->plan;
+  return program < plan.programs.count && program != plan.prepare;
 }
 
 uint32_t done(wtw::Session* session, Code code) {
@@ -52,24 +53,13 @@ void wtw_free(void* memory) { std::free(memory); }
 wtw::Model* wtw_model_new(const void* plan, size_t plan_bytes, const void* weights,
                           size_t weights_bytes) {
   wtw::Failure failure;
-  failure.code = Code::out_of_memory;
-  void* memory = std::malloc(sizeof(wtw::Model));
-  if (memory != nullptr) {
-    auto* model = new (memory) wtw::Model;
-    model->weights = static_cast<const std::byte*>(weights);
-    if (wtw::parse(plan, plan_bytes, weights_bytes, &model->plan, &failure) == Code::ok) {
-      return model;
-    }
-    wtw_model_free(model);
-  }
-  keep(failure);
-  return nullptr;
+  wtw::Model* model = wtw::new_model(plan, plan_bytes, static_cast<const std::byte*>(weights),
+                                     weights_bytes, &failure);
+  if (model == nullptr) keep(failure);
+  return model;
 }
 
-void wtw_model_free(wtw::Model* model) {
-  model->~Model();
-  std::free(model);
-}
+void wtw_model_free(wtw::Model* model) { wtw::free_model(model); }
 
 wtw::Session* wtw_session_new(wtw::Model* model) {
   wtw::Failure failure;
@@ -102,6 +92,10 @@ uint32_t wtw_peek(wtw::Session* session, uint32_t program, uint32_t node, uint32
 
 uint64_t wtw_arena_bytes(wtw::Session* session) {
   return static_cast<uint64_t>(session->arena_bytes);
+}
+
+uint64_t wtw_live_bytes(wtw::Session* session) {
+  return static_cast<uint64_t>(session->live_bytes);
 }
 
 uint64_t wtw_state_bytes(wtw::Session* session) {

@@ -43,8 +43,9 @@ WTW_EXPORT(wtw_abi) uint32_t wtw_abi();
 WTW_EXPORT(wtw_alloc) void* wtw_alloc(size_t bytes);
 WTW_EXPORT(wtw_free) void wtw_free(void* memory);
 
-// Validates the whole plan. Plan and weights stay the caller's and must outlive the model (the plan
-// is 8-byte aligned, the weights 64-byte aligned). Null on failure.
+// Validates the whole plan and runs its program `prepare`, if there is one: the prepared buffers
+// are the model's, shared by its sessions. Plan and weights stay the caller's and must outlive the
+// model (the plan is 8-byte aligned, the weights 64-byte aligned). Null on failure.
 WTW_EXPORT(wtw_model_new)
 wtw::Model* wtw_model_new(const void* plan, size_t plan_bytes, const void* weights,
                           size_t weights_bytes);
@@ -74,8 +75,10 @@ uint32_t wtw_run(wtw::Session* session, uint32_t program, uint32_t first, uint32
 WTW_EXPORT(wtw_peek)
 uint32_t wtw_peek(wtw::Session* session, uint32_t program, uint32_t node, uint32_t output,
                   wtw::Io* result, void* memory, size_t bytes);
-// Bytes of the arena at the last binding, and of the state.
+// Bytes of the arena, which grows to what the largest binding takes; the most bytes that live at
+// one node of the last binding, below which no placement gets; bytes of the state.
 WTW_EXPORT(wtw_arena_bytes) uint64_t wtw_arena_bytes(wtw::Session* session);
+WTW_EXPORT(wtw_live_bytes) uint64_t wtw_live_bytes(wtw::Session* session);
 WTW_EXPORT(wtw_state_bytes) uint64_t wtw_state_bytes(wtw::Session* session);
 
 // The last failure of this instance: six i64: code, node, operand, line, given, allowed. For

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT))  # for the package's plain tables, which need nothing installed
 VENV = ROOT / ".venv"
 BUILD = ROOT / "build"
 Command: TypeAlias = Sequence[str | Path]

@@ -22,9 +22,10 @@ from pathlib import Path
 
 from common import cache_home, retry, run
 
-MINIMUM = (6, 0, 5)  # the first release that links shared memory in standalone mode as we need it
+from wasm_torch_web.oldest import EMSCRIPTEN
+
 SUITE = "forky"
-HELP = f"""no emcc >= {".".join(map(str, MINIMUM))} found, and none could be installed here.
+HELP = f"""no emcc >= {".".join(map(str, EMSCRIPTEN))} found, and none could be installed here.
 Install emsdk (https://emscripten.org/docs/getting_started/downloads.html):
     git clone https://github.com/emscripten-core/emsdk && cd emsdk
     ./emsdk install latest && ./emsdk activate latest && . ./emsdk_env.sh"""
@@ -84,7 +85,7 @@ def _usable(found: Emscripten) -> Emscripten | None:
         [*found.emcc, "--version"], env=found.env, capture_output=True, text=True, check=False
     )
     match = re.search(r"\d+\.\d+\.\d+", asked.stdout.split("\n")[0])
-    if asked.returncode or not match or _numbers(match[0]) < MINIMUM:
+    if asked.returncode or not match or _numbers(match[0]) < EMSCRIPTEN:
         return None
     return Emscripten(found.emcc, found.empp, found.env, match[0])
 

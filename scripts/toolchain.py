@@ -13,6 +13,9 @@ from pathlib import Path
 
 from common import retry, run
 
+from wasm_torch_web.oldest import NODE
+from wasm_torch_web.verify.browsers import COMMANDS
+
 OLDEST_CLANG, DEBIAN_CLANG = 16, 19
 CLANG_PACKAGES = (
     f"clang-{DEBIAN_CLANG}",
@@ -22,7 +25,6 @@ CLANG_PACKAGES = (
     "libstdc++-12-dev|libstdc++-14-dev",
     "libsimde-dev",
 )
-OLDEST_NODE = 20
 
 
 def clang(name: str) -> Path | None:
@@ -36,9 +38,8 @@ def clang(name: str) -> Path | None:
 
 
 def chromium() -> Path | None:
-    """`$CHROMIUM`, or a Chromium or Chrome on PATH."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    """`$CHROMIUM`, or a Chromium or one of its kin on PATH."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, COMMANDS)), None)
     return Path(found) if found else None
 
 
@@ -60,7 +61,8 @@ def has_node() -> bool:
     """Whether node and npm are on PATH and new enough."""
     if not (shutil.which("node") and shutil.which("npm")):
         return False
-    return int(_output(["node", "--version"]).lstrip("v").split(".")[0]) >= OLDEST_NODE
+    version = _output(["node", "--version"]).lstrip("v").split(".")
+    return tuple(map(int, version[:2])) >= NODE
 
 
 def apt_install(purpose: str, packages: Sequence[str]) -> None:

@@ -127,7 +127,7 @@ class Console:
         return progress
 
 
-def megabytes(size: float) -> str:
+def bytes_text(size: float) -> str:
     """Bytes in the unit that reads best: `812 B`, `41.2 kB`, `46.8 MB`."""
     for unit in ("B", "kB", "MB"):
         if size < 1000:

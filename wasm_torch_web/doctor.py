@@ -17,12 +17,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from wasm_torch_web.bundle.entry import SCRIPTS, WASM
-from wasm_torch_web.console import columns, megabytes
+from wasm_torch_web.console import bytes_text, columns
 from wasm_torch_web.errors import UserError
+from wasm_torch_web.oldest import EMSCRIPTEN, NODE
 
 RUNTIME = Path(__file__).parent / "runtime"
-NODE = (20,)
-EMSCRIPTEN = (6, 0, 5)  # as scripts/emscripten.py
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def _runtime() -> Check:
     missing = [file.name for file in (*files, *scripts) if not file.is_file()]
     if missing:
         return Check("runtime", "", str(RUNTIME), purpose, True, f"missing: {', '.join(missing)}")
-    sizes = ", ".join(megabytes(file.stat().st_size) for file in files)
+    sizes = ", ".join(bytes_text(file.stat().st_size) for file in files)
     return Check("runtime", f"{len(files)} variants", sizes, purpose)
 
 
@@ -109,7 +108,9 @@ def _chromium() -> Check:
     except UserError as error:
         return Check("Chromium", "", "", purpose, True, error.message)
     if path is None:
-        return Check("Chromium", "", "", purpose, True, "install Chromium or set CHROMIUM")
+        named = os.environ.get("CHROMIUM")
+        trouble = f"CHROMIUM={named} is no program" if named else "install it or set CHROMIUM"
+        return Check("Chromium", "", "", purpose, True, trouble)
     return Check("Chromium", _browser_version(path) or "unknown", str(path), purpose)
 
 

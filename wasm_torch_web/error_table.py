@@ -111,7 +111,7 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{path}: exists and was not written by this tool",
         "Choose another --out, or add --force to replace it.",
     ),
-    "out-unwritable": (116, U, "{path}: cannot be written: {reason}", "Choose another --out."),
+    "out-unwritable": (116, U, "{path}: cannot be written: {reason}", "Choose another path."),
     "name-invalid": (
         117,
         U,

@@ -13,8 +13,9 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from wasm_torch_web.bundle import suggest_name
 from wasm_torch_web.compiler import compile_program
-from wasm_torch_web.console import clean, columns, megabytes, shape_text
+from wasm_torch_web.console import bytes_text, clean, columns, shape_text
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.manifest import Manifest
@@ -34,7 +35,7 @@ def compiled(path: str, options: Options, notice: Notice, dynamic: Sequence[str]
         writer.write(
             model.graph,
             Path(name),
-            name=opened.source.name,
+            name=suggest_name(opened.source.name),
             version="0.0.0",
             parameters=model.parameters,
         )
@@ -64,7 +65,11 @@ class Inspection:
             "outputs": forward["outputs"],
             "guards": forward["guards"],
             "operators": dict(self.operators.most_common()),
-            "weights": {"bytes": manifest["weights"]["bytes"], "tensors": _by_size(manifest)},
+            "weights": {
+                "bytes": manifest["weights"]["bytes"],
+                "tensors": _by_size(manifest),
+                "prepared": manifest["weights"]["prepared"],
+            },
             "memory": vars(self.memory) | {"symbols": self.symbols},
         }
 
@@ -83,25 +88,28 @@ class Inspection:
         memory, nodes = self.memory, self.manifest["graph"]["nodes"]
         place = nodes[memory.peak_node] if memory.peak_node < len(nodes) else {"op": "end"}
         where = " in ".join(str(place[key]) for key in ("op", "module") if place.get(key))
-        table.add_row("most at once", megabytes(memory.peak), escape(clean(f"at {where}")))
-        table.add_row("without reuse", megabytes(memory.total), f"{memory.buffers} buffers")
-        table.add_row("weights", megabytes(self.manifest["weights"]["bytes"]), "")
+        at = f"at {where}: the least that the arena can take, scratch memory aside"
+        table.add_row("most at once", bytes_text(memory.peak), escape(clean(at)))
+        table.add_row("without reuse", bytes_text(memory.total), f"{memory.buffers} buffers")
+        table.add_row("weights", bytes_text(self.manifest["weights"]["bytes"]), "")
+        if prepared := self.manifest["weights"]["prepared"]["bytes"]:
+            table.add_row("prepared", bytes_text(prepared), "made of weights when the model loads")
         if memory.state:
-            table.add_row("state", megabytes(memory.state), "kept between runs")
+            table.add_row("state", bytes_text(memory.state), "kept between runs")
         return table
 
 
 def inspect(folder: Path) -> Inspection:
     """Reads a package, or the files of a compiled source; raises UserError as `manifest.read`."""
     manifest = manifests.read(folder)
-    symbols = _example_sizes(manifest)
+    symbols = example_sizes(manifest)
     plan = (folder / manifest["plan"]["file"]).read_bytes()
     memory = PlanReader(plan, list(symbols.values())).memory()
     operators = Counter(str(node["op"]) for node in manifest["graph"]["nodes"])
     return Inspection(manifest, operators, memory, symbols)
 
 
-def _example_sizes(manifest: Manifest) -> dict[str, int]:
+def example_sizes(manifest: Manifest) -> dict[str, int]:
     """Each symbol's size in the first golden case, else the smallest that it may have."""
     sizes = {symbol["name"]: int(symbol["min"]) for symbol in manifest["symbols"]}
     golden = manifest.get("golden")
@@ -121,7 +129,7 @@ def _card(manifest: Manifest) -> Table:
     said = f"in {clean(verified['browser'])}" if verified else "no"
     table.add_row("model", f"[bold]{escape(manifest['name'])}[/] {escape(manifest['version'])}")
     table.add_row("parameters", f"{manifest['parameters']:,}")
-    table.add_row("weights", megabytes(manifest["weights"]["bytes"]))
+    table.add_row("weights", bytes_text(manifest["weights"]["bytes"]))
     table.add_row("verified", escape(said))
     table.add_row("made by", f"PyTorch {escape(clean(manifest['generator']['torch']))}")
     return table
@@ -160,11 +168,11 @@ def _weights(manifest: Manifest) -> Table:
             weight["dtype"],
             escape(shape_text(weight["shape"])),
             weight["layout"],
-            megabytes(weight["bytes"]),
+            bytes_text(weight["bytes"]),
         )
     if len(tensors) > _LISTED:
         rest = sum(weight["bytes"] for weight in tensors[_LISTED:])
-        table.add_row(f"[dim]{len(tensors) - _LISTED:,} more[/]", "", "", "", megabytes(rest))
+        table.add_row(f"[dim]{len(tensors) - _LISTED:,} more[/]", "", "", "", bytes_text(rest))
     return table
 
 

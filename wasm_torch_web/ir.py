@@ -19,6 +19,7 @@ from wasm_torch_web.ops.table import dtype_name
 from wasm_torch_web.strides import Size, equal, product
 
 Dim = Size
+COMPUTED = ("prepared", "node")  # kinds of values that a node makes
 
 
 def simplify(size: Dim) -> Dim:
@@ -52,7 +53,7 @@ class Value:
     """A tensor of the graph.
 
     Attributes:
-        kind: `input`, `constant`, `state` or `node`.
+        kind: `input`, `constant`, `prepared` (made of constants at load), `state` or `node`.
         data: the contents of a constant, or the initial contents of a state.
         fake: the fake tensor that shape inference continues from.
         strides, offset, storage: set by the layout pass; `storage` is the value whose memory this
@@ -146,10 +147,12 @@ class Port:
 
 @dataclass
 class Graph:
-    """One program: nodes in execution order over inputs, constants and state."""
+    """One program: nodes in execution order over inputs, constants, prepared values and state."""
 
     inputs: list[Port] = field(default_factory=list)
     outputs: list[Port] = field(default_factory=list)
+    # What runs once, when the model is loaded: from constants to prepared values.
+    prepare: list[Node] = field(default_factory=list)
     nodes: list[Node] = field(default_factory=list)
     symbols: list[Symbol] = field(default_factory=list)
     guards: list[sympy.Basic] = field(default_factory=list)
@@ -173,7 +176,7 @@ class Graph:
         for port in self.inputs:
             if isinstance(port.value, Value):
                 yield port.value
-        for node in self.nodes:
+        for node in (*self.prepare, *self.nodes):
             yield from (value for value in node.inputs if value is not None)
             yield from node.outputs
         for port in self.outputs:
@@ -211,9 +214,9 @@ class Graph:
     def verify(self, after: str) -> None:
         """Checks that every value is defined before it is read; names the pass that broke it."""
         defined = {port.value for port in self.inputs if isinstance(port.value, Value)}
-        for node in self.nodes:
+        for node in (*self.prepare, *self.nodes):
             for value in node.inputs:
-                if value is not None and value.kind == "node" and value not in defined:
+                if value is not None and value.kind in COMPUTED and value not in defined:
                     raise InternalError("internal", reason=f"{after}: {node} reads {value}")
             for value in node.outputs:
                 if value.producer is not node or value in defined:
@@ -221,7 +224,7 @@ class Graph:
                 defined.add(value)
             self._verify_arity(node, after)
         for value in self.results():
-            if value.kind == "node" and value not in defined:
+            if value.kind in COMPUTED and value not in defined:
                 raise InternalError("internal", reason=f"{after}: result {value} is not computed")
 
     @staticmethod

@@ -167,7 +167,7 @@ class _Build:
         manifest = writer.write(
             self.compiled.graph,
             self.folder,
-            name=self.name or self.source.name,
+            name=self.name or bundle.suggest_name(self.source.name),
             version=self.version or "0.1.0",
             parameters=self.compiled.parameters,
             source_info=self.source_info,
@@ -199,8 +199,8 @@ class _Build:
 
 
 def _attach_ranges(graph: Graph, source: Source, example: Flat) -> None:
-    """Integer inputs carry the range that random values are drawn from: the user's, or the
-    smallest and the largest of the example."""
+    """Inputs carry the range that random values are drawn from: the user's where it is of whole
+    numbers, else, for integers, from the example's smallest to its largest."""
     for port in graph.inputs:
         given = example[port.name]
         if port.name in source.ranges:

@@ -9,55 +9,26 @@ its own round, and the best against the best, which a busy machine disturbs less
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from starlette.routing import Mount
 
+from bench.kernels.browser import arguments, measured
 from bench.kernels.cases import CASES, Case
-from bench.kernels.module import build
-from wasm_torch_web.serving import application, page, running
-from wasm_torch_web.verify.chromium import describe, launched
 
-HERE = Path(__file__).parent
 PEAK_FLOPS = 96  # a step of bench_peak: 12 chains x 4 lanes x 2
-MEASURE = "async ([cases, rounds]) => (await import('./page.js')).measure(cases, rounds)"
 
 
 def main() -> None:
-    options = arguments()
+    options = arguments("python -m bench.kernels")
     cases = [case for case in CASES if options.only in f"{case.group} {case.label}"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "bench.wasm").write_bytes(build(options.simd))
-        (folder / "page.js").write_bytes((HERE / "page.js").read_bytes())
-        (folder / "index.html").write_text("<!doctype html><title>Kernels</title>")
-        browser, times = measure(folder, cases, options.rounds)
+    calls = [[case.function, *case.sizes] for case in cases]
+    browser, times = measured(options.simd, calls, options.rounds)
     title = f"Kernels in {browser}, {options.simd}, one thread"
     Console().print(table(title, cases, times))
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.kernels")
-    parser.add_argument("rounds", type=int, nargs="?", default=15)
-    parser.add_argument("--simd", choices=("relaxed", "simd128"), default="relaxed")
-    parser.add_argument("--only", metavar="TEXT", default="", help="part of an operator and shape")
-    return parser.parse_args()
-
-
-def measure(folder: Path, cases: Sequence[Case], rounds: int) -> tuple[str, dict[str, Any]]:
-    """The browser's name, and {peak: ms a step, cases: ms a run} for each round."""
-    calls = [[case.function, *case.sizes] for case in cases]
-    with running(application([Mount("/", page(folder))])) as url, launched() as browser:
-        tab = browser.new_page()
-        tab.goto(f"{url}/index.html")
-        return describe(browser), tab.evaluate(MEASURE, [calls, rounds])
 
 
 def table(title: str, cases: Sequence[Case], times: dict[str, Any]) -> Table:

@@ -10,7 +10,7 @@
 namespace wtw {
 
 extern const Kernel kernel_linear, kernel_conv2d, kernel_conv_transpose2d, kernel_depthwise_conv2d,
-    kernel_scaled_dot_product_attention, kernel_winograd_conv2d, kernel_winograd_weight;
+    kernel_winograd_conv2d, kernel_winograd_weight;
 
 }  // namespace wtw
 
@@ -102,17 +102,6 @@ int bench_depthwise(int size, int channels, int kernel, int stride, int dilation
   job.integers({dilation, dilation});
   job.activation(static_cast<int64_t>(op::depthwise_conv2d::Activation::relu));
   return finish(kernel_depthwise_conv2d);
-}
-
-WTW_EXPORT(bench_attention) int bench_attention(int heads, int length, int depth) {
-  Job& job = jobs[n_jobs];
-  for (int i = 0; i < 3; ++i) job.input(Order::dense, {1, heads, length, depth});
-  job.absent();
-  job.output(Order::dense, {1, length, heads, depth});
-  job.integers({0});
-  job.real(1.0 / __builtin_sqrt(depth));
-  job.integers({0});
-  return finish(kernel_scaled_dot_product_attention);
 }
 
 WTW_EXPORT(bench_run) void bench_run(int job, int times) {

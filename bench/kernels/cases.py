@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call of an exported function of bench.cc; `flops` counts a multiply-add as two."""
-
-    group: str
-    label: str
-    function: str
-    sizes: tuple[int, ...]
-    flops: int
+from bench.kernels.case import Case
+from bench.kernels.sequences import SEQUENCES
 
 
 def linear(m: int, n: int, k: int) -> Case:
@@ -64,13 +54,6 @@ def depthwise(size: int, channels: int, kernel: int, stride: int, dilation: int 
         label += f", dilation {dilation}"
     sizes = (size, channels, kernel, stride, dilation)
     return Case("depthwise", label, "bench_depthwise", sizes, 2 * pixels * channels * kernel**2)
-
-
-def attention(heads: int, length: int, depth: int) -> Case:
-    """Self-attention; the softmax is not counted."""
-    label = f"{heads} heads, {length} x {depth}"
-    sizes = (heads, length, depth)
-    return Case("attention", label, "bench_attention", sizes, 4 * heads * length**2 * depth)
 
 
 CASES = (
@@ -138,7 +121,5 @@ CASES = (
     depthwise(16, 960, 5, 1, 2),
     depthwise(32, 480, 3, 1, 2),
     depthwise(32, 480, 3, 1, 4),
-    attention(12, 128, 32),
-    attention(3, 197, 64),
-    attention(6, 1500, 64),
+    *SEQUENCES,
 )

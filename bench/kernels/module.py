@@ -1,4 +1,4 @@
-"""bench.cc and the runtime's own objects in, one wasm module out (one thread)."""
+"""The *.cc here and the runtime's own objects in, one wasm module out (one thread)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def build(simd: str) -> bytes:
     compiler = Compiler(found.empp, found.version, found.env)
     flags = (*build_runtime.COMPILE, *build_runtime.SIMD[simd])
     shared = [s for s in runtime_sources() if not s.name.endswith("_threads.cc")]
-    objects = compile_all(compiler, flags, [*shared, Path(__file__).parent / "bench.cc"])
+    own = sorted(Path(__file__).parent.glob("*.cc"))
+    objects = compile_all(compiler, flags, [*shared, *own])
     wasm, _ = build_runtime.link(compiler, variant, objects)
     return wasm.read_bytes()

@@ -2,6 +2,7 @@
 
 const PEAK_STEPS = 200_000;
 const SLICE_MS = 4; // one measurement repeats a case for about as long
+const WARM_MS = 30; // until the optimising tier is reached
 
 async function instantiate(url) {
   const module = await WebAssembly.compileStreaming(fetch(url));
@@ -28,8 +29,11 @@ export async function measure(cases, rounds) {
   const jobs = cases.map(([make, ...sizes]) => {
     const job = wasm[make](...sizes);
     if (job < 0) throw new Error(`refused: ${make}(${sizes})`);
-    time(() => wasm.bench_run(job, 8)); // reach the optimising tier
-    const once = time(() => wasm.bench_run(job, 2)) / 2;
+    let times = 1; // doubled until so many runs can be timed
+    for (let spent = 0; spent < WARM_MS; spent += time(() => wasm.bench_run(job, times))) {
+      if (spent * 4 < WARM_MS) times *= 2;
+    }
+    const once = time(() => wasm.bench_run(job, times)) / times;
     return { job, times: Math.max(1, Math.round(SLICE_MS / once)), taken: [] };
   });
   wasm.bench_peak(PEAK_STEPS);

@@ -1,4 +1,4 @@
-// Greedy-by-size placement of buffers.
+// Greedy placement of buffers, tried in two orders.
 #include "core/arena.h"
 
 #include <algorithm>
@@ -15,6 +15,27 @@ bool together(const Placement& a, const Placement& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
+int64_t end_of(const Placement& buffer) { return buffer.offset + aligned(buffer.bytes); }
+
+// The most bytes at one node; -1 where memory ran out or they are absurd.
+int64_t most_at_once(Placement* const* buffers, size_t count) {
+  int64_t nodes = 0;
+  for (size_t i = 0; i < count; ++i) nodes = std::max<int64_t>(nodes, buffers[i]->last + 1);
+  Array<int64_t> change;  // from node to node; node -1 comes first
+  if (!change.reset(static_cast<size_t>(nodes) + 2)) return -1;
+  int64_t total = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const int64_t bytes = aligned(buffers[i]->bytes);
+    if (bytes > kLargest - total) return -1;
+    total += bytes;
+    change[static_cast<size_t>(buffers[i]->first + 1)] += bytes;
+    change[static_cast<size_t>(buffers[i]->last + 2)] -= bytes;
+  }
+  int64_t live = 0, most = 0;
+  for (const int64_t step : change) most = std::max(most, live += step);
+  return most;
+}
+
 // The lowest offset for `one` beside `count` placed buffers, which are sorted by offset.
 int64_t lowest_gap(const Placement& one, Placement* const* placed, size_t count) {
   int64_t offset = 0;
@@ -22,35 +43,58 @@ int64_t lowest_gap(const Placement& one, Placement* const* placed, size_t count)
     const Placement& other = *placed[i];
     if (!together(one, other)) continue;
     if (other.offset - offset >= aligned(one.bytes)) break;
-    offset = std::max(offset, other.offset + aligned(other.bytes));
+    offset = std::max(offset, end_of(other));
   }
   return offset;
 }
 
-}  // namespace
-
-int64_t place(Array<Placement>& buffers) {
-  Array<Placement*> order, placed;
-  if (!order.reset(buffers.size()) || !placed.reset(buffers.size())) return -1;
-  size_t used = 0;
-  for (Placement& buffer : buffers) {
-    if (buffer.last >= buffer.first && buffer.bytes > 0) order[used++] = &buffer;
-  }
-  std::sort(order.data(), order.data() + used, [](const Placement* a, const Placement* b) {
-    return a->bytes != b->bytes ? a->bytes > b->bytes : a < b;
-  });
+// Places them in their order; gives the size. `placed` is room for as many.
+int64_t place_in_order(Placement* const* order, size_t count, Placement** placed) {
   int64_t size = 0;
-  for (size_t i = 0; i < used; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     Placement& one = *order[i];
-    one.offset = lowest_gap(one, placed.data(), i);
-    size = std::max(size, one.offset + aligned(one.bytes));
-    if (size > kLargest) return -1;
+    one.offset = lowest_gap(one, placed, i);
+    size = std::max(size, end_of(one));
     size_t at = i;
     while (at > 0 && placed[at - 1]->offset > one.offset) --at;
     std::memmove(&placed[at + 1], &placed[at], (i - at) * sizeof(Placement*));
     placed[at] = &one;
   }
   return size;
+}
+
+bool larger(const Placement* a, const Placement* b) {
+  return a->bytes != b->bytes ? a->bytes > b->bytes : a < b;
+}
+
+// By bytes times lifetime.
+bool more(const Placement* a, const Placement* b) {
+  const auto area = [](const Placement& one) {
+    return static_cast<double>(one.bytes) * (one.last - one.first + 1);
+  };
+  return area(*a) != area(*b) ? area(*a) > area(*b) : larger(a, b);
+}
+
+}  // namespace
+
+bool place(Array<Placement>& buffers, Extent* extent) {
+  Array<Placement*> order, placed;
+  if (!order.reset(buffers.size()) || !placed.reset(buffers.size())) return false;
+  size_t used = 0;
+  for (Placement& buffer : buffers) {
+    if (buffer.last >= buffer.first && buffer.bytes > 0) order[used++] = &buffer;
+  }
+  const auto place_by = [&](auto* before) {
+    std::sort(order.begin(), order.begin() + used, before);
+    return place_in_order(order.data(), used, placed.data());
+  };
+  extent->bound = most_at_once(order.data(), used);
+  if (extent->bound < 0) return false;
+  extent->bytes = place_by(larger);
+  if (extent->bytes == extent->bound) return true;
+  const int64_t other = place_by(more);
+  extent->bytes = other <= extent->bytes ? other : place_by(larger);
+  return true;
 }
 
 }  // namespace wtw

@@ -106,6 +106,8 @@ std::byte* address(const Session& session, const Binding& binding, uint32_t buff
       return const_cast<std::byte*>(session.model->weights) + record.offset;
     case BufferKind::state:
       return session.states[buffer];
+    case BufferKind::prepared:
+      return session.model->prepared[buffer];
     default:
       return session.arena + binding.places[buffer].offset;
   }
@@ -169,10 +171,11 @@ Code bind(Session& session, uint32_t program) {
   if (binding == nullptr) {
     WTW_TRY(new_binding(session, program, std::move(key), &binding));
   }
-  WTW_TRY(reserve_arena(session, binding->arena_bytes));
+  WTW_TRY(reserve_arena(session, binding->arena.bytes));
   rebase(session, *binding);
   binding->used = ++session.clock;
   session.bound[program] = binding;
+  session.live_bytes = binding->arena.bound;
   describe(session, program, *binding);
   return Code::ok;
 }

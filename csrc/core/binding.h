@@ -17,7 +17,7 @@ struct Binding {
   uint64_t used = 0;          // for least-recently-used replacement
   int workers = 0;            // that scratch was planned for
   std::byte* base = nullptr;  // of the arena that addresses were computed for
-  int64_t arena_bytes = 0;
+  Extent arena;
   Array<int64_t> key;  // sizes and numbers of the inputs
   Array<Slot> exprs;
   Array<bool> evaluated;  // which of exprs have a value

@@ -24,7 +24,7 @@ Code bind_buffers(const Binder& binder) {
   for (uint32_t i = 0; i < plan.buffers.count; ++i) {
     const BufferRecord& buffer = plan.buffers[i];
     int64_t& bytes = binder.binding.buffer_bytes[i];
-    if (buffer.kind == BufferKind::weight) {
+    if (buffer.kind == BufferKind::weight || buffer.kind == BufferKind::prepared) {
       bytes = static_cast<int64_t>(buffer.bytes);
     } else if (buffer.kind == BufferKind::state) {
       bytes = binder.session.state_bytes[i];
@@ -54,8 +54,8 @@ Code bind_arena(const Binder& binder) {
   for (uint32_t i = 0; i < plan.buffers.count; ++i) {
     if (plan.buffers[i].kind != BufferKind::arena) binding.places[i] = Placement{};
   }
-  binding.arena_bytes = place(binding.places);
-  return binding.arena_bytes < 0 ? binder.fail(Code::out_of_memory, __LINE__) : Code::ok;
+  const bool placed = place(binding.places, &binding.arena);
+  return placed ? Code::ok : binder.fail(Code::out_of_memory, __LINE__);
 }
 
 }  // namespace wtw

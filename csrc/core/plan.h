@@ -90,7 +90,7 @@ struct Plan {
 
   Array<const OpSpec*> op_specs;  // by index in ops
   size_t weights_bytes = 0;
-  uint32_t prepare = kAbsent;     // the program that fills the prepared buffers, once at load
+  uint32_t prepare = kAbsent;  // the program that fills the prepared buffers, once at load
 
   const OpSpec& spec(const NodeRecord& node) const { return *op_specs[node.op]; }
   // The value of input or output i of a node; inputs may be kAbsent.

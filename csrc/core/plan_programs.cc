@@ -1,5 +1,7 @@
-// Programs: their inputs and outputs, what defines their symbols, and that nothing is read before
-// it was written.
+// Programs: their inputs and outputs, what defines their symbols, that nothing is read before it
+// was written, and that prepared buffers are the business of one program.
+#include <string_view>
+
 #include "core/plan_checker.h"
 
 namespace wtw {
@@ -55,10 +57,23 @@ Code definitions(const Checker& checker, uint32_t index, const ProgramRecord& pr
   return Code::ok;
 }
 
+// `prepare` reads weights and what it has prepared; the others read what they have, and all that is
+// prepared.
 bool readable(const Plan& plan, uint32_t value, uint32_t index, const Array<bool>& written) {
   const uint32_t buffer = plan.values[value].buffer;
   const BufferRecord& record = plan.buffers[buffer];
-  return record.kind != BufferKind::arena || (record.owner == index && written[buffer]);
+  if (record.kind == BufferKind::weight) return true;
+  if (record.kind == BufferKind::arena) return record.owner == index && written[buffer];
+  return index != plan.prepare || written[buffer];
+}
+
+// `prepare` writes prepared buffers alone, and it alone writes them.
+bool writable(const Plan& plan, uint32_t value, uint32_t index) {
+  const BufferRecord& record = plan.buffers[plan.values[value].buffer];
+  if (record.kind == BufferKind::prepared || index == plan.prepare) {
+    return record.kind == BufferKind::prepared && index == plan.prepare;
+  }
+  return record.kind == BufferKind::state || record.owner == index;
 }
 
 Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& node,
@@ -70,14 +85,14 @@ Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& no
   }
   for (uint32_t i = 0; i < node.outputs; ++i) {
     const uint32_t value = plan.output(node, i);
-    const BufferRecord& buffer = plan.buffers[plan.values[value].buffer];
-    WTW_REQUIRE(checker, buffer.kind != BufferKind::arena || buffer.owner == index, value);
+    WTW_REQUIRE(checker, writable(plan, value, index), value);
     written[plan.values[value].buffer] = true;
   }
   return Code::ok;
 }
 
-// Every arena buffer is an input or written by a node before a node or the caller reads it.
+// Every arena buffer is an input or written by a node before a node or the caller reads it; every
+// prepared buffer is written by `prepare`.
 Code order(const Checker& checker, uint32_t index, const ProgramRecord& program) {
   const Plan& plan = checker.plan;
   Array<bool> written;
@@ -99,13 +114,15 @@ Code order(const Checker& checker, uint32_t index, const ProgramRecord& program)
     const bool number = record.kind != IoKind::tensor;
     WTW_REQUIRE(checker, number || readable(plan, record.ref, index, written), record.ref);
   }
+  for (uint32_t i = 0; index == plan.prepare && i < plan.buffers.count; ++i) {
+    WTW_REQUIRE(checker, plan.buffers[i].kind != BufferKind::prepared || written[i], i);
+  }
   return Code::ok;
 }
 
 Code check_program(const Checker& checker, uint32_t index) {
   const Plan& plan = checker.plan;
   const ProgramRecord& program = plan.programs[index];
-  WTW_REQUIRE(checker, plan.strings.holds(program.name, program.length), index);
   WTW_REQUIRE(checker, plan.nodes.holds(program.first_node, program.nodes), index);
   WTW_REQUIRE(checker, program.inputs <= kMaxPorts && program.outputs <= kMaxPorts, index);
   WTW_REQUIRE(checker, plan.io.holds(program.first_io, program.inputs + program.outputs), index);
@@ -117,9 +134,36 @@ Code check_program(const Checker& checker, uint32_t index) {
   return order(checker, index, program);
 }
 
+bool is_prepare(const Plan& plan, const ProgramRecord& program) {
+  constexpr std::string_view name = "prepare";
+  return std::string_view(plan.strings.data + program.name, program.length) == name;
+}
+
+// At most one program is `prepare`. Nothing that a host gives or gets is part of it.
+Code find_prepare(const Checker& checker) {
+  Plan& plan = checker.plan;
+  for (uint32_t i = 0; i < plan.programs.count; ++i) {
+    const ProgramRecord& program = plan.programs[i];
+    WTW_REQUIRE(checker, plan.strings.holds(program.name, program.length), i);
+    if (!is_prepare(plan, program)) continue;
+    WTW_REQUIRE(checker, plan.prepare == kAbsent, i);
+    WTW_REQUIRE(checker, program.inputs == 0 && program.outputs == 0 && program.guards == 0, i);
+    plan.prepare = i;
+  }
+  for (uint32_t i = 0; i < plan.symbols.count; ++i) {
+    WTW_REQUIRE(checker, plan.symbols[i].program != plan.prepare, i);
+  }
+  for (uint32_t i = 0; i < plan.buffers.count; ++i) {
+    const bool prepared = plan.buffers[i].kind == BufferKind::prepared;
+    WTW_REQUIRE(checker, !prepared || plan.prepare != kAbsent, i);
+  }
+  return Code::ok;
+}
+
 }  // namespace
 
 Code check_programs(const Checker& checker) {
+  WTW_TRY(find_prepare(checker));
   for (uint32_t i = 0; i < checker.plan.programs.count; ++i) {
     WTW_TRY(check_program(checker, i));
   }

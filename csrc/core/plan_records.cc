@@ -63,28 +63,35 @@ Code sized_buffer(const Checker& checker, const BufferRecord& buffer, uint32_t i
   return Code::ok;
 }
 
+Code arena_buffer(const Checker& checker, const BufferRecord& buffer, uint32_t i) {
+  WTW_TRY(sized_buffer(checker, buffer, i));
+  WTW_REQUIRE(checker, buffer.owner < checker.plan.programs.count, i);
+  return Code::ok;
+}
+
+Code state_buffer(const Checker& checker, const BufferRecord& buffer, uint32_t i) {
+  const uint32_t owner = buffer.owner;
+  WTW_TRY(sized_buffer(checker, buffer, i));
+  WTW_REQUIRE(checker, owner <= i, i);
+  WTW_REQUIRE(checker, owner == 0 || checker.plan.buffers[owner - 1].kind == BufferKind::weight, i);
+  return Code::ok;
+}
+
 Code buffers(const Checker& checker) {
   const Plan& plan = checker.plan;
   uint64_t end = 0;  // of the last weight: they lie in order
   for (uint32_t i = 0; i < plan.buffers.count; ++i) {
     const BufferRecord& buffer = plan.buffers[i];
-    const uint32_t owner = buffer.owner;
     WTW_REQUIRE(checker, buffer.kind <= BufferKind::prepared, i);
     if (buffer.kind == BufferKind::weight) {
       WTW_TRY(weight_buffer(checker, buffer, end, i));
       end = buffer.offset + buffer.bytes;
-      continue;
-    }
-    if (buffer.kind == BufferKind::prepared) {
-      WTW_TRY(prepared_buffer(checker, buffer, i));
-      continue;
-    }
-    WTW_TRY(sized_buffer(checker, buffer, i));
-    if (buffer.kind == BufferKind::arena) {
-      WTW_REQUIRE(checker, owner < plan.programs.count, i);
+    } else if (buffer.kind == BufferKind::arena) {
+      WTW_TRY(arena_buffer(checker, buffer, i));
+    } else if (buffer.kind == BufferKind::state) {
+      WTW_TRY(state_buffer(checker, buffer, i));
     } else {
-      WTW_REQUIRE(checker, owner <= i, i);
-      WTW_REQUIRE(checker, owner == 0 || plan.buffers[owner - 1].kind == BufferKind::weight, i);
+      WTW_TRY(prepared_buffer(checker, buffer, i));
     }
   }
   return Code::ok;

@@ -1,4 +1,4 @@
-// A model's memory and its runs: state, cached bindings, the arena.
+// A model's runs and their memory: state, cached bindings, the arena.
 #pragma once
 
 #include <cstddef>
@@ -7,14 +7,9 @@
 #include "api.h"
 #include "core/array.h"
 #include "core/binding.h"
-#include "core/plan.h"
+#include "core/model.h"
 
 namespace wtw {
-
-struct Model {
-  Plan plan;
-  const std::byte* weights = nullptr;
-};
 
 // How far the last run came: its nodes before `next` have run, and the arena holds what they left.
 struct Run {
@@ -36,6 +31,7 @@ struct Session {
   Run run;
   std::byte* arena = nullptr;
   int64_t arena_bytes = 0;
+  int64_t live_bytes = 0;  // the most at one node, at the last binding
   uint64_t clock = 0;
   Failure failure;
 };

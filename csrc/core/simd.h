@@ -19,6 +19,14 @@ namespace wtw::simd {
 
 using f32x4 = v128_t;
 
+// Whether madd() is one instruction; without FMA it needs a register for the product. Native
+// builds count as having it, so that they run the tiles of the relaxed variant.
+#if defined(__wasm_relaxed_simd__) || defined(WTW_NATIVE)
+inline constexpr bool kFused = true;
+#else
+inline constexpr bool kFused = false;
+#endif
+
 inline f32x4 load(const float* p) { return wasm_v128_load(p); }
 inline void store(float* p, f32x4 v) { wasm_v128_store(p, v); }
 inline f32x4 splat(float x) { return wasm_f32x4_splat(x); }
@@ -87,9 +95,22 @@ inline float sum(f32x4 v) {
   return wasm_f32x4_extract_lane(pairs, 0) + wasm_f32x4_extract_lane(pairs, 1);
 }
 
-// Keeps LLVM from moving work across this point: V8 has 15 vector registers and keeps wasm's
-// order, so hoisted loads would spill the accumulators.
-inline void pin(f32x4& v) {
+// Rows become columns.
+inline void transpose(f32x4 (&v)[4]) {
+  const f32x4 ab_low = wasm_i32x4_shuffle(v[0], v[1], 0, 4, 1, 5);
+  const f32x4 ab_high = wasm_i32x4_shuffle(v[0], v[1], 2, 6, 3, 7);
+  const f32x4 cd_low = wasm_i32x4_shuffle(v[2], v[3], 0, 4, 1, 5);
+  const f32x4 cd_high = wasm_i32x4_shuffle(v[2], v[3], 2, 6, 3, 7);
+  v[0] = wasm_i64x2_shuffle(ab_low, cd_low, 0, 2);
+  v[1] = wasm_i64x2_shuffle(ab_low, cd_low, 1, 3);
+  v[2] = wasm_i64x2_shuffle(ab_high, cd_high, 0, 2);
+  v[3] = wasm_i64x2_shuffle(ab_high, cd_high, 1, 3);
+}
+
+// Keeps LLVM from moving work across this point, and from knowing the value after it: V8 has 15
+// vector registers and keeps wasm's order, so hoisted loads would spill the accumulators.
+template <class T>
+inline void pin(T& v) {
 #ifndef WTW_NATIVE
   asm volatile("" : "+r"(v));
 #else

@@ -34,9 +34,9 @@ void set_inputs(wtw::Session& session, const uint8_t* sizes) {
 }
 
 // The elements that the bound nodes name, as a measure of time.
-bool is_small(const wtw::Session& session) {
+bool is_small(const wtw::Binding& binding) {
   int64_t work = 0;
-  for (const wtw::Call& call : session.bound[0]->calls) {
+  for (const wtw::Call& call : binding.calls) {
     int64_t product = 1;
     for (int i = 0; i < call.inputs(); ++i) {
       if (!call.has(i)) continue;
@@ -73,10 +73,28 @@ void run(wtw::Session& session) {
   }
 }
 
+// Whether a model of the plan runs a small program `prepare` when it is made, or none.
+bool prepares_little(const void* plan, size_t plan_bytes) {
+  wtw::Model model;
+  model.weights = weights;
+  wtw::Failure failure;
+  if (wtw::parse(plan, plan_bytes, kWeightBytes, &model.plan, &failure) != wtw::Code::ok) {
+    return true;
+  }
+  const uint32_t program = model.plan.prepare;
+  if (program == wtw::kAbsent || !model.prepared.reset(model.plan.buffers.count)) return true;
+  wtw::Session* session = wtw::new_session(&model, &failure);
+  if (session == nullptr) return true;
+  const bool bound = wtw::bind(*session, program) == wtw::Code::ok;
+  const bool little = !bound || is_small(*session->bound[program]);
+  wtw::free_session(session);
+  return little;
+}
+
 void use(wtw::Session* session, const uint8_t* sizes) {
   if (session->model->plan.programs.count == 0) return;
   set_inputs(*session, sizes);
-  if (wtw_bind(session, 0) != 0 || !is_small(*session)) return;
+  if (wtw_bind(session, 0) != 0 || !is_small(*session->bound[0])) return;
   fill_inputs(*session, sizes);
   run(*session);
   wtw_session_reset(session);
@@ -101,7 +119,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (plan == nullptr) return 0;
   std::memcpy(plan, data + kSizes, plan_bytes);
   for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<std::byte>(data[i % kSizes]);
-  wtw::Model* model = wtw_model_new(plan, plan_bytes, weights, kWeightBytes);
+  wtw::Model* model = prepares_little(plan, plan_bytes)
+                          ? wtw_model_new(plan, plan_bytes, weights, kWeightBytes)
+                          : nullptr;
   if (model != nullptr) {
     wtw::Session* session = wtw_session_new(model);
     if (session != nullptr) {

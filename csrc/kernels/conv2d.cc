@@ -3,12 +3,12 @@
 // A product of rows and panels: a row of the left side is the window of an output pixel, read in
 // place, one tap for each kernel position (for each kernel row where the window is one run).
 // Images with few channels, and images that are not channels-last, are first copied with their
-// padding.
+// padding. Groups of 4 or 8 outputs are the panels of one product.
 #include <cstring>
 
 #include "kernels/conv.h"
+#include "kernels/conv2d_image.h"
 #include "kernels/gemm.h"
-#include "kernels/strided_copy.h"
 
 namespace wtw {
 namespace {
@@ -27,17 +27,29 @@ struct Memo {
 
   int64_t taps() const { return runs ? g.y.kernel : g.y.kernel * g.x.kernel; }
   int64_t depth() const { return g.group_channels() * (runs ? g.x.kernel : 1); }
+  int64_t k() const { return taps() * depth(); }
+  bool groups_are_panels() const {
+    return g.groups > 1 && (g.group_outputs() == 4 || g.group_outputs() == kPanel);
+  }
+  int64_t products() const { return groups_are_panels() ? 1 : g.groups; }
+  // Floats between neighbouring pixels, and between groups of one pixel.
+  int64_t pixel_step() const { return copied ? g.group_channels() : g.channels; }
+  int64_t group_step() const {
+    return g.group_channels() * (copied ? g.batch * g.y.in * g.x.in : 1);
+  }
 };
 
 Blocking blocking_of(const Memo& memo) {
-  return blocking(tiles_of(memo.g.pixels()), memo.g.group_outputs(), memo.taps() * memo.depth());
+  const Geometry& g = memo.g;
+  const int64_t panels = memo.groups_are_panels() ? g.groups : panels_of(g.group_outputs());
+  return blocking(tiles_of(g.pixels()), panels, memo.k());
 }
 
 Memo plan_of(const Geometry& g, const Tensor& input, bool packed) {
   Memo memo = {.g = g, .copied = false, .runs = false, .weights = 0, .image = 0};
-  const bool may_run = g.groups == 1 && g.x.dilation == 1;
-  const bool short_taps = may_run && g.x.is_padded() && g.channels < kFewChannels;
-  memo.copied = !input.channels_last() || short_taps;
+  const bool may_run = g.x.dilation == 1 && g.x.kernel > 1;
+  const bool short_taps = g.group_channels() < kFewChannels && (g.groups > 1 || g.x.is_padded());
+  memo.copied = !input.channels_last() || (may_run && short_taps);
   if (memo.copied) {
     memo.image = conv::elements({g.batch, g.y.padded(), g.x.padded(), g.channels});
     for (conv::Axis* axis : {&memo.g.y, &memo.g.x}) {
@@ -45,9 +57,12 @@ Memo plan_of(const Geometry& g, const Tensor& input, bool packed) {
       axis->before = axis->after = 0;
     }
   }
-  memo.runs = may_run && !memo.g.x.is_padded();
-  if (!memo.copied && (g.y.is_padded() || g.x.is_padded())) memo.image = memo.depth();
-  if (!packed) memo.weights = g.groups * packed_size(g.group_outputs(), memo.taps() * memo.depth());
+  memo.runs = may_run && !memo.g.x.is_padded() && (memo.copied || g.groups == 1);
+  // Zeros for a tap in every group.
+  if (!memo.copied && (g.y.is_padded() || g.x.is_padded())) {
+    memo.image = std::max(g.channels, memo.depth());
+  }
+  if (!packed) memo.weights = g.groups * packed_size(g.group_outputs(), memo.k());
   return memo;
 }
 
@@ -68,22 +83,8 @@ Code check(Call& call) {
   const Memo& memo = call.memo<Memo>() = plan_of(g, x, packed);
   WTW_CHECK(memo.image >= 0);
   call.need_scratch((memo.weights + memo.image) * int64_t{sizeof(float)});
-  call.need_worker_scratch(blocking_of(memo).live_tiles() * memo.taps() * int64_t{sizeof(Tap)});
+  call.need_worker_scratch(memo.taps() * int64_t{sizeof(Tap)});
   return Code::ok;
-}
-
-// The image with its padding, channels innermost.
-void copy_image(const Geometry& g, const Tensor& input, const Call& call, float* to) {
-  const auto padding = call.integers(op::padding_);
-  const int64_t row = g.x.in * g.channels;
-  if (g.y.in != input.shape[2] || g.x.in != input.shape[3]) {
-    std::memset(to, 0, g.batch * g.y.in * row * sizeof(float));
-  }
-  Tensor inside = input;
-  inside.data = reinterpret_cast<std::byte*>(to + padding[0] * row + padding[1] * g.channels);
-  const int64_t strides[4] = {g.y.in * row, 1, row, g.channels};
-  std::copy(strides, strides + 4, inside.stride);
-  copy_tensor(inside, input);
 }
 
 // The top left corners of neighbouring output pixels' windows.
@@ -108,7 +109,7 @@ struct Corners {
 // One group of the convolution.
 struct Windows {
   const Memo& memo;
-  const float* image;  // channel 0 of the group
+  const float* image;
   const float* zeros;
   const float* panels;
   float* out;
@@ -116,13 +117,32 @@ struct Windows {
 
   // Fills the taps that touch the image for output pixels [first, last); gives their number.
   int64_t fill(int64_t first, int64_t last, Tap* taps) const;
+  int64_t fill_inside(const Corners& at, int64_t count, Tap* taps) const;
 };
+
+// Every window lies in the image: each tap is at the same distance from all their corners.
+int64_t Windows::fill_inside(const Corners& at, int64_t count, Tap* taps) const {
+  const Geometry& g = memo.g;
+  const int64_t step = memo.pixel_step(), columns = memo.runs ? 1 : g.x.kernel;
+  const ptrdiff_t panel = memo.depth() * kPanel;
+  const float* corner[kRows];
+  for (int64_t r = 0; r < count; ++r) corner[r] = image + at.pixel[r] * step;
+  const float* weights = panels;
+  for (int64_t ky = 0; ky < g.y.kernel; ++ky) {
+    for (int64_t kx = 0; kx < columns; ++kx, ++taps, weights += panel) {
+      const ptrdiff_t offset = (ky * g.y.dilation * g.x.in + kx * g.x.dilation) * step;
+      for (int64_t r = 0; r < count; ++r) taps->row[r] = corner[r] + offset;
+      taps->weights = weights;
+    }
+  }
+  return memo.taps();
+}
 
 int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
   const Geometry& g = memo.g;
   const Corners at(g, first, last - first);
-  const bool padded = g.y.is_padded() || g.x.is_padded();
   const int64_t columns = memo.runs ? 1 : g.x.kernel, count = last - first;
+  if (!g.y.is_padded() && !g.x.is_padded()) return fill_inside(at, count, taps);
   const auto within = [](int64_t i, int64_t n) {
     return static_cast<uint64_t>(i) < static_cast<uint64_t>(n);
   };
@@ -132,10 +152,9 @@ int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
       const int64_t down = ky * g.y.dilation, right = kx * g.x.dilation;
       bool touched = false;
       for (int64_t r = 0; r < count; ++r) {
-        const bool inside =
-            !padded || (within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in));
+        const bool inside = within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in);
         const int64_t pixel = at.pixel[r] + down * g.x.in + right;
-        tap->row[r] = inside ? image + pixel * g.channels : zeros;
+        tap->row[r] = inside ? image + pixel * memo.pixel_step() : zeros;
         touched |= inside;
       }
       if (!touched) continue;
@@ -150,11 +169,11 @@ void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const
                const Product& product) {
   const Geometry& g = windows.memo.g;
   Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
-  run_chunk(product, cut, chunk, taps, windows.memo.taps(), [&](int64_t index, Tap* own) {
+  run_chunk(product, cut, chunk, [&](int64_t index) {
     const int64_t first = first_row(index, g.pixels()), last = first_row(index + 1, g.pixels());
     const int64_t at = first * g.out_channels;
-    return Tile{.taps = own,
-                .n_taps = windows.fill(first, last, own),
+    return Tile{.taps = taps,
+                .n_taps = windows.fill(first, last, taps),
                 .rows = last - first,
                 .out = windows.out + at,
                 .stride = g.out_channels,
@@ -162,12 +181,24 @@ void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const
   });
 }
 
+// What the product of one group is, or that of all of them.
+Product product_of(const Memo& memo, const Epilogue& epilogue) {
+  const Geometry& g = memo.g;
+  Product product = {g.group_outputs(), memo.k(), memo.depth(), epilogue};
+  if (memo.groups_are_panels()) {
+    product.width = product.n;
+    product.n = g.out_channels;
+    product.left_step = memo.group_step();
+  }
+  return product;
+}
+
 Code run(Call& call) {
   const Tensor &x = call.in(op::input_), &w = call.in(op::weight_), &y = call.out();
   if (y.numel == 0) return Code::ok;
   const Memo& memo = call.memo<Memo>();
   const Geometry& g = memo.g;
-  const int64_t n = g.group_outputs(), k = memo.taps() * memo.depth();
+  const int64_t n = g.group_outputs(), k = memo.k();
   float* scratch = reinterpret_cast<float*>(call.scratch());
   float* image = scratch + memo.weights;
   if (memo.weights > 0) {
@@ -175,23 +206,24 @@ Code run(Call& call) {
          [&](int64_t group) { return Matrix{w.as<float>() + group * n * k, k, 1}; });
   }
   if (memo.copied) {
-    copy_image(g, x, call, image);
+    const auto padding = call.integers(op::padding_);
+    conv::copy_padded(g, x, padding[0], padding[1], image);
   } else {
     std::memset(image, 0, memo.image * sizeof(float));
   }
   const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   const Blocking cut = blocking_of(memo);
-  pool::parallel(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
+  pool::parallel(memo.products() * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
     const Windows windows = {
         .memo = memo,
-        .image = (memo.copied ? image : x.as<float>()) + group * g.group_channels(),
+        .image = (memo.copied ? image : x.as<float>()) + group * memo.group_step(),
         .zeros = image,
         .panels = (memo.weights > 0 ? scratch : w.as<float>()) + group * packed_size(n, k),
         .out = y.as<float>() + column,
         .residual = residual ? residual + column : nullptr};
-    Product product = {n, k, memo.depth(), all};
+    Product product = product_of(memo, all);
     if (all.bias) product.epilogue.bias += column;
     run_group(call, cut, chunk % cut.chunks(), worker, windows, product);
   });

@@ -38,7 +38,7 @@ struct RowPhases {
 
 Blocking blocking_of(const Memo& memo) {
   const Geometry& g = memo.g;
-  return blocking(memo.tiles(), g.group_outputs(), memo.taps() * g.group_channels());
+  return blocking(memo.tiles(), panels_of(g.group_outputs()), memo.taps() * g.group_channels());
 }
 
 bool axis_fits(const Axis& a, int64_t output_padding) {
@@ -67,7 +67,7 @@ Code check(Call& call) {
           .weights = packed ? 0 : g.groups * packed_size(g.group_outputs(), k),
           .row_tiles = RowPhases(g.x).tiles(g.x)};
   call.need_scratch((memo.weights + g.group_channels()) * int64_t{sizeof(float)});
-  call.need_worker_scratch(blocking_of(memo).live_tiles() * memo.taps() * int64_t{sizeof(Tap)});
+  call.need_worker_scratch(memo.taps() * int64_t{sizeof(Tap)});
   return Code::ok;
 }
 
@@ -154,8 +154,8 @@ Code run(Call& call) {
     Product product = {n, k, depth, all};
     if (all.bias) product.epilogue.bias += column;
     Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
-    run_chunk(product, cut, chunk % cut.chunks(), taps, memo.taps(),
-              [&](int64_t index, Tap* own) { return phases.tile(index, own); });
+    run_chunk(product, cut, chunk % cut.chunks(),
+              [&](int64_t index) { return phases.tile(index, taps); });
   });
   return Code::ok;
 }

@@ -28,70 +28,73 @@ template <int K, int S>
   }
 }
 
-// `first` and `last` count only where the tile has padding.
+// Bit i of `valid` tells whether input pixel i is no padding; asked only where there is some.
 template <int K, int S, bool padded>
-[[gnu::always_inline]] inline void add_row(const float* line, ptrdiff_t pixel_step,
-                                           const float* weights, ptrdiff_t channels, int first,
-                                           int last, f32x4 (&acc)[kPixels]) {
+[[gnu::always_inline]] inline void add_row(const float* line, ptrdiff_t pixel_step, int valid,
+                                           const float* weights, ptrdiff_t channels,
+                                           f32x4 (&acc)[kPixels]) {
   f32x4 w[K];
   for (int k = 0; k < K; ++k) {
     w[k] = simd::load(weights);
     weights += channels;
   }
+  if (padded) simd::pin(valid);
 #pragma clang loop unroll(full)
   for (int i = 0; i < reach(K, S); ++i, line += pixel_step) {
-    if (!padded || (i >= first && i < last)) spread<K, S>(i, simd::load(line), w, acc);
+    if (padded) simd::pin(line);
+    if (!padded || (valid & (1 << i)) != 0) spread<K, S>(i, simd::load(line), w, acc);
   }
 }
 
-[[gnu::always_inline]] inline void finish(float* out, const float* residual, ptrdiff_t step,
-                                          int count, const Clamp& bounds, f32x4 (&acc)[kPixels]) {
-  if (residual) {
-#pragma clang loop unroll(full)
-    for (int j = 0; j < kPixels; ++j) {
-      if (j < count) acc[j] = simd::add(acc[j], simd::load(residual + j * step));
-    }
-  }
-  if (bounds.active) {
-    const f32x4 low = simd::splat(bounds.low), high = simd::splat(bounds.high);
-#pragma clang loop unroll(full)
-    for (f32x4& a : acc) a = simd::clamp(a, low, high);
-  }
-#pragma clang loop unroll(full)
-  for (int j = 0; j < kPixels; ++j, out += step) {
-    if (j < count) simd::store(out, acc[j]);
+// What is rare: a residual, rows of fewer pixels than a tile has.
+[[gnu::noinline]] void finish(const Tile& t, ptrdiff_t c, f32x4 (&acc)[kPixels]) {
+  const f32x4 low = simd::splat(t.bounds.low), high = simd::splat(t.bounds.high);
+  for (int j = 0; j < t.count; ++j) {
+    const ptrdiff_t at = c + j * t.out_step;
+    if (t.residual) acc[j] = simd::add(acc[j], simd::load(t.residual + at));
+    simd::store(t.out + at, simd::clamp(acc[j], low, high));
   }
 }
 
 template <int K, int S, bool padded>
-[[gnu::noinline]] void run_channels(const Tile& t, const Epilogue& e) {
-  const Clamp bounds = clamp_of(e);
+[[gnu::noinline]] void run_channels(const Tile& t) {
   // Copies: the compiler cannot know that stores leave the tile's fields alone.
   const ptrdiff_t channels = t.channels, pixel_step = t.pixel_step, row_step = t.row_step;
   const ptrdiff_t rows = t.rows, out_step = t.out_step;
-  const int first = static_cast<int>(t.first), last = static_cast<int>(t.last);
-  const int count = static_cast<int>(t.count);
+  const int valid = (1 << t.last) - (1 << t.first);
+  const bool plain = t.residual == nullptr && t.count == kPixels;
   for (ptrdiff_t next = 0; next < channels; next += kLanes) {
     const ptrdiff_t c = std::min<ptrdiff_t>(next, channels - kLanes);  // the last block overlaps
-    const f32x4 bias = e.bias ? simd::load(e.bias + c) : simd::splat(0);
+    const f32x4 bias = t.bias ? simd::load(t.bias + c) : simd::splat(0);
     f32x4 acc[kPixels];
     for (f32x4& a : acc) a = bias;
     const float *line = t.image + c, *weights = t.weights + c;
     for (ptrdiff_t ky = 0; ky < rows; ++ky) {
-      add_row<K, S, padded>(line, pixel_step, weights, channels, first, last, acc);
+      add_row<K, S, padded>(line, pixel_step, valid, weights, channels, acc);
       line += row_step;
       weights += K * channels;
     }
-    finish(t.out + c, t.residual ? t.residual + c : nullptr, out_step, count, bounds, acc);
+    const f32x4 low = simd::load_splat(&t.bounds.low), high = simd::load_splat(&t.bounds.high);
+    if (plain) {
+      float* out = t.out + c;
+#pragma clang loop unroll(full)
+      for (int j = 0; j < kPixels; ++j, out += out_step) {
+        simd::store(out, simd::clamp(acc[j], low, high));
+      }
+    } else {
+      f32x4 copy[kPixels];  // a copy: what has an address lives in memory
+      std::copy_n(acc, kPixels, copy);
+      finish(t, c, copy);
+    }
   }
 }
 
 template <int K, int S>
-void run(const Tile& t, const Epilogue& e) {
+void run(const Tile& t) {
   if (t.first == 0 && t.last == reach(K, S)) {
-    run_channels<K, S, false>(t, e);
+    run_channels<K, S, false>(t);
   } else {
-    run_channels<K, S, true>(t, e);
+    run_channels<K, S, true>(t);
   }
 }
 

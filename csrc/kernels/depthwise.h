@@ -18,14 +18,16 @@ struct Tile {
   int64_t first, last;
   const float* weights;  // (rows, K, channels), from that kernel row on
   int64_t rows, channels;
+  const float* bias;  // or null
   float* out;
   const float* residual;  // as `out`, or null
   int64_t out_step;
   int64_t count;  // output pixels, up to kPixels
+  Clamp bounds;
 };
 
-// A function for tiles of one kernel width and stride; channels >= kLanes.
-using Run = void (*)(const Tile& tile, const Epilogue& epilogue);
+// All channels of a tile, for one kernel width and stride; channels >= kLanes.
+using Run = void (*)(const Tile& tile);
 
 // Those that exist: kernel width 3 or 5 with stride 1 or 2, 7 with stride 1. Null for all others.
 Run specialised(int64_t kernel_width, int64_t stride);

@@ -12,7 +12,7 @@
 namespace wtw {
 namespace {
 
-constexpr int64_t kBytesPerChunk = 128 * 1024;
+constexpr int64_t kBytesPerChunk = 512 << 10;  // about 20 us
 
 // body(i, number) for each number of the indices, i counting in logical order; every number lies
 // in [0, bound).

@@ -1,7 +1,9 @@
 // Row tiles and packed panels in, output tiles with bias, residual and activation out.
 #include "kernels/gemm.h"
 
+#include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/vmath.h"
 
@@ -10,104 +12,171 @@ namespace {
 
 using simd::f32x4;
 
-constexpr int64_t kCachedWeights = 600 << 10;  // bytes that stay near while all tiles pass
+constexpr int64_t kCachedWeights = 512 << 10;  // bytes that stay near while all tiles pass
 constexpr int64_t kChunkFlops = 2'000'000;     // about 40 us
+constexpr int64_t kLongSum = 2048;             // products that are summed up without a break
+constexpr int kVector = 4;
 
 alignas(16) constexpr float kZeros[kPanel] = {};
 
-// Neighbouring panels of one tile, all 8 columns wide: where their first column is.
+// Neighbouring panels of one tile: where the first one begins.
 struct Strip {
-  int64_t panels;
-  int64_t weights;  // from Tap::weights, in floats
-  const float* bias;
-  const float* residual;
+  const Tap *taps, *end;
+  ptrdiff_t depth;  // of each tap
+  ptrdiff_t panels;
+  ptrdiff_t weights, step;    // from Tap::weights to the first panel, from panel to panel
+  ptrdiff_t left, left_step;  // likewise from Tap::row
+  ptrdiff_t stride;           // of out and residual
   float* out;
-  int64_t stride;  // of out and residual
+  const float* bias;      // or null
+  const float* residual;  // or null
+  Clamp bounds;
 };
 
-// acc += rows x panel; `offset` is the panel's, `depth` the length of a tap in panel floats.
-template <int R>
-[[gnu::always_inline]] inline void reduce(const Tap* tap, const Tap* end, ptrdiff_t offset,
-                                          ptrdiff_t depth, f32x4 (&acc)[R][2]) {
-  for (; tap != end; ++tap) {
-    const float* a[R];
-    for (int r = 0; r < R; ++r) a[r] = tap->row[r];
-    const float* weights = tap->weights + offset;
-    for (const float* last = weights + depth; weights != last; weights += kPanel) {
-      const f32x4 low = simd::load(weights), high = simd::load(weights + 4);
-      for (int r = 0; r < R; ++r) {
-        const f32x4 x = simd::load_splat(a[r]++);
-        acc[r][0] = simd::madd(x, low, acc[r][0]);
-        acc[r][1] = simd::madd(x, high, acc[r][1]);
-      }
-      for (int r = 0; r < R; ++r) {
-        simd::pin(acc[r][0]);
-        simd::pin(acc[r][1]);
-      }
-    }
+// Sums of every n-th product, side by side: a fused multiply-add does not wait for the one before
+// (it takes 4 cycles, two at a time).
+template <int R, int V>
+constexpr int kApart = R * V * 4 <= 2 * kRows   ? 4
+                       : R * V * 2 <= 2 * kRows ? 2
+                                                : 1;
+
+template <int R, int V>
+[[gnu::always_inline]] inline void add(const f32x4 (&x)[R][V], f32x4 (&acc)[R][V]) {
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) acc[r][v] = simd::add(acc[r][v], x[r][v]);
   }
 }
 
-template <int R>
+// acc += one step of the reduction.
+template <int R, int V>
+[[gnu::always_inline]] inline void step(const float* (&a)[R], const float* weights,
+                                        f32x4 (&acc)[R][V]) {
+  f32x4 w[V];
+  for (int v = 0; v < V; ++v) w[v] = simd::load(weights + v * kVector);
+  for (int r = 0; r < R; ++r) {
+    const f32x4 x = simd::load_splat(a[r]++);
+    for (int v = 0; v < V; ++v) acc[r][v] = simd::madd(x, w[v], acc[r][v]);
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) simd::pin(acc[r][v]);
+  }
+}
+
+// acc += rows x panel; `depth` is the length of a tap in panel floats.
+template <int R, int V>
+[[gnu::always_inline]] inline void reduce(const Tap* tap, const Tap* end, ptrdiff_t depth,
+                                          ptrdiff_t panel, ptrdiff_t left, f32x4 (&acc)[R][V]) {
+  constexpr int n = kApart<R, V>;
+  f32x4 apart[n][R][V] = {};
+  for (; tap != end; ++tap) {
+    const float* a[R];
+    for (int r = 0; r < R; ++r) a[r] = tap->row[r] + left;
+    const float* weights = tap->weights + panel;
+    const float* const last = weights + depth;
+    if constexpr (n > 1) {
+      for (; last - weights >= n * kPanel; weights += n * kPanel) {
+        for (int i = 0; i < n; ++i) step<R, V>(a, weights + i * kPanel, apart[i]);
+      }
+    }
+    for (; weights != last; weights += kPanel) step<R, V>(a, weights, acc);
+  }
+  if constexpr (n > 1) {
+    for (auto& sums : apart) add<R, V>(sums, acc);
+  }
+}
+
+template <int R, int V>
 [[gnu::always_inline]] inline void finish(const Clamp& bounds, const float* residual, float* out,
-                                          ptrdiff_t stride, f32x4 (&acc)[R][2]) {
+                                          ptrdiff_t stride, f32x4 (&acc)[R][V]) {
   if (residual) {
     for (int r = 0; r < R; ++r, residual += stride) {
-      acc[r][0] = simd::add(acc[r][0], simd::load(residual));
-      acc[r][1] = simd::add(acc[r][1], simd::load(residual + 4));
+      for (int v = 0; v < V; ++v) {
+        acc[r][v] = simd::add(acc[r][v], simd::load(residual + v * kVector));
+      }
     }
   }
   if (bounds.active) {
     const f32x4 low = simd::splat(bounds.low), high = simd::splat(bounds.high);
-    for (int r = 0; r < R; ++r) {
-      acc[r][0] = simd::clamp(acc[r][0], low, high);
-      acc[r][1] = simd::clamp(acc[r][1], low, high);
+    for (auto& row : acc) {
+      for (f32x4& x : row) x = simd::clamp(x, low, high);
     }
   }
   for (int r = 0; r < R; ++r, out += stride) {
-    simd::store(out, acc[r][0]);
-    simd::store(out + 4, acc[r][1]);
+    for (int v = 0; v < V; ++v) simd::store(out + v * kVector, acc[r][v]);
   }
 }
 
-template <int R>
-[[gnu::noinline]] void run_strip(const Product& product, const Tile& tile, const Strip& s) {
-  const Clamp bounds = clamp_of(product.epilogue);
-  // Copies: the compiler cannot know that stores leave the structs alone.
-  const Tap *taps = tile.taps, *end = taps + tile.n_taps;
-  const ptrdiff_t depth = product.depth * kPanel, panel = product.k * kPanel, stride = s.stride;
+template <int R, int V>
+[[gnu::noinline]] void run_strip(const Strip& s) {
+  constexpr int width = V * kVector;
+  // Copies: the compiler cannot know that stores leave the strip alone.
+  const Clamp bounds = s.bounds;
+  const Tap *taps = s.taps, *end = s.end;
+  const ptrdiff_t depth = s.depth * kPanel, stride = s.stride;
+  const ptrdiff_t step = s.step, left_step = s.left_step;
   const float *bias = s.bias ? s.bias : kZeros, *residual = s.residual;
+  const ptrdiff_t bias_step = s.bias ? width : 0, residual_step = s.residual ? width : 0;
   float* out = s.out;
-  ptrdiff_t offset = s.weights;
-  for (ptrdiff_t left = s.panels; left > 0; --left) {
-    f32x4 acc[R][2];
-    for (int r = 0; r < R; ++r) {
-      acc[r][0] = simd::load(bias);
-      acc[r][1] = simd::load(bias + 4);
+  ptrdiff_t weights = s.weights, left = s.left;
+  for (ptrdiff_t n = s.panels; n > 0; --n) {
+    f32x4 acc[R][V];
+    for (auto& row : acc) {
+      for (int v = 0; v < V; ++v) row[v] = simd::load(bias + v * kVector);
     }
-    reduce<R>(taps, end, offset, depth, acc);
-    finish<R>(bounds, residual, out, stride, acc);
-    offset += panel;
-    out += kPanel;
-    if (s.bias) bias += kPanel;
-    if (residual) residual += kPanel;
+    reduce<R, V>(taps, end, depth, weights, left, acc);
+    finish<R, V>(bounds, residual, out, stride, acc);
+    weights += step;
+    left += left_step;
+    out += width;
+    bias += bias_step;
+    residual += residual_step;
   }
 }
 
-void run_strip(const Product& product, const Tile& tile, const Strip& s) {
-  switch (tile.rows) {
-    case 1:
-      return run_strip<1>(product, tile, s);
-    case 2:
-      return run_strip<2>(product, tile, s);
-    case 3:
-      return run_strip<3>(product, tile, s);
-    case 4:
-      return run_strip<4>(product, tile, s);
-    case 5:
-      return run_strip<5>(product, tile, s);
-    default:
-      return run_strip<6>(product, tile, s);
+using Run = void (*)(const Strip& strip);
+template <int V, size_t... R>
+constexpr std::array<Run, kRows> runs(std::index_sequence<R...>) {
+  return {run_strip<R + 1, V>...};
+}
+// By rows of the tile: half panels, and whole ones.
+constexpr std::array<Run, kRows> kHalf = runs<1>(std::make_index_sequence<kRows>());
+constexpr std::array<Run, kRows> kWhole = runs<2>(std::make_index_sequence<kRows>());
+
+// One panel, its long sums in parts that are added up in `out`: that keeps their error small.
+void run_parts(Strip s, Run run) {
+  const Tap* const taps = s.taps;
+  const int64_t n_taps = s.end - taps, depth = s.depth;
+  const int64_t pieces = ceil_div(depth, kLongSum);  // of each tap, or:
+  const int64_t groups = pieces > 1 ? n_taps : ceil_div(n_taps * depth, kLongSum);
+  const ptrdiff_t weights = s.weights, left = s.left;
+  const Clamp bounds = s.bounds;
+  for (int64_t part = 0; part < groups * pieces; ++part) {
+    const int64_t group = part / pieces, piece = part % pieces;
+    const int64_t begin = piece * depth / pieces;
+    s.taps = taps + group * n_taps / groups;
+    s.end = taps + (group + 1) * n_taps / groups;
+    s.depth = static_cast<ptrdiff_t>((piece + 1) * depth / pieces - begin);
+    s.weights = static_cast<ptrdiff_t>(weights + begin * kPanel);
+    s.left = static_cast<ptrdiff_t>(left + begin);
+    s.bounds = part + 1 == groups * pieces ? bounds : Clamp{};
+    run(s);
+    s.bias = nullptr;
+    s.residual = s.out;
+  }
+}
+
+void run_panels(const Strip& strip, Run run, int64_t width) {
+  if ((strip.end - strip.taps) * strip.depth <= kLongSum) return run(strip);
+  const int64_t panels = strip.panels;
+  Strip s = strip;
+  s.panels = 1;
+  for (int64_t p = 0; p < panels; ++p) {
+    run_parts(s, run);
+    s.weights += s.step;
+    s.left += s.left_step;
+    s.out += width;
+    if (s.bias) s.bias += width;
+    if (s.residual) s.residual += width;
   }
 }
 
@@ -118,10 +187,12 @@ void copy_columns(const float* from, int64_t from_stride, float* to, int64_t to_
   }
 }
 
-// The last panel where n is no multiple of 8: computed in full beside the output.
-void run_partial(const Product& product, const Tile& tile, const Strip& last, int64_t columns) {
+// The last panel where n is no multiple of its width: computed beside the output.
+void run_partial(const Tile& tile, const Strip& last, int64_t columns) {
   alignas(16) float out[kRows * kPanel], residual[kRows * kPanel] = {}, bias[kPanel] = {};
-  Strip beside = {1, last.weights, nullptr, nullptr, out, kPanel};
+  Strip beside = last;
+  beside.out = out;
+  beside.stride = kPanel;
   if (last.bias) {
     copy_columns(last.bias, 0, bias, 0, 1, columns);
     beside.bias = bias;
@@ -130,65 +201,93 @@ void run_partial(const Product& product, const Tile& tile, const Strip& last, in
     copy_columns(last.residual, last.stride, residual, kPanel, tile.rows, columns);
     beside.residual = residual;
   }
-  run_strip(product, tile, beside);
+  run_panels(beside, (columns <= kVector ? kHalf : kWhole)[tile.rows - 1], kPanel);
   copy_columns(out, kPanel, last.out, last.stride, tile.rows, columns);
 }
 
-Strip strip_at(const Product& product, const Tile& tile, int64_t panel) {
-  const int64_t column = panel * kPanel;
+Strip strip_at(const Product& product, const Tile& tile, int64_t panel, int64_t count) {
+  const int64_t column = panel * product.width, step = product.k * kPanel;
   const float* bias = product.epilogue.bias;
-  return {.panels = 0,
-          .weights = column * product.k,
+  return {.taps = tile.taps,
+          .end = tile.taps + tile.n_taps,
+          .depth = static_cast<ptrdiff_t>(product.depth),
+          .panels = static_cast<ptrdiff_t>(count),
+          .weights = static_cast<ptrdiff_t>(panel * step),
+          .step = static_cast<ptrdiff_t>(step),
+          .left = static_cast<ptrdiff_t>(panel * product.left_step),
+          .left_step = static_cast<ptrdiff_t>(product.left_step),
+          .stride = static_cast<ptrdiff_t>(tile.stride),
+          .out = tile.out + column,
           .bias = bias ? bias + column : nullptr,
           .residual = tile.residual ? tile.residual + column : nullptr,
-          .out = tile.out + column,
-          .stride = tile.stride};
+          .bounds = clamp_of(product.epilogue)};
 }
 
 }  // namespace
 
 void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last) {
-  const int64_t full = std::min(last, product.n / kPanel);
+  const int64_t width = product.width, full = std::min(last, product.n / width);
   if (first < full) {
-    Strip strip = strip_at(product, tile, first);
-    strip.panels = full - first;
-    run_strip(product, tile, strip);
+    const Run run = (width == kVector ? kHalf : kWhole)[tile.rows - 1];
+    run_panels(strip_at(product, tile, first, full - first), run, width);
   }
   if (full < last) {
-    run_partial(product, tile, strip_at(product, tile, full), product.n - full * kPanel);
+    run_partial(tile, strip_at(product, tile, full, 1), product.n - full * width);
   }
   const Epilogue& e = product.epilogue;
   if (e.activation == Activation::none || clamp_of(e).active) return;
-  const int64_t columns = std::min(last * kPanel, product.n) - first * kPanel;
+  const int64_t columns = std::min(last * width, product.n) - first * width;
   for (int64_t r = 0; r < tile.rows; ++r) {
-    apply_activation(tile.out + r * tile.stride + first * kPanel, columns, e);
+    apply_activation(tile.out + r * tile.stride + first * width, columns, e);
   }
 }
 
-Blocking blocking(int64_t tiles, int64_t n, int64_t k) {
-  const int64_t panels = panels_of(n), panel_bytes = k * kPanel * int64_t{sizeof(float)};
-  const int64_t flops = 2 * kRows * kPanel * std::max<int64_t>(k, 1);  // one tile, one panel
-  const int64_t wanted = std::max<int64_t>(kChunkFlops / flops, 1);
-  if (panels * panel_bytes <= kCachedWeights) {
-    const int64_t tile_block = std::clamp<int64_t>(wanted / panels, 1, tiles);
-    return {tiles, panels, tile_block, panels, false};
+void run_block(const Block& b) {
+  Tap tap = {.row = {}, .weights = b.panels};
+  Strip s = {.taps = &tap,
+             .end = &tap + 1,
+             .depth = b.depth,
+             .panels = b.count,
+             .weights = 0,
+             .step = b.step,
+             .left = 0,
+             .left_step = 0,
+             .stride = b.out_stride,
+             .out = b.out,
+             .bias = nullptr,
+             .residual = nullptr,
+             .bounds = {}};
+  const float* row = b.left;
+  const int64_t tiles = tiles_of(b.m);
+  for (int64_t t = 0; t < tiles; ++t) {
+    const int64_t rows = first_row(t + 1, b.m) - first_row(t, b.m);
+    for (int64_t r = 0; r < rows; ++r, row += b.left_stride) tap.row[r] = row;
+    kWhole[rows - 1](s);
+    s.out += rows * b.out_stride;
   }
-  const int64_t tile_block = ceil_div(tiles, ceil_div(tiles, kLiveTiles));
-  const int64_t panel_block = std::clamp<int64_t>(wanted / tile_block, 1, panels);
-  return {tiles, panels, tile_block, panel_block, true};
+}
+
+Blocking blocking(int64_t tiles, int64_t panels, int64_t k) {
+  const int64_t panel = std::max<int64_t>(k, 1) * kPanel;  // floats
+  const int64_t near = kCachedWeights / int64_t{sizeof(float)} / panel;
+  const int64_t wanted = std::max<int64_t>(kChunkFlops / (2 * kRows * panel), 1);
+  // A single tile meets each panel once: only the length of the chunk counts.
+  const int64_t most = std::clamp<int64_t>(tiles > 1 ? near : wanted, 1, panels);
+  const int64_t panel_block = ceil_div(panels, ceil_div(panels, most));
+  return {tiles, panels, std::clamp<int64_t>(wanted / panel_block, 1, tiles), panel_block};
 }
 
 void run_rows(const Product& product, const Blocking& blocking, int64_t chunk, Rows rows) {
-  Tap taps[kLiveTiles];
-  run_chunk(product, blocking, chunk, taps, 1, [&](int64_t index, Tap* tap) {
+  Tap tap;
+  run_chunk(product, blocking, chunk, [&](int64_t index) {
     const int64_t first = first_row(index, rows.m), last = first_row(index + 1, rows.m);
     rows.offsets.seek(first);
     for (int64_t row = first; row < last; ++row, rows.offsets.next()) {
-      tap->row[row - first] = rows.left + rows.offsets[0];
+      tap.row[row - first] = rows.left + rows.offsets[0];
     }
-    tap->weights = rows.panels;
+    tap.weights = rows.panels;
     const int64_t at = first * product.n;
-    return Tile{.taps = tap,
+    return Tile{.taps = &tap,
                 .n_taps = 1,
                 .rows = last - first,
                 .out = rows.out + at,

@@ -2,8 +2,9 @@
 //
 // A tile is up to 6 rows of the output; a panel is 8 columns of it, with the weights stored
 // [K][8]. 6 x 2 accumulators, 2 vectors of weights and 1 broadcast are the 15 vector registers
-// that V8 has on x86. A row of the left side need not be contiguous: it is a list of runs
-// ("taps"), so that a convolution is a product without a copy of its input.
+// that V8 has on x86; without FMA a product takes one more, and a tile has 5 rows. A row of the
+// left side need not be contiguous: it is a list of runs ("taps"), so that a convolution is a
+// product without a copy of its input.
 #pragma once
 
 #include <algorithm>
@@ -11,15 +12,15 @@
 #include <cstdint>
 
 #include "core/kernel.h"
+#include "core/simd.h"
 #include "kernels/activation.h"
 #include "kernels/axis.h"
 #include "kernels/odometer.h"
 
 namespace wtw::gemm {
 
-inline constexpr int kRows = 6;
+inline constexpr int kRows = simd::kFused ? 6 : 5;
 inline constexpr int kPanel = 8;
-inline constexpr int kLiveTiles = 24;  // at most, of a chunk whose weights are beyond the cache
 
 constexpr int64_t panels_of(int64_t n) { return ceil_div(n, kPanel); }
 constexpr int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * k * kPanel; }
@@ -47,51 +48,49 @@ struct Product {
   int64_t k;      // rows of a panel
   int64_t depth;  // length of each tap
   Epilogue epilogue;
+  int64_t width = kPanel;  // columns of each panel: 8, or 4 of them
+  int64_t left_step = 0;   // from panel to panel in the left side, where panels are groups
 };
 
 // Panels [first, last) of one tile: reduction, epilogue, store.
 void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last);
 
-// How a product is cut into chunks for the pool: by its shape alone.
+// A small product of whole panels without an epilogue: out (m, 8 * count) = left (m, depth) x panels.
+struct Block {
+  const float* left;
+  ptrdiff_t left_stride;
+  int64_t m;
+  const float* panels;
+  ptrdiff_t step;  // from panel to panel
+  ptrdiff_t depth, count;
+  float* out;
+  ptrdiff_t out_stride;
+};
+void run_block(const Block& block);
+
+// How a product is cut into chunks for the pool: by its shape alone. The weights of a chunk stay in
+// the second-level cache, and chunks that share them follow each other.
 struct Blocking {
   int64_t tiles, panels;            // of the whole product
   int64_t tile_block, panel_block;  // of a chunk
-  bool panels_outer;                // weights beyond the cache: each panel meets all tiles at once
 
-  int64_t panel_chunks() const { return ceil_div(panels, panel_block); }
-  int64_t chunks() const { return ceil_div(tiles, tile_block) * panel_chunks(); }
-  // Tiles whose taps must be there at the same time.
-  int64_t live_tiles() const { return panels_outer ? tile_block : 1; }
+  int64_t tile_chunks() const { return ceil_div(tiles, tile_block); }
+  int64_t chunks() const { return tile_chunks() * ceil_div(panels, panel_block); }
 };
-Blocking blocking(int64_t tiles, int64_t n, int64_t k);  // tiles, n >= 1
+Blocking blocking(int64_t tiles, int64_t panels, int64_t k);  // tiles, panels >= 1
 
-// Rows are spread evenly over ceil(m / 6) tiles: none of them is much narrower than the others.
+// Rows are spread evenly over the tiles: none of them is much narrower than the others.
 constexpr int64_t tiles_of(int64_t m) { return ceil_div(m, kRows); }
 constexpr int64_t first_row(int64_t tile, int64_t m) { return tile * m / tiles_of(m); }
 
-// One chunk. make(index, taps) fills taps (room for n_taps) and gives the tile; `taps` has room
-// for live_tiles() of them.
+// One chunk; make(index) gives a tile, whose taps may lie where those of the last one lay.
 template <class Make>
-void run_chunk(const Product& product, const Blocking& b, int64_t chunk, Tap* taps, int64_t n_taps,
-               Make&& make) {
-  const int64_t first_tile = chunk / b.panel_chunks() * b.tile_block;
-  const int64_t last_tile = std::min(first_tile + b.tile_block, b.tiles);
-  const int64_t first = chunk % b.panel_chunks() * b.panel_block;
-  const int64_t last = std::min(first + b.panel_block, b.panels);
-  if (!b.panels_outer) {
-    for (int64_t t = first_tile; t < last_tile; ++t) {
-      run_tile(product, make(t, taps), first, last);
-    }
-    return;
-  }
-  Tile tiles[kLiveTiles];
-  for (int64_t t = first_tile; t < last_tile; ++t) {
-    tiles[t - first_tile] = make(t, taps + (t - first_tile) * n_taps);
-  }
-  for (int64_t p = first; p < last; ++p) {
-    for (int64_t t = first_tile; t < last_tile; ++t) {
-      run_tile(product, tiles[t - first_tile], p, p + 1);
-    }
+void run_chunk(const Product& product, const Blocking& b, int64_t chunk, Make&& make) {
+  const int64_t tile = chunk % b.tile_chunks() * b.tile_block;
+  const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
+  const int64_t last = std::min(panel + b.panel_block, b.panels);
+  for (int64_t t = tile; t < std::min(tile + b.tile_block, b.tiles); ++t) {
+    run_tile(product, make(t), panel, last);
   }
 }
 

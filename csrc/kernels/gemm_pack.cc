@@ -11,18 +11,11 @@ void pack_rows(const Matrix& source, int64_t k, float* to) {
   int64_t i = 0;
   for (; i + 4 <= k; i += 4) {
     for (int half = 0; half < 2; ++half) {
+      simd::f32x4 rows[4];
       const float* from = source.data + half * 4 * source.row + i;
-      const v128_t a = simd::load(from), b = simd::load(from + source.row);
-      const v128_t c = simd::load(from + 2 * source.row), d = simd::load(from + 3 * source.row);
-      const v128_t ab_low = wasm_i32x4_shuffle(a, b, 0, 4, 1, 5);
-      const v128_t ab_high = wasm_i32x4_shuffle(a, b, 2, 6, 3, 7);
-      const v128_t cd_low = wasm_i32x4_shuffle(c, d, 0, 4, 1, 5);
-      const v128_t cd_high = wasm_i32x4_shuffle(c, d, 2, 6, 3, 7);
-      float* out = to + i * kPanel + half * 4;
-      simd::store(out, wasm_i64x2_shuffle(ab_low, cd_low, 0, 2));
-      simd::store(out + kPanel, wasm_i64x2_shuffle(ab_low, cd_low, 1, 3));
-      simd::store(out + 2 * kPanel, wasm_i64x2_shuffle(ab_high, cd_high, 0, 2));
-      simd::store(out + 3 * kPanel, wasm_i64x2_shuffle(ab_high, cd_high, 1, 3));
+      for (int j = 0; j < 4; ++j) rows[j] = simd::load(from + j * source.row);
+      simd::transpose(rows);
+      for (int j = 0; j < 4; ++j) simd::store(to + (i + j) * kPanel + half * 4, rows[j]);
     }
   }
   for (; i < k; ++i) {

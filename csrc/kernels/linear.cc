@@ -40,7 +40,7 @@ Code run(Call& call) {
     rows.offsets.add(x.shape[axis], {x.stride[axis]});
   }
   const Product product = {n, k, k, epilogue};
-  const Blocking cut = blocking(tiles_of(rows.m), n, k);
+  const Blocking cut = blocking(tiles_of(rows.m), panels_of(n), k);
   pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
   return Code::ok;
 }

@@ -1,6 +1,7 @@
 // matmul: (..., M, K) @ (..., K, N) of any strides in, leading axes broadcast; (..., M, N) out.
 #include <cstring>
 
+#include "kernels/few_rows.h"
 #include "kernels/gemm.h"
 #include "kernels/strided_copy.h"
 
@@ -10,7 +11,10 @@ namespace {
 using namespace gemm;
 namespace op = op::matmul;
 
-constexpr int64_t kBatchFlops = 2'000'000;  // small products share a chunk
+constexpr int64_t kBatchFlops = 2'000'000;    // small products share a chunk
+constexpr int64_t kPart = 1024;               // of the reduction
+constexpr int64_t kPlainProducts = 32 << 10;  // of a chunk of other numbers
+constexpr int64_t kChunkFloats = 128 << 10;   // of a right side that is read in place: about 20 us
 
 // The size of t along an axis of the output, and how far it steps there: 0 where it is broadcast.
 int64_t size_along(const Tensor& t, const Tensor& out, int axis) {
@@ -61,6 +65,13 @@ Distinct distinct_of(const Tensor& other, const Tensor& out) {
   return d;
 }
 
+// Few rows for each matrix of the right side, which then is not packed.
+bool reads_in_place(const Tensor& b, const Tensor& y) {
+  if (b.step(-1) != 1 && b.step(-2) != 1) return false;
+  return y.size(-2) <= few_rows::kMost &&
+         (distinct_of(b, y).count > 1 || y.numel <= few_rows::kMost * y.size(-1));
+}
+
 // Left rows that are not contiguous are copied.
 bool copies_left(const Tensor& a) { return a.size(-1) > 1 && a.step(-1) != 1; }
 
@@ -72,7 +83,9 @@ Code check(Call& call) {
   WTW_CHECK(leading_axes_fit(a, b, y));
   if (y.dtype != DType::float32 || y.numel == 0 || a.numel == 0) return Code::ok;
   const int64_t left = copies_left(a) ? a.numel * int64_t{sizeof(float)} : 0;
-  call.need_scratch(distinct_of(b, y).count * packed_bytes(b.size(-1), b.size(-2)) + left);
+  const int64_t panels =
+      reads_in_place(b, y) ? 0 : distinct_of(b, y).count * packed_bytes(b.size(-1), b.size(-2));
+  call.need_scratch(panels + left);
   return Code::ok;
 }
 
@@ -90,11 +103,23 @@ Tensor left_of(const Tensor& a, float* scratch) {
   return dense;
 }
 
+// One chunk. Long sums are made of short ones, which keeps their error small: later parts of the
+// reduction are added to the output.
+void run_parts(Product product, const Blocking& cut, int64_t chunk, Rows rows) {
+  for (int64_t left = product.k; left > 0; left -= product.depth) {
+    product.depth = std::min(left, kPart);
+    run_rows(product, cut, chunk, rows);
+    rows.left += product.depth;
+    rows.panels += product.depth * kPanel;
+    rows.residual = rows.out;
+  }
+}
+
 // One product for each matrix of the output; small ones share a chunk.
 void multiply_each(const Product& product, const Rows& first, const Odometer<1>& left,
                    const Odometer<1>& right) {
   const int64_t size = first.m * product.n, panels = packed_size(product.n, product.k);
-  const Blocking cut = blocking(tiles_of(first.m), product.n, product.k);
+  const Blocking cut = blocking(tiles_of(first.m), panels_of(product.n), product.k);
   const int64_t each = cut.chunks(), all = left.positions() * each;
   const int64_t share = each > 1 ? 1 : std::max<int64_t>(kBatchFlops / (2 * size * product.k), 1);
   pool::parallel(ceil_div(all, share), [&](int64_t chunk, int) {
@@ -103,16 +128,45 @@ void multiply_each(const Product& product, const Rows& first, const Odometer<1>&
       rows.left += left.at(i / each)[0];
       rows.panels += right.at(i / each)[0] * panels;
       rows.out += i / each * size;
-      run_rows(product, cut, i % each, rows);
+      run_parts(product, cut, i % each, rows);
     }
   });
+}
+
+// Chunks are columns of one matrix, or several small matrices.
+void multiply_in_place(const Tensor& a, const Tensor& b, const Tensor& y) {
+  const int64_t m = y.size(-2), n = y.size(-1), k = b.size(-2);
+  const bool transposed = b.step(-2) == 1 && (b.step(-1) != 1 || n == 1);
+  const int64_t columns = std::min(n, ceil_div(kChunkFloats, 64 * k) * 64);
+  const int64_t each = ceil_div(n, columns);
+  const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
+  parallel_ranges(left.positions() * each, kChunkFloats / (columns * k),
+                  [&](int64_t begin, int64_t end, int) {
+                    for (int64_t i = begin; i < end; ++i) {
+                      const int64_t first = i % each * columns;
+                      float* out = y.as<float>() + i / each * m * n + first;
+                      const few_rows::Product product = {
+                          .m = m,
+                          .n = std::min(columns, n - first),
+                          .k = k,
+                          .left = a.as<float>() + left.at(i / each)[0],
+                          .left_stride = a.step(-2),
+                          .right = b.as<float>() + right.at(i / each)[0] + first * b.step(-1),
+                          .right_stride = b.step(transposed ? -1 : -2),
+                          .out = out,
+                          .out_stride = n};
+                      for (int64_t r = 0; r < m; ++r) std::fill_n(out + r * n, product.n, 0.0f);
+                      transposed ? multiply_transposed(product) : multiply(product);
+                    }
+                  });
 }
 
 void multiply_float(Call& call) {
   const Tensor &b = call.in(op::other_), &y = call.out();
   const int64_t n = y.size(-1), k = b.size(-2);
-  const Distinct distinct = distinct_of(b, y);
   float* panels = reinterpret_cast<float*>(call.scratch());
+  if (reads_in_place(b, y)) return multiply_in_place(left_of(call.in(op::self_), panels), b, y);
+  const Distinct distinct = distinct_of(b, y);
   const Tensor a = left_of(call.in(op::self_), panels + distinct.count * packed_size(n, k));
   pack(distinct.count, n, k, panels, [&](int64_t i) {
     return Matrix{b.as<float>() + distinct.source.at(i)[0], b.step(-1), b.step(-2)};
@@ -126,8 +180,8 @@ void multiply_float(Call& call) {
   rows.offsets = matrices_of(a, y);  // one tall product
   rows.offsets.add(rows.m, {a.step(-2)});
   rows.m = y.numel / n;
-  const Blocking cut = blocking(tiles_of(rows.m), n, k);
-  pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });
+  const Blocking cut = blocking(tiles_of(rows.m), panels_of(n), k);
+  pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_parts(product, cut, chunk, rows); });
 }
 
 // ---- numbers other than float32: a plain loop, kept small ----
@@ -143,14 +197,19 @@ struct RowTimes {
 // Integers wrap around, as in PyTorch.
 template <class T, class Sum>
 void multiply_row(const RowTimes& r) {
+  constexpr int64_t block = 4;  // columns at a time: sums that do not wait for each other
   const T *x = reinterpret_cast<const T*>(r.x), *w = reinterpret_cast<const T*>(r.w);
-  for (int64_t j = 0; j < r.n; ++j) {
-    Sum sum = 0;
-#pragma clang loop vectorize(disable) interleave(disable) unroll(disable)
+  for (int64_t first = 0; first < r.n; first += block) {
+    int64_t at[block];
+    for (int64_t j = 0; j < block; ++j) at[j] = std::min(first + j, r.n - 1) * r.wide;
+    Sum sums[block] = {};
     for (int64_t i = 0; i < r.k; ++i) {
-      sum += static_cast<Sum>(x[i * r.column]) * static_cast<Sum>(w[i * r.deep + j * r.wide]);
+      const Sum factor = static_cast<Sum>(x[i * r.column]);
+      const T* row = w + i * r.deep;
+      for (int64_t j = 0; j < block; ++j) sums[j] += factor * static_cast<Sum>(row[at[j]]);
     }
-    reinterpret_cast<T*>(r.y)[j] = static_cast<T>(sum);
+    T* y = reinterpret_cast<T*>(r.y) + first;
+    for (int64_t j = 0; j < std::min(block, r.n - first); ++j) y[j] = static_cast<T>(sums[j]);
   }
 }
 
@@ -175,15 +234,18 @@ void multiply_rows(const Tensor& a, const Tensor& b, const Tensor& y) {
   const int64_t m = y.size(-2), n = y.size(-1), item = size_of(y.dtype);
   const Odometer<1> left = matrices_of(a, y), right = matrices_of(b, y);
   const auto multiply = row_function(y.dtype);
-  pool::parallel(y.numel / n, [&](int64_t row, int) {
-    multiply({.x = a.data + (left.at(row / m)[0] + row % m * a.step(-2)) * item,
-              .w = b.data + right.at(row / m)[0] * item,
-              .y = y.data + row * n * item,
-              .column = a.step(-1),
-              .deep = b.step(-2),
-              .wide = b.step(-1),
-              .n = n,
-              .k = a.size(-1)});
+  const int64_t grain = kPlainProducts / (n * a.size(-1));
+  parallel_ranges(y.numel / n, grain, [&](int64_t begin, int64_t end, int) {
+    for (int64_t row = begin; row < end; ++row) {
+      multiply({.x = a.data + (left.at(row / m)[0] + row % m * a.step(-2)) * item,
+                .w = b.data + right.at(row / m)[0] * item,
+                .y = y.data + row * n * item,
+                .column = a.step(-1),
+                .deep = b.step(-2),
+                .wide = b.step(-1),
+                .n = n,
+                .k = a.size(-1)});
+    }
   });
 }
 

@@ -34,15 +34,29 @@ void each(void* out, const void* const* in, int64_t n, const double* parameters,
   const Parameters<V> p(parameters);
   auto* to = static_cast<T*>(out);
   const T* const from[] = {static_cast<const T*>(in[operand])...};
-  // Floats are vectors already; doubles and integers are rare, and their loops must stay small.
-#pragma clang loop vectorize(disable) unroll(disable)
-  for (int64_t i = 0; i < n; i += sizeof(V) / sizeof(T)) {
+  const auto result = [&](int64_t i) -> V {
     if constexpr (std::is_invocable_v<decltype(function), decltype((void)operand, V{})...,
                                       decltype(p)>) {
-      put(to + i, function(get(from[operand] + i)..., p));
+      return function(get(from[operand] + i)..., p);
     } else {
-      put(to + i, function(get(from[operand] + i)...));
+      return function(get(from[operand] + i)...);
     }
+  };
+  constexpr int64_t lanes = sizeof(V) / sizeof(T);
+  if constexpr (lanes > 1) {
+    // Loads of constants are what bounds these loops: two vectors share them. A vector without a
+    // neighbour is its own.
+#pragma clang loop unroll(disable)
+    for (int64_t i = 0; i < n; i += 2 * lanes) {
+      const int64_t next = i + lanes < n ? i + lanes : i;
+      const V first = result(i), second = result(next);
+      put(to + i, first);
+      put(to + next, second);
+    }
+  } else {
+    // Rare: their loops must stay small.
+#pragma clang loop vectorize(disable) unroll(disable)
+    for (int64_t i = 0; i < n; ++i) put(to + i, result(i));
   }
 }
 

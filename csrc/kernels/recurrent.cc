@@ -1,6 +1,6 @@
 // The gates that a recurrent layer's input gives for all steps in; hidden states step by step out.
 //
-// A panel of weights is applied to all rows of the batch before the next one is touched.
+// A panel of weights is applied to a tile of the batch before the next one is touched.
 #include <algorithm>
 #include <cstring>
 
@@ -14,7 +14,8 @@ namespace wtw {
 namespace {
 
 using recurrent::apply_panel, recurrent::Cell, recurrent::Step;
-using recurrent::kGru, recurrent::kLstm, recurrent::kProduct, recurrent::kRelu, recurrent::kTanh;
+using recurrent::kGru, recurrent::kLstm, recurrent::kProduct, recurrent::kRelu, recurrent::kRows,
+    recurrent::kTanh;
 
 constexpr int64_t kProductsPerChunk = 400'000;
 
@@ -73,31 +74,31 @@ struct Scan {
     const float* weight = call.in(kWeight).as<float>();
     for (int64_t p = first; p < last; ++p) {
       const int64_t unit = p * cell.units;
-      for (int64_t b = row; b < rows; ++b) {
-        apply_panel(cell, step(s, b, unit), weight + p * depth * cell.width(), depth,
-                    hidden - unit);
-      }
+      Step steps[kRows];
+      for (int64_t b = row; b < rows; ++b) steps[b - row] = step(s, b, unit);
+      apply_panel(cell, steps, rows - row, weight + p * depth * cell.width(), depth, hidden - unit);
     }
   }
 
   void project(int64_t s, int64_t row, int64_t rows) const {
     const float* weight = call.in(kProjection).as<float>();
-    for (int64_t b = row; b < rows; ++b) {
-      float* after = output(reverse ? time - 1 - s : s, b);
-      for (int64_t unit = 0; unit < depth; unit += kProduct.units) {
-        const Step product = {unprojected(b), nullptr, nullptr, 0, nullptr, nullptr, after + unit};
-        apply_panel(kProduct, product, weight + unit * hidden, hidden, depth - unit);
+    for (int64_t unit = 0; unit < depth; unit += kProduct.units) {
+      Step steps[kRows];
+      for (int64_t b = row; b < rows; ++b) {
+        float* after = output(reverse ? time - 1 - s : s, b) + unit;
+        steps[b - row] = {unprojected(b), nullptr, nullptr, 0, nullptr, nullptr, after};
       }
+      apply_panel(kProduct, steps, rows - row, weight + unit * hidden, hidden, depth - unit);
     }
   }
 
-  // Rows of the batch go their own way through time; a single row shares out wide layers' panels.
+  // Tiles of the batch go their own way through time; a single one shares out wide layers' panels.
   void run() const {
-    const int64_t panels = cell.panels(hidden);
-    const int64_t products = std::max<int64_t>(depth, 1) * cell.width();
-    const int64_t grain = batch > 1 ? panels : kProductsPerChunk / products;
-    const int64_t rows_per_chunk = std::clamp<int64_t>(batch / 4, 1, 4);
-    parallel_ranges(batch, rows_per_chunk, [&](int64_t row, int64_t rows, int) {
+    const int64_t panels = cell.panels(hidden), tiles = ceil_div(batch, kRows);
+    const int64_t products = std::max<int64_t>(batch * depth, 1) * cell.width();
+    const int64_t grain = tiles > 1 ? panels : kProductsPerChunk / products;
+    pool::parallel(tiles, [&](int64_t tile, int) {
+      const int64_t row = tile * batch / tiles, rows = (tile + 1) * batch / tiles;
       for (int64_t s = 0; s < time; ++s) {
         parallel_ranges(panels, grain, [&](int64_t first, int64_t last, int) {
           apply(s, first, last, row, rows);

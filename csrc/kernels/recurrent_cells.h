@@ -6,6 +6,8 @@
 
 #include <cstdint>
 
+#include "core/simd.h"
+
 namespace wtw::recurrent {
 
 // One panel of one row of the batch at one step: hidden units that lie next to each other.
@@ -19,10 +21,12 @@ struct Step {
   float* after;      // new hidden state of these units
 };
 
-// How panels of `units` hidden units with so many gates each become the units' new state.
+// How panels of `units` hidden units with so many gates each become the units' new state, in two
+// steps around the product: what it is added to (eight vectors), and what follows from its sums.
 struct Cell {
   int64_t gates, units;
-  void (*panel)(const Step& step, const float* weight, int64_t depth);
+  void (*start)(const Step& step, simd::f32x4* sums);
+  void (*finish)(const Step& step, simd::f32x4* sums);
 
   int64_t panels(int64_t hidden) const { return (hidden + units - 1) / units; }
   int64_t width() const { return gates * units; }
@@ -32,8 +36,11 @@ extern const Cell kLstm, kGru, kTanh, kRelu;
 // A product with packed weights and nothing else (an LSTM's projection); takes no gates.
 extern const Cell kProduct;
 
-// Applies a panel with weights (depth, gates * units) of which the first `count` units exist.
-void apply_panel(const Cell& cell, const Step& step, const float* weight, int64_t depth,
-                 int64_t count);
+inline constexpr int64_t kRows = 6;  // of the batch that share a pass over a panel
+
+// Applies a panel with weights (depth, gates * units), of which the first `count` units exist, to
+// 1 to kRows rows of the batch.
+void apply_panel(const Cell& cell, const Step* steps, int64_t rows, const float* weight,
+                 int64_t depth, int64_t count);
 
 }  // namespace wtw::recurrent

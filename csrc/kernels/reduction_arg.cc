@@ -1,16 +1,19 @@
 // argmax and argmin: where the first largest or smallest element (or the first NaN) of each line
 // along one axis lies.
 #include <algorithm>
+#include <bit>
 
 #include "core/convert.h"
 #include "kernels/axis.h"
 #include "kernels/reduction.h"
+#include "kernels/rows.h"
 #include "ops.h"
 
 namespace wtw {
 namespace {
 
 using namespace reduction;
+using simd::f32x4;
 
 // What is known of a tile: each column's extreme, and its index along the axis.
 struct Found {
@@ -58,6 +61,32 @@ void add(Fold fold, DType compute, const Lines& lines, Total* extremes, Found& f
   found.position += lines.columns ? lines.count : lines.length;
 }
 
+// Where the first extreme of a contiguous row, or its first NaN, lies.
+template <Fold fold>
+int64_t find_extreme(const float* x, int64_t n) {
+  const auto join = fold == Fold::max ? simd::max_fast : simd::min_fast;
+  const float start = identity<float>(fold);
+  f32x4 nan = simd::splat(0);
+  const auto step = [&](f32x4 acc, f32x4 v) {
+    nan = wasm_v128_or(nan, wasm_f32x4_ne(v, v));
+    return join(acc, v);
+  };
+  alignas(16) float lanes[4];
+  simd::store(lanes, rows::fold(x, n, simd::splat(start), start, step, join));
+  const bool any_nan = wasm_v128_any_true(nan);
+  const float wanted =
+      wtw::join<fold>(wtw::join<fold>(lanes[0], lanes[1]), wtw::join<fold>(lanes[2], lanes[3]));
+  const f32x4 all = simd::splat(wanted);
+  int64_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    const f32x4 v = simd::load(x + i);
+    const auto found = wasm_i32x4_bitmask(any_nan ? wasm_f32x4_ne(v, v) : wasm_f32x4_eq(v, all));
+    if (found != 0) return i + std::countr_zero(static_cast<uint32_t>(found));
+  }
+  while (i + 1 < n && (any_nan ? x[i] == x[i] : x[i] != wanted)) ++i;
+  return i;
+}
+
 template <Fold fold>
 Code run(Call& call) {
   const Tensor &x = call.in(op::argmax::input_), &y = call.out();
@@ -66,7 +95,13 @@ Code run(Call& call) {
   const Walk walk = walk_of(x, {&dim, static_cast<size_t>(x.rank > 0)});
   DType compute = widened(x.dtype);
   if (walk.columns() && compute == DType::float32) compute = DType::float64;
+  const bool contiguous = compute == DType::float32 && walk.along.steps[0] == 1;
   for_tiles(walk, [&](const Tile& tile) {
+    if (contiguous) {
+      const float* row = x.as<float>() + tile.base;
+      y.as<int64_t>()[tile.place] = find_extreme<fold>(row, walk.along.size);
+      return;
+    }
     Buffer buffer;
     Found found;
     found.position = 0;

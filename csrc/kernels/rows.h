@@ -46,6 +46,9 @@ f32x4 fold(const float* x, int64_t n, f32x4 identity, float fill, Step&& step, M
 template <class F>
 void map(const float* x, float* y, int64_t n, F&& f) {
   int64_t i = 0;
+  for (; i + 16 <= n; i += 16) {
+    for (int64_t k = i; k < i + 16; k += 4) simd::store(y + k, f(simd::load(x + k)));
+  }
   for (; i + 4 <= n; i += 4) simd::store(y + i, f(simd::load(x + i)));
   if (i < n) store_part(y + i, f(load_part(x + i, n - i, 0)), n - i);
 }
@@ -80,9 +83,10 @@ inline double sum_of_squares(const float* x, int64_t n, float center) {
 // The largest; with a NaN among them, any number or NaN.
 inline float max_fast(const float* x, int64_t n) {
   const float low = -__builtin_inff();
-  alignas(16) float lanes[4];
-  simd::store(lanes, fold(x, n, simd::splat(low), low, simd::max_fast, simd::max_fast));
-  return std::max(std::max(lanes[0], lanes[1]), std::max(lanes[2], lanes[3]));
+  f32x4 v = fold(x, n, simd::splat(low), low, simd::max_fast, simd::max_fast);
+  v = simd::max_fast(v, wasm_i32x4_shuffle(v, v, 2, 3, 0, 1));
+  v = simd::max_fast(v, wasm_i32x4_shuffle(v, v, 1, 0, 3, 2));  // no branches, as scalars have
+  return wasm_f32x4_extract_lane(v, 0);
 }
 
 }  // namespace wtw::rows

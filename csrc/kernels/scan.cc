@@ -17,8 +17,8 @@ namespace {
 enum class Scan : uint8_t { sum, prod, max, min, log_sum };
 
 constexpr int64_t kColumns = 64;
-constexpr int64_t kPiece = 1024;      // elements of a piece
-constexpr int64_t kGrain = 32 << 10;  // elements of a chunk
+constexpr int64_t kPiece = 1024;     // elements of a piece
+constexpr int64_t kGrain = 8 << 10;  // elements of a chunk: 40 us
 
 // log(e^a + e^b).
 double log_add_exp(double a, double b) {

@@ -11,7 +11,7 @@
 namespace wtw {
 namespace {
 
-constexpr int64_t kElementsPerChunk = 1024;
+constexpr int64_t kElementsPerChunk = 8192;  // about 30 us
 
 // Ties keep the order of the indices, so that every sort is stable.
 struct Entry {

@@ -27,6 +27,9 @@ inline void copy_item(std::byte* to, const std::byte* from, int64_t item) {
   }
 }
 
+// Bytes that do not overlap; short runs are not worth a call of memory.copy.
+void copy_bytes(std::byte* to, const std::byte* from, int64_t bytes);
+
 // to[i * to_step] = from[i * from_step] for i < n; steps in elements.
 using Line = void (*)(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step,
                       int64_t n);

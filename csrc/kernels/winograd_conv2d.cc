@@ -151,27 +151,16 @@ void multiply(const Operands& o, int64_t tiles, int64_t first, int64_t last, con
               float* out) {
   const Memo& memo = o.memo;
   const int64_t planes = o.transforms.planes(), plane = memo.g.channels * kPanel;
-  const Product product = {.n = (last - first) * kPanel,
-                           .k = planes * memo.g.channels,
-                           .depth = memo.g.channels,
-                           .epilogue = {}};
-  Tap tap;
   for (int64_t p = 0; p < planes; ++p) {
-    tap.weights = o.weights + (first * planes + p) * plane;
-    for (int64_t r = 0; r < tiles_of(tiles); ++r) {
-      const int64_t row = first_row(r, tiles), end = first_row(r + 1, tiles);
-      for (int64_t i = row; i < end; ++i) {
-        tap.row[i - row] = in + p * memo.input_plane() + i * memo.depth();
-      }
-      run_tile(product,
-               {.taps = &tap,
-                .n_taps = 1,
-                .rows = end - row,
-                .out = out + p * memo.output_plane() + row * memo.width(),
-                .stride = memo.width(),
-                .residual = nullptr},
-               0, last - first);
-    }
+    run_block({.left = in + p * memo.input_plane(),
+               .left_stride = static_cast<ptrdiff_t>(memo.depth()),
+               .m = tiles,
+               .panels = o.weights + (first * planes + p) * plane,
+               .step = static_cast<ptrdiff_t>(planes * plane),
+               .depth = static_cast<ptrdiff_t>(memo.g.channels),
+               .count = static_cast<ptrdiff_t>(last - first),
+               .out = out + p * memo.output_plane(),
+               .out_stride = static_cast<ptrdiff_t>(memo.width())});
   }
 }
 

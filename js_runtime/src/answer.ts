@@ -1,5 +1,6 @@
 // A request in, the loaded model's answer out: the same on the calling thread and in a worker.
 import { wtwError } from './errors.ts';
+import { Trap } from './instance.ts';
 import type { Opened } from './open.ts';
 import type { Answered, Reply, Request } from './protocol.ts';
 
@@ -11,6 +12,8 @@ export function answering({ engine, selfTest }: Opened): Answer {
     switch (request.call) {
       case 'run':
         return engine.run(request.inputs, request.keep, request.threads);
+      case 'profile':
+        return engine.profile(request.inputs, request.threads);
       case 'reset':
         engine.reset();
         return null;
@@ -25,9 +28,8 @@ export function answering({ engine, selfTest }: Opened): Answer {
     try {
       return { reply: await answer(request), memory: engine.memory() };
     } catch (error) {
-      if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-      // A trap leaves the instance in the middle of something: nothing of it can be used again.
-      stopped = String(error);
+      if (!(error instanceof Trap)) throw error;
+      stopped = error.message;
       throw wtwError('worker-died', { reason: stopped }, { cause: error });
     }
   };

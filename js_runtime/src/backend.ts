@@ -163,14 +163,14 @@ const LOADING = 0;
 
 // The caller keeps its arrays: the worker gets copies, which move.
 function movable(request: Request): Request {
-  if (request.call !== 'run') return request;
+  if (!('inputs' in request)) return request;
   const copy = (input: WireInput): WireInput =>
     'bytes' in input ? { ...input, bytes: new Uint8Array(input.bytes) } : input;
   return { ...request, inputs: request.inputs.map(copy) };
 }
 
 function inputBuffers(request: Request): ArrayBuffer[] {
-  if (request.call !== 'run') return [];
+  if (!('inputs' in request)) return [];
   return request.inputs.flatMap((input) =>
     'bytes' in input ? [input.bytes.buffer as ArrayBuffer] : [],
   );

@@ -1,4 +1,5 @@
 // The platform of a page or a worker in a browser.
+import { physicalCores } from './cores.ts';
 import { reasonOf, wtwError } from './errors.ts';
 import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
 
@@ -7,7 +8,7 @@ const ISOLATION =
   'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)';
 
 export const browser: Platform = {
-  cores: () => navigator.hardwareConcurrency || 1,
+  cores: () => physicalCores(navigator.hardwareConcurrency || 1),
   unshared: () =>
     typeof SharedArrayBuffer === 'undefined' || !self.crossOriginIsolated ? ISOLATION : undefined,
   open: openResponse,
@@ -66,6 +67,7 @@ function webPort(worker: Worker): Port {
         failed(event.message || 'the browser gives no reason');
       };
     },
+    // Chromium's back/forward cache takes pages that wait for a lock, and their workers.
     watch: (lock) => void navigator.locks.request(lock, () => ended('the browser ended it')),
     terminate: async () => worker.terminate(),
     busy: () => {},

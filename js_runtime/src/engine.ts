@@ -4,9 +4,9 @@ import { wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
 import { fixedValue } from './tensors.ts';
-import type { Manifest } from './manifest.ts';
+import type { Manifest, Node } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
-import type { MemoryInfo } from './types.ts';
+import type { MemoryInfo, OperatorTime, Profile } from './types.ts';
 
 // struct Io of csrc/api.h.
 const IO = {
@@ -48,6 +48,23 @@ export class Engine {
     return this.runSession(this.session, inputs, keep ? () => this.runKeeping() : undefined);
   }
 
+  /** As `run`, node by node, each timed. */
+  profile(
+    inputs: readonly WireInput[],
+    threads: number,
+  ): { outputs: WireOutput[]; profile: Profile } {
+    this.instance.runtime.wtw_set_threads(threads);
+    const operators = [...this.steps(inputs)];
+    const milliseconds = operators.reduce((sum, operator) => sum + operator.milliseconds, 0);
+    return { outputs: this.outputs(this.session), profile: { milliseconds, operators } };
+  }
+
+  /** Runs `forward` a node for each step that is taken. */
+  *steps(inputs: readonly WireInput[]): Generator<OperatorTime> {
+    this.begin(this.session, inputs);
+    for (const node of this.manifest.graph.nodes.keys()) yield this.timed(node);
+  }
+
   reset(): void {
     this.instance.runtime.wtw_session_reset(this.session);
   }
@@ -59,6 +76,11 @@ export class Engine {
       arena: Number(runtime.wtw_arena_bytes(this.session)),
       total: memory.buffer.byteLength,
     };
+  }
+
+  /** Gives the session's memory back; of no use from then on. */
+  end(): void {
+    this.instance.runtime.wtw_session_free(this.session);
   }
 
   /** Calls `work` with a run that has state and memory of its own. */
@@ -85,19 +107,37 @@ export class Engine {
     inputs: readonly WireInput[],
     runNodes = () => this.runNodes(session, 0, ALL),
   ): WireOutput[] {
+    this.begin(session, inputs);
+    runNodes();
+    return this.outputs(session);
+  }
+
+  private begin(session: number, inputs: readonly WireInput[]): void {
     const { runtime } = this.instance;
-    const { outputs } = this.manifest.programs.forward;
     const io = runtime.wtw_io(session, this.program) >>> 0;
     inputs.forEach((input, i) => writeIo(this.ioAt(io, i), input));
     this.check(runtime.wtw_bind(session, this.program));
     inputs.forEach((input, i) => this.copyIn(this.ioAt(io, i), input));
-    runNodes();
+  }
+
+  private outputs(session: number): WireOutput[] {
+    const { inputs, outputs } = this.manifest.programs.forward;
+    const io = this.instance.runtime.wtw_io(session, this.program) >>> 0;
     const computed = outputs.filter((port) => fixedValue(port) === undefined);
     return computed.map((_, i) => this.readIo(this.ioAt(io, inputs.length + i)));
   }
 
   private runNodes(session: number, first: number, count: number): void {
     this.check(this.instance.runtime.wtw_run(session, this.program, first, count));
+  }
+
+  private timed(node: number): OperatorTime {
+    const { op, module = '', source = '', outputs } = this.manifest.graph.nodes[node] as Node;
+    const start = performance.now();
+    this.runNodes(this.session, node, 1);
+    const milliseconds = performance.now() - start;
+    const shapes = outputs.map((_, output) => this.described(node, output).shape);
+    return { node, operator: op, module, source, shapes, milliseconds };
   }
 
   // A node's outputs last until a later node uses their memory.
@@ -111,19 +151,36 @@ export class Engine {
   }
 
   private copyOut(node: number, output: number): WireTensor {
+    const { bytes } = this.described(node, output);
+    const memory = this.instance.alloc(bytes);
+    try {
+      return this.peekInto(memory, bytes, node, output, (io) => this.tensorAt(io, memory));
+    } finally {
+      this.instance.runtime.wtw_free(memory);
+    }
+  }
+
+  private described(node: number, output: number): { bytes: number; shape: number[] } {
+    return this.peekInto(0, 0, node, output, (io) => ({
+      bytes: Number(io.getBigUint64(IO.size, true)),
+      shape: shapeOf(io),
+    }));
+  }
+
+  // Copies a node's output where there is room for it; `read` gets its description.
+  private peekInto<T>(
+    memory: number,
+    bytes: number,
+    node: number,
+    output: number,
+    read: (io: DataView) => T,
+  ): T {
     const { runtime } = this.instance;
     const io = this.instance.alloc(IO.bytes);
-    let memory = 0;
     try {
-      const peek = (bytes: number) =>
-        this.check(runtime.wtw_peek(this.session, this.program, node, output, io, memory, bytes));
-      peek(0); // only describes it
-      const bytes = Number(this.ioAt(io, 0).getBigUint64(IO.size, true));
-      memory = this.instance.alloc(bytes);
-      peek(bytes);
-      return this.tensorAt(this.ioAt(io, 0), memory);
+      this.check(runtime.wtw_peek(this.session, this.program, node, output, io, memory, bytes));
+      return read(this.ioAt(io, 0));
     } finally {
-      runtime.wtw_free(memory);
       runtime.wtw_free(io);
     }
   }
@@ -153,10 +210,7 @@ export class Engine {
   }
 
   private tensorAt(io: DataView, address: number): WireTensor {
-    const rank = io.getUint32(IO.rank, true);
-    const shape = Array.from({ length: rank }, (_, axis) =>
-      Number(io.getBigInt64(IO.shape + 8 * axis, true)),
-    );
+    const shape = shapeOf(io);
     const elements = this.instance.bytes(address, Number(io.getBigUint64(IO.size, true)));
     const buffer = new ArrayBuffer(elements.length);
     new Uint8Array(buffer).set(elements);
@@ -178,6 +232,13 @@ export class Engine {
 export function lastFailure(instance: Instance, manifest: Manifest) {
   const address = instance.runtime.wtw_failure() >>> 0;
   return failureError(readFailure(instance.view(address, FAILURE_BYTES)), manifest, PROGRAM);
+}
+
+function shapeOf(io: DataView): number[] {
+  const rank = io.getUint32(IO.rank, true);
+  return Array.from({ length: rank }, (_, axis) =>
+    Number(io.getBigInt64(IO.shape + 8 * axis, true)),
+  );
 }
 
 function writeIo(io: DataView, input: WireInput): void {

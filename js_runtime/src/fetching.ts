@@ -17,7 +17,8 @@ export class Fetcher {
     private readonly platform: Platform,
     private readonly addresses: Addresses,
     private readonly signal: AbortSignal,
-    private readonly received: (bytes: number) => void,
+    /** Told of every part that has come. */
+    public received: (bytes: number) => void = () => {},
   ) {}
 
   url(file: string): URL {
@@ -124,14 +125,27 @@ function withOffsets(shards: readonly Shard[]): (readonly [Shard, number])[] {
 const REPORT_MS = 50;
 
 /** Counts bytes and reports them, not too often, and always the last. */
-export function progressMeter(total: number, report: (progress: Progress) => void) {
-  let loaded = 0;
-  let last = -Infinity;
-  return (bytes: number) => {
-    loaded += bytes;
+export class Meter {
+  private readonly start = performance.now();
+  private reported = -Infinity;
+  private loaded = 0;
+
+  constructor(
+    private readonly total: number,
+    private readonly report: (progress: Progress) => void,
+  ) {}
+
+  add(bytes: number): void {
+    this.loaded += bytes;
     const now = performance.now();
-    if (now - last < REPORT_MS && loaded < total) return;
-    last = now;
-    report({ loaded, total });
-  };
+    if (now - this.reported < REPORT_MS && this.loaded < this.total) return;
+    this.reported = now;
+    this.report({ loaded: this.loaded, total: this.total });
+  }
+
+  /** Milliseconds until all is there, at the pace so far. */
+  rest(): number {
+    const elapsed = performance.now() - this.start;
+    return this.loaded === 0 ? Infinity : (elapsed * (this.total - this.loaded)) / this.loaded;
+  }
 }

@@ -1,5 +1,5 @@
 // A compiled variant in; the one instance that loads and runs a model, and its memory, out.
-import { wtwError } from './errors.ts';
+import { reasonOf, wtwError } from './errors.ts';
 
 /** What csrc/api.h exports; addresses and handles are unsigned 32-bit numbers. */
 export interface Runtime {
@@ -8,6 +8,7 @@ export interface Runtime {
   wtw_alloc(bytes: number): number;
   wtw_free(address: number): void;
   wtw_model_new(plan: number, planBytes: number, weights: number, weightBytes: number): number;
+  wtw_model_free(model: number): void;
   wtw_session_new(model: number): number;
   wtw_session_free(session: number): void;
   wtw_session_reset(session: number): void;
@@ -44,7 +45,7 @@ export class Instance {
     readonly module: WebAssembly.Module,
     readonly memory: WebAssembly.Memory,
   ) {
-    this.runtime = instantiate(module, memory);
+    this.runtime = trapping(instantiate(module, memory));
     this.runtime._initialize();
   }
 
@@ -78,6 +79,34 @@ export class Instance {
 
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Runtime {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Runtime;
+}
+
+/** The runtime stopped in the middle of something: nothing of the instance can be used again. */
+export class Trap extends Error {
+  override readonly name: string = 'Trap';
+
+  constructor(cause: unknown) {
+    super(reasonOf(cause), { cause });
+  }
+}
+
+// The runtime itself throws nothing. What does come is a WebAssembly.RuntimeError, or what the
+// engine throws when the stack is full (a RangeError in V8, an InternalError in Firefox).
+function trapping(runtime: Runtime): Runtime {
+  type Call = (...given: unknown[]) => unknown;
+  const guarded =
+    (call: Call) =>
+    (...given: unknown[]) => {
+      try {
+        return call(...given);
+      } catch (error) {
+        throw new Trap(error);
+      }
+    };
+  const calls = Object.entries(runtime)
+    .filter(([, item]) => typeof item === 'function')
+    .map(([name, call]) => [name, guarded(call as Call)]);
+  return Object.fromEntries(calls) as Runtime;
 }
 
 export function hexadecimal(bytes: Uint8Array): string {

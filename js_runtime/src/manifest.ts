@@ -8,11 +8,12 @@ export type { Manifest } from '../../build/generated/manifest.ts';
 export type Program = Manifest['programs']['forward'];
 export type InputPort = Program['inputs'][number];
 export type OutputPort = Program['outputs'][number];
+export type Node = Manifest['graph']['nodes'][number];
 export type Golden = NonNullable<Manifest['golden']>;
 export type GoldenCase = Golden['cases'][number];
 export type Shard = Manifest['weights']['shards'][number];
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** Throws manifest-invalid; `path` is for its message. The ABI is checked by the runtime. */
 export function parseManifest(text: string, path: string): Manifest {

@@ -4,7 +4,17 @@ import type { Budget } from './budget.ts';
 import { wtwError } from './errors.ts';
 import type { InputPort, OutputPort } from './manifest.ts';
 import { outputsOf, tensorOf, wireInputs } from './tensors.ts';
-import type { DType, InputValue, Model, ModelDebug, ModelInfo, PortInfo } from './types.ts';
+import type {
+  DType,
+  InputValue,
+  Model,
+  ModelDebug,
+  ModelInfo,
+  PortInfo,
+  RunOptions,
+} from './types.ts';
+
+type Inputs = Record<string, InputValue>;
 
 export function createModel(backend: Backend, budget: Budget, debug: boolean): Model {
   const { forward } = backend.summary.manifest.programs;
@@ -14,10 +24,16 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
     if (disposed) throw wtwError('disposed');
     return backend.call(name, request);
   };
-  const run = async (inputs: Record<string, InputValue>, keep: boolean) =>
+  const run = async (inputs: Inputs, keep: boolean) =>
     budget.use(async (threads) => {
       const request = { inputs: wireInputs(forward, inputs), keep, threads };
       return outputsOf(forward, await call('run', request));
+    });
+  const profiled = async (inputs: Inputs) =>
+    budget.use(async (threads) => {
+      const request = { inputs: wireInputs(forward, inputs), threads };
+      const { outputs, profile } = await call('profile', request);
+      return { outputs: outputsOf(forward, outputs), profile };
     });
   const debugging: ModelDebug = {
     run: (inputs) => run(inputs, true),
@@ -25,7 +41,9 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
   };
   return {
     info: infoOf(backend),
-    run: (inputs) => run(inputs, false),
+    // What comes back follows from the options, which overloads say and arrow functions cannot.
+    run: ((inputs: Inputs, { profile = false }: RunOptions = {}) =>
+      profile ? profiled(inputs) : run(inputs, false)) as Model['run'],
     selfTest: () => call('selfTest', {}),
     reset: async () => void (await call('reset', {})),
     dispose: async () => {

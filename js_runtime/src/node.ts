@@ -1,6 +1,7 @@
 // The platform of Node: files of the disk, worker_threads; other addresses are fetched.
 import type { Worker as NodeWorker } from 'node:worker_threads';
 import { browser, compileError } from './browser.ts';
+import { physicalCores } from './cores.ts';
 import { reasonOf, wtwError } from './errors.ts';
 import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
 
@@ -15,7 +16,7 @@ export const isNode =
   !('WorkerGlobalScope' in globalThis);
 
 export const node: Platform = {
-  cores: () => process.getBuiltinModule('node:os').availableParallelism(),
+  cores: () => physicalCores(process.getBuiltinModule('node:os').availableParallelism()),
   unshared: () => undefined,
   open: (url, signal) =>
     url.protocol === 'file:' ? openFile(url, signal) : browser.open(url, signal),

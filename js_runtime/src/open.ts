@@ -1,9 +1,10 @@
 // Addresses of a package's files in, a loaded model on this very thread out.
-import { Engine, lastFailure } from './engine.ts';
+import { Engine } from './engine.ts';
 import { wtwError } from './errors.ts';
-import { Fetcher, type Hash, progressMeter } from './fetching.ts';
+import { Fetcher, type Hash, Meter } from './fetching.ts';
 import { Helpers } from './helpers.ts';
 import { createMemory, hexadecimal, Instance } from './instance.ts';
+import { loadModel } from './loading.ts';
 import { type Golden, type Manifest, parseManifest } from './manifest.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
 import type { Addresses, Summary } from './protocol.ts';
@@ -36,8 +37,9 @@ export async function open(
   const fetching = new AbortController();
   const abort = () => fetching.abort(options.signal?.reason);
   options.signal?.addEventListener('abort', abort);
+  const fetcher = new Fetcher(platform, options.addresses, fetching.signal);
   try {
-    return await openUntil(fetching.signal, platform, helpers, options);
+    return await openWith(fetcher, platform, helpers, options, fetching.signal);
   } catch (error) {
     fetching.abort(error); // one failure ends all downloads
     throw error;
@@ -46,28 +48,31 @@ export async function open(
   }
 }
 
-async function openUntil(
-  signal: AbortSignal,
+async function openWith(
+  fetcher: Fetcher,
   platform: Platform,
   helpers: WorkerPlatform | undefined,
   options: OpenOptions,
+  signal: AbortSignal,
 ): Promise<Opened> {
-  let received = (_: number) => {};
-  const fetcher = new Fetcher(platform, options.addresses, signal, (bytes) => received(bytes));
   const unthreaded = helpers ? helpers.unshared() : 'the model runs on the calling thread';
   const facts = { ...simdFacts(), cores: platform.cores(), unthreaded };
   const choice = chooseVariant(facts, options);
   const compiling = platform.compile(fetcher.url(`runtime-${choice.variant}.wasm`), signal);
   compiling.catch(() => {}); // awaited below, unless the manifest is at fault
   const manifest = parseManifest(await fetcher.text(MANIFEST), fetcher.url(MANIFEST).href);
-  received = progressMeter(manifest.plan.bytes + manifest.weights.bytes, options.onProgress);
+  const meter = new Meter(manifest.plan.bytes + manifest.weights.bytes, options.onProgress);
+  fetcher.received = (bytes) => meter.add(bytes);
 
   const instance = new Instance(await compiling, createMemory(choice.shared));
   checkAbi(manifest.abi, instance.runtime.wtw_abi());
   const team = helpers && new Helpers(instance, helpers, choice.threads - 1);
   const hash = hashOf(instance);
-  const engine = new Engine(instance, manifest, await loadModel(instance, manifest, fetcher, hash));
-  received = () => {}; // golden data is no part of the loading
+  // Without helpers the calling thread is the page's, which has its own work while it loads.
+  const warms = helpers !== undefined;
+  const model = await loadModel(instance, manifest, fetcher, hash, meter, warms);
+  const engine = new Engine(instance, manifest, model);
+  fetcher.received = () => {}; // golden data is no part of the loading
   const late = team && (await gather(team, options));
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
   return {
@@ -87,26 +92,6 @@ async function gather(team: Helpers, { variant, threads }: OpenOptions) {
 
 function checkAbi(needed: number, found: number): void {
   if (needed !== found) throw wtwError('abi-mismatch', { needed, found });
-}
-
-async function loadModel(instance: Instance, manifest: Manifest, fetcher: Fetcher, hash: Hash) {
-  const { plan, weights } = manifest;
-  const planAddress = instance.alloc(plan.bytes);
-  const weightsAddress = instance.alloc(Math.max(weights.bytes, 1));
-  const store = (address: number) => (offset: number, block: Uint8Array) =>
-    instance.bytes(address + offset, block.length).set(block);
-  await Promise.all([
-    fetcher.file(plan, hash).then((bytes) => store(planAddress)(0, bytes)),
-    fetcher.weights(weights, hash, store(weightsAddress)),
-  ]);
-  const model = instance.runtime.wtw_model_new(
-    planAddress,
-    plan.bytes,
-    weightsAddress,
-    weights.bytes,
-  );
-  if (model === 0) throw lastFailure(instance, manifest);
-  return model >>> 0;
 }
 
 // WebCrypto is absent on pages that are not secure.

@@ -21,6 +21,7 @@ export interface Port {
 }
 
 export interface Platform {
+  /** Physical ones, as far as that can be told. */
   cores(): number;
   /** Why memory cannot be shared with other threads; undefined if it can. */
   unshared(): string | undefined;

@@ -1,7 +1,7 @@
 // What crosses the border between the caller's thread and the worker, and what the engine answers.
 import type { WtwErrorParts } from './wtw_error.ts';
 import type { Manifest } from './manifest.ts';
-import type { DType, MemoryInfo, Progress, SelfTestResult, Variant } from './types.ts';
+import type { DType, MemoryInfo, Profile, Progress, SelfTestResult, Variant } from './types.ts';
 
 /** A tensor's dense bytes, or a number as the plan's io records have it. */
 export type WireInput =
@@ -22,6 +22,11 @@ export interface Calls {
   run: {
     request: { inputs: readonly WireInput[]; keep: boolean; threads: number };
     reply: WireOutput[];
+  };
+  /** As `run`, one operator at a time. */
+  profile: {
+    request: { inputs: readonly WireInput[]; threads: number };
+    reply: { readonly outputs: WireOutput[]; readonly profile: Profile };
   };
   reset: { request: Record<never, never>; reply: null };
   selfTest: { request: Record<never, never>; reply: SelfTestResult };
@@ -80,7 +85,8 @@ export type FromWorker =
 
 /** The buffers of a reply, which move instead of being copied. */
 export function buffersOf(reply: Reply): ArrayBuffer[] {
-  const parts = Array.isArray(reply) ? reply : [reply];
+  const outputs = reply !== null && 'profile' in reply ? reply.outputs : reply;
+  const parts = Array.isArray(outputs) ? outputs : [outputs];
   return parts.flatMap((part) =>
     typeof part === 'object' && part !== null && 'buffer' in part ? [part.buffer] : [],
   );

@@ -76,7 +76,7 @@ export interface Progress {
 }
 
 export interface LoadOptions {
-  /** Threads that work on a run, 1 to 32; by default as many as there are cores, at most 8. */
+  /** Threads that work on a run, 1 to 32; by default one for each physical core, at most 8. */
   readonly threads?: number;
   /** Exactly this build of the runtime, or an error; by default the best that works here. */
   readonly variant?: Variant;
@@ -134,6 +134,38 @@ export interface SelfTestResult {
   }[];
 }
 
+/** How long one operator took in a run; the place in the user's model where it is known. */
+export interface OperatorTime {
+  /** Its index in the list of operators in model.json. */
+  readonly node: number;
+  readonly operator: string;
+  /** Module path, such as `encoder.layers.0`, or ''. */
+  readonly module: string;
+  /** Source line, such as `model.py:42`, or ''. */
+  readonly source: string;
+  /** Of the outputs, at the sizes of this run. */
+  readonly shapes: readonly (readonly number[])[];
+  readonly milliseconds: number;
+}
+
+/** A run, operator by operator in the order of execution. Clocks of pages that are not cross-origin
+ * isolated are coarse: 0.1 ms. */
+export interface Profile {
+  /** All operators together. */
+  readonly milliseconds: number;
+  readonly operators: readonly OperatorTime[];
+}
+
+export interface RunOptions {
+  /** Times every operator; the result is then `{ outputs, profile }`. */
+  readonly profile?: boolean;
+}
+
+export interface Profiled<O = Record<string, OutputValue>> {
+  readonly outputs: O;
+  readonly profile: Profile;
+}
+
 /** For finding the first operator that differs from PyTorch. */
 export interface ModelDebug<I = Record<string, InputValue>, O = Record<string, OutputValue>> {
   /** Like `model.run`, and keeps every value for `peek`. */
@@ -145,7 +177,8 @@ export interface ModelDebug<I = Record<string, InputValue>, O = Record<string, O
 export interface Model<I = Record<string, InputValue>, O = Record<string, OutputValue>> {
   readonly info: ModelInfo;
   /** Runs are worked off in the order of the calls; inputs are copied before this returns. */
-  run(inputs: I): Promise<O>;
+  run(inputs: I, options?: RunOptions & { readonly profile?: false }): Promise<O>;
+  run(inputs: I, options: RunOptions & { readonly profile: true }): Promise<Profiled<O>>;
   /** Compares with PyTorch's outputs, which the package carries; leaves the state alone. */
   selfTest(): Promise<SelfTestResult>;
   /** Restores the state (buffers that the model changes) to what it was after loading. */

@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasm_torch_web.bundle.names import bare, check_name, check_version, suggest
+from wasm_torch_web.bundle.names import bare, check_name, check_version, suggest_name
 from wasm_torch_web.errors import UserError
 
 
@@ -47,7 +47,7 @@ def test_refuses_other_versions(version: str) -> None:
     ],
 )
 def test_suggests_a_valid_name(text: str, name: str) -> None:
-    assert suggest(text) == check_name(name)
+    assert suggest_name(text) == check_name(name)
 
 
 def test_the_command_has_no_scope() -> None:

@@ -86,8 +86,9 @@ def test_force_never_replaces_the_working_directory(
 
 def test_an_unwritable_place_is_a_coded_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="WTW116"), staged(tmp_path / "file" / "pkg"):
-        pytest.fail("the block must not run")
+    for out in (tmp_path / "file" / "pkg", tmp_path / "file" / "new" / "pkg"):
+        with pytest.raises(UserError, match="WTW116"), staged(out):
+            pytest.fail("the block must not run")
 
 
 def test_a_full_disk_is_a_coded_error(tmp_path: Path) -> None:

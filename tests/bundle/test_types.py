@@ -49,6 +49,11 @@ export async function use(signal: AbortSignal): Promise<number> {{
   const [batch, classes]: [number, 7] = outputs.logits.shape;
   const mask: Uint8Array = outputs.mask.data;
   const dtype: 'bool' = outputs.mask.dtype;
+  const plain: Outputs = await model.run(numbers, {{ profile: false }});
+  const profiled = await model.run(numbers, {{ profile: true }});
+  const same: Float32Array = profiled.outputs.logits.data;
+  const slow: string[] = profiled.profile.operators.map(({{ operator }}) => operator);
+  console.log(plain, same, slow, profiled.profile.milliseconds);
   return logits.length + batch + classes + mask.length + dtype.length + outputs.count;
 }}
 
@@ -71,6 +76,10 @@ export async function wrong(model: Model): Promise<void> {{
   await model.run({{ ...inputs, ids: {{ data: new BigInt64Array(10), shape: [10] }} }});
   // @ts-expect-error: no such output
   (await model.run(inputs)).scores;
+  // @ts-expect-error: outputs are beside the profile
+  (await model.run(inputs, {{ profile: true }})).logits;
+  // @ts-expect-error: no such option
+  await model.run(inputs, {{ trace: true }});
   // @ts-expect-error: no such variant
   await load({{ variant: 'fast' }});
 }}

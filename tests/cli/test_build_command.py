@@ -102,6 +102,7 @@ def test_no_browser(
     monkeypatch.setenv("CHROMIUM", "/no/such/browser")
     code, content = answer(capsys, "build", archive, "--out", tmp_path / "pkg")
     assert (code, content["error"]["code"]) == (4, "WTW602")
+    assert content["error"]["where"] == "CHROMIUM=/no/such/browser"
     assert manifests.read(tmp_path / "pkg")["verified"] is None
 
 

@@ -72,6 +72,7 @@ def test_version() -> None:
         ("validate", "pkg", "--variant", "fast"),
         ("bisect", "pkg"),
         ("serve", "pkg", "--port", "many"),
+        ("serve", "pkg", "--port", "65536"),
         ("--json",),
     ],
 )
@@ -189,7 +190,8 @@ def test_doctor_says_what_is_missing(
     checks = {check["name"]: check for check in content["result"]["checks"]}
     wrong = {name for name, check in checks.items() if not check["ok"]}
     assert wrong == {"runtime", "Chromium", "Node.js", "npm", "emcc"}
-    assert "20" in checks["Node.js"]["trouble"]
+    assert "20.16" in checks["Node.js"]["trouble"]
+    assert "/no/such/browser" in checks["Chromium"]["trouble"]
     assert "runtime-relaxed-threads.wasm" in checks["runtime"]["trouble"]
 
 

@@ -8,7 +8,7 @@ import json
 import pytest
 from rich.console import Console as Terminal
 
-from wasm_torch_web.console import Console, clean, megabytes, shape_text
+from wasm_torch_web.console import Console, bytes_text, clean, shape_text
 from wasm_torch_web.errors import UserError
 
 
@@ -113,6 +113,6 @@ def test_text_from_files_is_harmless() -> None:
 def test_units() -> None:
     sizes = (0, 999, 1000, 999_949, 46_800_000, 2_500_000_000)
     shown = ["0 B", "999 B", "1.0 kB", "999.9 kB", "46.8 MB", "2.50 GB"]
-    assert [megabytes(size) for size in sizes] == shown
+    assert [bytes_text(size) for size in sizes] == shown
     assert shape_text(["batch", 3]) == "[batch, 3]"
     assert shape_text([]) == "[]"

@@ -12,8 +12,8 @@ from support.plans import Sections, sample
 
 from wasm_torch_web.errors import ERRORS
 
-C, VALUES, INDICES, Z, COUNTED, TWICE, HALF, MANY = range(8)  # outputs
-OUTPUTS = 8
+C, VALUES, INDICES, Z, COUNTED, TWICE, HALF, MANY, NEGATED = range(9)  # outputs
+OUTPUTS = 9
 
 
 def code(slug: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,21 @@ import pytest
 import torch
 from checking import ROOT
 from plan_cases.records import zero_state
-from samples import COUNTED, INDICES, OUTPUTS, TWICE, VALUES, C, Z, code, edited, failing, inputs
+from samples import (
+    COUNTED,
+    INDICES,
+    MANY,
+    NEGATED,
+    OUTPUTS,
+    TWICE,
+    VALUES,
+    C,
+    Z,
+    code,
+    edited,
+    failing,
+    inputs,
+)
 from support.native import ALL_NODES, Failure, Io, Library, NativeModel
 from support.plans import Sections, counting, instruction, sample
 
@@ -28,14 +43,15 @@ def model(library: Library) -> Iterator[NativeModel]:
 
 def test_outputs_of_every_kind(model: NativeModel) -> None:
     x = inputs(6)[0]
-    outputs = model.run(inputs(6), 8)
+    outputs = model.run(inputs(6), OUTPUTS)
     hidden = torch.relu(x @ (torch.arange(20.0).reshape(5, 4) - 9).T)
     expected = torch.cat([hidden, hidden])
     torch.testing.assert_close(outputs[C], expected, rtol=1e-5, atol=1e-5)
     assert torch.equal(outputs[VALUES], outputs[C].cummax(0).values)
     assert torch.equal(outputs[INDICES], outputs[C].cummax(0).indices)
     assert torch.equal(outputs[Z], torch.full((6,), 2.5))
-    assert outputs[TWICE:] == [12, 3.0, 1]
+    assert outputs[TWICE : MANY + 1] == [12, 3.0, 1]
+    assert torch.equal(outputs[NEGATED], torch.tensor([-1.0, -2.0, -3.0]))
 
 
 # --- sizes ---
@@ -140,10 +156,52 @@ def test_states_have_a_size_of_their_own(library: Library, size: Any) -> None:
     assert caught.value.code == code("plan-invalid")
 
 
+# --- what is prepared at load ---
+
+PREPARE = 2
+
+
+def test_prepared_once_for_all_sessions(library: Library) -> None:
+    """The weight has changed since; no session sees it."""
+    model = NativeModel(library, *sample())
+    offset = Sections(sample()[0]).buffer("abs", 0).offset
+    ctypes.memset(model.memory[1] + offset, 0, 12)
+    for _ in range(2):
+        library.c.wtw_session_free(model.session)
+        model.session = library.c.wtw_session_new(model.model)
+        assert model.run(inputs(2), OUTPUTS)[NEGATED].tolist() == [-1, -2, -3]
+    model.close()
+
+
+def test_a_host_cannot_run_prepare(model: NativeModel) -> None:
+    c, session = model.library.c, model.session
+    assert not c.wtw_io(session, PREPARE)
+    assert c.wtw_bind(session, PREPARE) == c.wtw_run(session, PREPARE, 0, 1) == code("internal")
+    assert c.wtw_peek(session, PREPARE, 0, 0, Io(), None, 0) == code("internal")
+
+
+def two_elements(p: Sections) -> int:
+    return p.ref(p.constant(2), p.constant(1))
+
+
+@pytest.mark.parametrize(
+    ("edit", "slug"),
+    [
+        (lambda p: vars(p.buffer("sqrt", 1)).update(bytes=11), "plan-invalid"),
+        (lambda p: vars(p.value("sqrt", 1)).update(refs=p.value("add", 1).refs), "plan-invalid"),
+        (lambda p: vars(p.value("abs", 1)).update(refs=two_elements(p)), "kernel-refused"),
+    ],
+)
+def test_a_model_that_cannot_be_prepared(library: Library, edit: Any, slug: str) -> None:
+    with pytest.raises(Failure) as caught:
+        edited(library, edit)
+    assert caught.value.code == code(slug)
+
+
 # --- runs in slices ---
 
 
-NODES = 6
+NODES = 7
 
 
 def test_node_by_node_gives_what_a_whole_run_gives(library: Library, model: NativeModel) -> None:
@@ -207,7 +265,7 @@ def test_a_moved_arena_unbinds_other_programs(model: NativeModel) -> None:
     assert c.wtw_run(session, 1, 0, ALL_NODES) == code("internal")
     assert c.wtw_peek(session, 1, 0, 0, io, None, 0) == code("internal")
     assert c.wtw_bind(session, 1) == 0 and c.wtw_run(session, 1, 0, ALL_NODES) == 0
-    assert c.wtw_run(session, 2, 0, 1) == c.wtw_bind(session, 2) == code("internal")
+    assert c.wtw_run(session, 3, 0, 1) == c.wtw_bind(session, 3) == code("internal")
 
 
 def test_an_arena_that_cannot_be_had(library: Library) -> None:

@@ -27,9 +27,13 @@ def cases() -> list[tuple[str, Case]]:
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
 
+    winograd = (normal(1, 48, 50, 50), normal(5, 6, 6, 48, 8), normal(40), None)
+
     return [
         ("linear", Case((normal(150, 256), normal(250, 256), normal(250), None))),
         ("matmul", Case((normal(3, 70, 130), normal(3, 130, 90)))),
+        ("winograd_weight", Case((normal(200, 3, 3, 96),), {"tile": 4})),
+        ("winograd_conv2d", Case(winograd, {"padding": (1, 1, 1, 1)})),
         ("sum", Case((normal(200, 3000),), {"dim": (1,), "keepdim": False})),
         ("softmax", Case((normal(300, 500),), {"dim": 1})),
         (

@@ -57,7 +57,7 @@ def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "format 2": lambda m: m.update(format=2),
+    "format 3": lambda m: m.update(format=3),
     "programs": lambda m: m.pop("programs"),
     "surplus": lambda m: m.update(surplus=1),
     "plan.file": lambda m: m["plan"].update(file="../plan.bin"),
@@ -89,7 +89,7 @@ def test_a_changed_manifest_is_refused(package: Path, reason: str) -> None:
 
 
 def test_another_abi_has_its_own_code(package: Path) -> None:
-    edit(package, lambda m: m.update(abi=2))
+    edit(package, lambda m: m.update(abi=1))
     assert code(package) == "WTW305"
 
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { hexadecimal } from '../../js_runtime/src/instance.ts';
-import { Fetcher, progressMeter } from '../../js_runtime/src/fetching.ts';
+import { Fetcher, Meter } from '../../js_runtime/src/fetching.ts';
 import { node } from '../../js_runtime/src/node.ts';
 import { rejectsCode } from './support.ts';
 
@@ -28,7 +28,13 @@ const entries = shards.map((bytes, i) => ({
   bytes: bytes.length,
   sha256: blocks(bytes),
 }));
-const table = { bytes: weights.length, blockBytes: BLOCK, shards: entries, tensors: [] };
+const table = {
+  bytes: weights.length,
+  blockBytes: BLOCK,
+  shards: entries,
+  tensors: [],
+  prepared: { bytes: 0, tensors: [] },
+};
 
 let folder: string;
 let server: Server;
@@ -95,6 +101,17 @@ for (const source of ['disk', 'http'] as const) {
   });
 }
 
+test('the rest of a download follows from its pace', async () => {
+  const meter = new Meter(1000, () => {});
+  assert.equal(meter.rest(), Infinity);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  meter.add(500);
+  const half = meter.rest();
+  assert.ok(half > 0 && half < Infinity);
+  meter.add(500);
+  assert.equal(meter.rest(), 0);
+});
+
 test('a failing server is named', async () => {
   await rejectsCode(fetcher('http').text('broken'), 'fetch-failed', '/broken', 'HTTP status 500');
   await rejectsCode(fetcher('http').text('cut'), 'fetch-failed', '/cut');
@@ -109,8 +126,8 @@ test('an abort ends a download', async () => {
 
 test('progress is reported not too often, and at the end', () => {
   const reports: number[] = [];
-  const received = progressMeter(1000, ({ loaded }) => reports.push(loaded));
-  for (let i = 0; i < 1000; ++i) received(1);
+  const meter = new Meter(1000, ({ loaded }) => reports.push(loaded));
+  for (let i = 0; i < 1000; ++i) meter.add(1);
   assert.equal(reports[0], 1);
   assert.equal(reports.at(-1), 1000);
   assert.ok(reports.length < 10);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -155,6 +156,60 @@ test('debug keeps every value', () =>
     await fails(debug.peek('forward', nodes.length, 0), 'WTW901', 'was not kept');
   }));
 
+for (const options of [{ worker: false }, { threads: 2 }]) {
+  test(`a profile tells every operator with ${JSON.stringify(options)}`, () =>
+    using(options, async (model) => {
+      const given = inputs(3);
+      const { outputs, profile } = await model.run(given, { profile: true });
+      assert.deepEqual(outputs, await model.run(given, { profile: false }));
+      const { nodes } = JSON.parse(await readFile(`${folder}/sample/model.json`, 'utf8')).graph;
+      const { operators, milliseconds } = profile;
+      assert.deepEqual(
+        operators.map(({ node, operator, module }) => [node, operator, module]),
+        nodes.map(({ op, module = '' }, node) => [node, op, module]),
+      );
+      const head = operators.find(({ module }) => module === 'head');
+      assert.deepEqual(head.shapes, [[3, 5]]);
+      assert.match(head.source, /conftest\.py:\d+$/);
+      assert.ok(operators.every((operator) => operator.milliseconds >= 0));
+      const sum = operators.reduce((all, operator) => all + operator.milliseconds, 0);
+      assert.equal(milliseconds, sum);
+      await fails(model.run(inputs(9), { profile: true }), 'WTW506', 'batch is 9');
+      assert.deepEqual(given, inputs(3)); // the caller's own
+    }));
+}
+
+test('a profiled run changes the state as any other', () =>
+  using(
+    {},
+    async (model) => {
+      const x = Float32Array.of(1, 1, 1);
+      const { outputs } = await model.run({ x }, { profile: true });
+      assert.equal(outputs.output.data[0], 2);
+      assert.equal((await model.run({ x })).output.data[0], 4);
+    },
+    loadCounter,
+  ));
+
+test('a slow download changes nothing', async (t) => {
+  const server = createServer(async ({ url }, response) => {
+    const data = await readFile(`${folder}/${url}`);
+    response.setHeader('content-type', url.endsWith('.wasm') ? 'application/wasm' : 'text/plain');
+    if (!url.includes('weights-')) return void response.end(data);
+    response.write(data.subarray(0, 1000));
+    setTimeout(() => response.end(data.subarray(1000)), 300);
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  t.after(() => server.close().closeAllConnections());
+  const at = (name) => ({ baseUrl: `http://127.0.0.1:${server.address().port}/${name}` });
+  await using({ ...at('sample'), threads: 2 }, async (model) => {
+    assert.equal(model.info.memory.arena, 0); // that of the warm-up is gone
+    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
+  });
+  const count = async (model) => (await model.run({ x: Float32Array.of(1, 1, 1) })).output.data[0];
+  await using(at('counter'), async (model) => assert.equal(await count(model), 2), loadCounter);
+});
+
 test('what is impossible is refused, not replaced', async () => {
   await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
   await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
@@ -165,7 +220,7 @@ test('what is impossible is refused, not replaced', async () => {
 
 test('baseUrl moves every file', () =>
   using({ baseUrl: pathToFileURL(`${folder}/sample`) }, async (model) => {
-    assert.deepEqual(bits(await model.run(inputs())), expected);
+    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
   }));
 
 test('dispose and abort end what is under way', async () => {
@@ -204,7 +259,9 @@ test('a worker that dies is told, and the next load works', async () => {
     },
     () => loadModel(assets, start),
   );
-  await using({}, async (model) => assert.deepEqual(bits(await model.run(inputs())), expected));
+  await using({}, async (model) =>
+    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]),
+  );
 });
 
 test('progress ends with everything', async () => {

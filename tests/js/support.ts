@@ -7,8 +7,8 @@ export const HASH = 'a'.repeat(64);
 /** A valid manifest: a dynamic axis, every kind of input, one output that is the same each run. */
 export function sampleManifest(): Manifest {
   return {
-    format: 1,
-    abi: 1,
+    format: 2,
+    abi: 2,
     name: '@scope/sample',
     version: '0.1.0',
     generator: { name: 'wasm-torch-web', version: '0.1.0', torch: '2.13.0' },
@@ -38,6 +38,7 @@ export function sampleManifest(): Manifest {
       blockBytes: 65536,
       shards: [{ file: 'weights-00.bin', bytes: 131073, sha256: [HASH, HASH, HASH] }],
       tensors: [{ name: 'w', dtype: 'float32', shape: [3], layout: 'plain', offset: 0, bytes: 12 }],
+      prepared: { bytes: 0, tensors: [] },
     },
     graph: {
       values: [{ name: 'x', dtype: 'float32', shape: ['batch', 3] }],

@@ -115,7 +115,7 @@ def test_batch_statistics_are_fine_without_running_ones() -> None:
 
 def test_modules_of_python() -> None:
     source = load(Net(), example_inputs={"x": X})
-    assert (source.kind, source.name) == ("module", "net")
+    assert (source.kind, source.name) == ("module", "Net")
     assert source.notices == ["The module was in training mode; it is built in eval mode."]
     source = load(Net().eval(), Options(inputs=("x=float32:1x3",)))
     assert source.notices == []

@@ -43,7 +43,13 @@ def fake_manifest(
             "forward": {"inputs": inputs, "outputs": outputs, "guards": list(guards)},
         },
         "plan": {"file": "plan.bin", "bytes": len(plan), "sha256": _sha(plan)},
-        "weights": {"bytes": len(weights), "blockBytes": BLOCK, "shards": [shard], "tensors": []},
+        "weights": {
+            "bytes": len(weights),
+            "blockBytes": BLOCK,
+            "shards": [shard],
+            "tensors": [],
+            "prepared": {"bytes": 0, "tensors": []},
+        },
         "graph": {"values": [], "nodes": []},
     }
 

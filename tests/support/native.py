@@ -61,6 +61,8 @@ class Library:
             "wtw_bind": (u32, [pointer, u32]),
             "wtw_run": (u32, [pointer, u32, u32, u32]),
             "wtw_peek": (u32, [pointer, u32, u32, u32, ctypes.POINTER(Io), pointer, size]),
+            "wtw_arena_bytes": (ctypes.c_uint64, [pointer]),
+            "wtw_live_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_state_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_failure": (ctypes.POINTER(ctypes.c_int64), []),
             "wtw_helper_new": (pointer, []),

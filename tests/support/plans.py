@@ -21,7 +21,7 @@ from wasm_torch_web.passes.layout import choose_layouts
 
 F32 = torch.float32
 TENSOR, INT, FLOAT, BOOL = range(4)
-WEIGHT, ARENA, STATE = range(3)
+WEIGHT, ARENA, STATE, PREPARED = range(4)
 RECORDS = {
     "ops": ("<II", "name length"),
     "symbols": ("<qqII", "min max definition program"),
@@ -137,15 +137,18 @@ def instruction(name: str, operand: int = 0, argument: int = 0, zero: int = 0) -
 
 
 def sample() -> tuple[bytes, bytes]:
-    """A plan of two programs and its weights.
+    """A plan of three programs and its weights.
 
     forward: x (rows, 4), n, flag, real. Packed weights, absent and variadic operands, two outputs,
     in-place work, a state, symbols, guards and outputs of every kind. other: y (3,) -> relu(y).
+    prepare: two nodes; forward reads the second's output.
     """
     weights = io.BytesIO()
     writer = PlanWriter(Segment(weights))
-    writer.program("forward", _forward())
+    forward = _forward()
+    writer.program("forward", forward)
     writer.program("other", _other())
+    writer.program("prepare", Graph(nodes=forward.prepare))
     return writer.finish(), weights.getvalue()
 
 
@@ -203,17 +206,30 @@ def _forward() -> Graph:
     indices.dtype = torch.int64
     (z,) = emit(graph, "full", [], [(rows,)], size=[rows], value=2.5, dtype=F32)
     (counted,) = emit(graph, "add", [count, ones], [(5,)], **same)
+    (negated,) = emit(graph, "neg", [_prepared(graph)], [(3,)], **same)
     tensors = {"c": c, "values": values, "indices": indices, "z": z, "counted": counted}
     graph.outputs = [Port(name, "tensor", value) for name, value in tensors.items()]
     graph.outputs += [
         Port("twice", "int", 2 * rows),
         Port("half", "float", IntTrueDiv(rows, 2)),
         Port("many", "bool", rows > 4),
+        Port("negated", "tensor", negated),
     ]
     graph.guards = [n <= 50]
     choose_layouts(graph)
     r.storage, counted.storage = h, count
     return graph
+
+
+def _prepared(graph: Graph) -> Value:
+    """The square roots of absolute numbers, computed at load."""
+    raw = Value("raw", F32, (3,), "constant", torch.tensor([-1.0, 4.0, -9.0]))
+    aside = Graph()
+    (absolute,) = emit(aside, "abs", [raw], [(3,)], compute=F32, dtype=F32)
+    (root,) = emit(aside, "sqrt", [absolute], [(3,)], compute=F32, dtype=F32)
+    absolute.kind = root.kind = "prepared"
+    graph.prepare = aside.nodes
+    return root
 
 
 def _other() -> Graph:

@@ -12,13 +12,12 @@ from starlette.routing import Mount
 
 from wasm_torch_web.benchmark.figures import median, percentile
 from wasm_torch_web.benchmark.visit import TIMING, Repeats, Request, Visit, routes, visit
-from wasm_torch_web.console import columns, megabytes
+from wasm_torch_web.console import bytes_text, columns
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
-from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving import Files, Mailbox, application, running
 from wasm_torch_web.verify import exchange, golden
 from wasm_torch_web.verify.chromium import apart, describe, launched
-from wasm_torch_web.verify.session import Mailbox
 
 PAGES = 3  # fresh pages for each configuration
 ADAPTER = "/benchmark/package.js"
@@ -80,7 +79,7 @@ class Report:
         table = columns(title, *names)
         for one in self.figures:
             times = (f"{ms:.1f}" for ms in (one.load, one.first, one.median, one.p90))
-            memory = megabytes(one.memory) if one.memory is not None else "-"
+            memory = bytes_text(one.memory) if one.memory is not None else "-"
             table.add_row(one.variant, str(one.threads), *times, memory)
         return table
 

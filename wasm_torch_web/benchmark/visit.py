@@ -10,13 +10,12 @@ from typing import Any
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Mount
 
 from wasm_torch_web.benchmark.memory import PeakMemory
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.serving import Files, page
+from wasm_torch_web.serving import Files, Mailbox, page
 from wasm_torch_web.verify.session import PAGE as EXCHANGE
-from wasm_torch_web.verify.session import Mailbox
 
 PAGE = Path(__file__).with_name("page")
 MARK = "visit:"
@@ -70,8 +69,7 @@ class Visit:
 def routes(mailbox: Mailbox, folder: Path = PAGE) -> list[BaseRoute]:
     """What `visit` needs on its server; `folder` holds the page to open."""
     return [
-        Route("/exchange/{address}", mailbox.get, methods=["GET"]),
-        Route("/exchange/{address}", mailbox.post, methods=["POST"]),
+        *mailbox.routes(),
         Mount("/verify", Files(directory=EXCHANGE)),
         Mount("/benchmark", Files(directory=PAGE)),
         Mount("/", page(folder)),

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from wasm_torch_web.bundle import entry, readme, types
-from wasm_torch_web.bundle.names import check_name, check_version
+from wasm_torch_web.bundle.names import check_name, check_version, suggest_name
 from wasm_torch_web.bundle.staging import check_replaceable, staged
 from wasm_torch_web.bundle.templates import FOLDER as TEMPLATES
 from wasm_torch_web.bundle.templates import fill
@@ -16,7 +16,7 @@ from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
 
-__all__ = ["check_name", "check_replaceable", "check_version", "pack", "staged"]
+__all__ = ["check_name", "check_replaceable", "check_version", "pack", "staged", "suggest_name"]
 
 RUNTIME = Path(__file__).parents[1] / "runtime"
 

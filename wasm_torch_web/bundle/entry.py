@@ -9,6 +9,7 @@ from wasm_torch_web.bundle.names import bare
 from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.oldest import NODE
 from wasm_torch_web.variants import VARIANTS
 
 WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
@@ -63,7 +64,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "types": "./index.d.cts",
         "bin": {bare(manifest["name"]): "./copy.js"},
         "files": list(hashes),
-        "engines": {"node": ">=20.16"},
+        "engines": {"node": f">={'.'.join(map(str, NODE))}"},
         manifests.GENERATOR: {"sha256": {name: h for name, h in hashes.items() if h}},
     }
     return json.dumps(fields, indent=2) + "\n"

@@ -34,7 +34,7 @@ def check_version(version: str) -> str:
     return version
 
 
-def suggest(text: str) -> str:
+def suggest_name(text: str) -> str:
     """A valid package name as close to `text` (a file's stem, a class's name) as can be."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", text).lower()
     name = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:MAX_LENGTH].strip("-")

@@ -27,15 +27,27 @@ def staged(out: Path, force: bool = False) -> Iterator[Path]:
     target = _resolved(out)
     folder = _beside(target)
     try:
-        folder.mkdir(parents=True)
-        yield folder
-        _exchange(folder, target)
-    except OSError as error:
-        if error.errno in _FULL or str(error.filename or "").startswith(str(folder)):
-            raise UserError("out-unwritable", path=out, reason=error.strerror) from error
-        raise
+        with _refused(out):
+            folder.mkdir(parents=True)
+        with _refused(out, within=folder):
+            yield folder
+        with _refused(out):
+            _exchange(folder, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _refused(out: Path, within: Path | None = None) -> Iterator[None]:
+    """What the file system refuses becomes out-unwritable; other work may go on inside, of which
+    only a full disk and files `within` that folder are meant."""
+    try:
+        yield
+    except OSError as error:
+        place = str(error.filename or "")
+        if within is None or error.errno in _FULL or place.startswith(str(within)):
+            raise UserError("out-unwritable", path=out, reason=error.strerror) from error
+        raise
 
 
 def check_replaceable(out: Path, force: bool) -> None:

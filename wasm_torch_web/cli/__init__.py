@@ -22,7 +22,7 @@ from wasm_torch_web.console import Console
 from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
 
 PROGRAM = "wasm-torch-web"
-COMMANDS = ("build", "validate", "bench", "inspect", "serve", "bisect", "doctor")
+COMMANDS = ("build", "validate", "bench", "profile", "inspect", "serve", "bisect", "doctor")
 INTERRUPTED = 130
 
 

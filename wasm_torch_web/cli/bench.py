@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.options import chosen_variants, everywhere
+from wasm_torch_web.cli.options import chosen_variants, everywhere, variant_option
 from wasm_torch_web.console import Console
-from wasm_torch_web.variants import VARIANTS
 
 MAX_THREADS = 32
 
@@ -36,14 +35,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
     type=Counts(),
     help="Numbers of threads, such as 1,2.  [default: 1 and what the browser takes]",
 )
-@click.option(
-    "--variant",
-    "variants",
-    metavar="NAME",
-    type=click.Choice([*VARIANTS, "all"]),
-    multiple=True,
-    help=f"A runtime variant: {', '.join(VARIANTS)} or all.  [default: the best]",
-)
+@variant_option
 @click.option(
     "--runs",
     type=click.IntRange(1, 10_000),

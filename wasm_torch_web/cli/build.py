@@ -9,7 +9,7 @@ import click
 from rich.markup import escape
 
 from wasm_torch_web.cli.options import dynamic_option, everywhere, source_options
-from wasm_torch_web.console import Console, clean, columns, megabytes
+from wasm_torch_web.console import Console, bytes_text, clean, columns
 
 if TYPE_CHECKING:
     from wasm_torch_web.footprint import Footprint
@@ -86,9 +86,9 @@ def _summary(console: Console, result: BuildResult, size: Footprint) -> None:
     table.add_row("folder", escape(clean(result.out)))
     table.add_row("operators", f"{len(manifest['graph']['nodes']):,}")
     table.add_row("parameters", f"{manifest['parameters']:,}")
-    table.add_row("size", f"{megabytes(size.disk)} on disk")
-    parts = ", ".join(f"{kind} {megabytes(part)}" for kind, part in size.compressed.items())
-    table.add_row("download", f"{megabytes(size.download)} with Brotli\n[dim]{parts}[/]")
+    table.add_row("size", f"{bytes_text(size.disk)} on disk")
+    parts = ", ".join(f"{kind} {bytes_text(part)}" for kind, part in size.compressed.items())
+    table.add_row("download", f"{bytes_text(size.download)} with Brotli\n[dim]{parts}[/]")
     table.add_row("verified", _verdict(result))
     spent = ", ".join(f"{step} {seconds:.1f}" for step, seconds in result.seconds.items())
     table.add_row("time", f"{sum(result.seconds.values()):.1f} s\n[dim]{spent}[/]")

@@ -78,7 +78,7 @@ def variant_option(function: F) -> F:
         metavar="NAME",
         type=click.Choice([*VARIANTS, "all"]),
         multiple=True,
-        help=f"Check a runtime variant: {', '.join(VARIANTS)} or all.  [default: the best]",
+        help=f"A runtime variant: {', '.join(VARIANTS)} or all.  [default: the best]",
     )(function)
 
 

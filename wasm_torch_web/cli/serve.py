@@ -17,7 +17,14 @@ SCALES = ("0..1", "-1..1", "imagenet")
 @click.command("serve", short_help="Serve the demo page of a package.")
 @click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="The port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    default=8000,
+    show_default=True,
+    help="The port; 0 takes a free one.",
+)
 @click.option("--open", "open_browser", is_flag=True, help="Open the page in the browser.")
 @click.option("--labels", type=FILE, help="What the classes are called, a line each.")
 @click.option("--scale", type=click.Choice(SCALES), help="What pixels become.  [default: 0..1]")

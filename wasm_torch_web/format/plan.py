@@ -36,7 +36,7 @@ SECTIONS = [
     "io",
 ]
 RECORD_BYTES = dict(zip(SECTIONS, (1, 8, 24, 8, 16, 24, 32, 4, 16, 32, 48, 16), strict=True))
-BUFFER_KINDS = {"constant": 0, "node": 1, "input": 1, "state": 2}
+BUFFER_KINDS = {"constant": 0, "node": 1, "input": 1, "state": 2, "prepared": 3}
 IO_KINDS = {"tensor": 0, "int": 1, "float": 2, "bool": 3}
 
 
@@ -116,17 +116,14 @@ class PlanWriter:
             return self.buffers[owner]
         if owner.kind == "constant":
             return self._weight_buffer(owner)
-        initial = 0
+        size, belongs_to = simplify(owner.numel * owner.dtype.itemsize), program
+        if owner.kind == "prepared":
+            belongs_to = 0
+        else:
+            size = self.expr(size)
         if owner.kind == "state":
-            initial = self._weight_buffer(owner, initial=True) + 1
-        size = self.expr(simplify(owner.numel * owner.dtype.itemsize))
-        record = struct.pack(
-            "<IIQQ",
-            BUFFER_KINDS[owner.kind],
-            initial if owner.kind == "state" else program,
-            0,
-            size,
-        )
+            belongs_to = self._weight_buffer(owner, initial=True) + 1
+        record = struct.pack("<IIQQ", BUFFER_KINDS[owner.kind], belongs_to, 0, size)
         self.buffers[owner] = self._append("buffers", record)
         return self.buffers[owner]
 

@@ -31,7 +31,7 @@ def write(
     with closing(Shards(folder)) as shards:
         segment = Segment(shards)
         plan = _plan(graph, segment)
-        weights = shards.finish() | {"tensors": segment.entries}
+        weights = shards.finish() | {"tensors": segment.entries, "prepared": _prepared(graph)}
     (folder / "plan.bin").write_bytes(plan)
     names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
     manifest = {
@@ -69,12 +69,21 @@ def write(
 
 def _plan(graph: Graph, weights: Segment) -> bytes:
     writer = PlanWriter(weights)
-    writer.program("forward", graph)
+    writer.program("forward", graph)  # first: node i of the plan is node i of the manifest
+    if graph.prepare:
+        writer.program("prepare", Graph(nodes=graph.prepare))
     plan = writer.finish()
     if spare := manifest_file.padding(len(plan)):
         writer.string("\0" * spare)
         plan = writer.finish()
     return plan
+
+
+def _prepared(graph: Graph) -> dict[str, Any]:
+    values = [value for node in graph.prepare for value in node.outputs]
+    sizes = [int(value.numel) * value.dtype.itemsize for value in values]
+    tensors = [{"name": v.name, "bytes": size} for v, size in zip(values, sizes, strict=True)]
+    return {"bytes": sum(sizes), "tensors": tensors}
 
 
 def _guard(guard: sympy.Basic) -> str:

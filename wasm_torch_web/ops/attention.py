@@ -11,7 +11,18 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.arguments import in_float32
 from wasm_torch_web.ops.samples import normal
-from wasm_torch_web.ops.table import BOOL, F32, Case, flag, lowers, real, row, tensor
+from wasm_torch_web.ops.table import (
+    BOOL,
+    F32,
+    Attributes,
+    Case,
+    Shapes,
+    flag,
+    lowers,
+    real,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -33,6 +44,11 @@ def _reference(
     return y.transpose(1, 2)
 
 
+def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    batch, heads, time, depth = inputs[0]
+    return 2 * batch * heads * time * inputs[1][2] * (depth + inputs[2][3])
+
+
 def _cases() -> Iterator[Case]:
     def case(
         q: tuple[int, ...],
@@ -51,6 +67,11 @@ def _cases() -> Iterator[Case]:
     yield case((1, 2, 60, 8), (1, 2, 40, 8), is_causal=True)
     yield case((1, 2, 5, 8), (1, 2, 40, 8), is_causal=True)
     yield case((1, 1, 9, 8), (1, 1, 7, 8), depth=13, scale=0.7)
+    yield case((2, 2, 4, 7), (2, 2, 300, 7), normal(4, 300, seed=3), depth=9, scale=-1.5)
+    yield case((2, 6, 1, 8), (2, 2, 131, 8), enable_gqa=True)
+    yield case((2, 6, 2, 8), (2, 2, 131, 8), normal(2, 131, seed=3), enable_gqa=True)
+    yield case((1, 2, 7, 24), (1, 2, 7, 24), is_causal=True)
+    yield case((1, 2, 9, 300), (1, 2, 600, 300))
     yield case((2, 6, 9, 8), (2, 2, 7, 8), enable_gqa=True)
     yield case((1, 2, 9, 8), (1, 2, 7, 8), normal(9, 7, seed=3))
     yield case((2, 2, 9, 8), (2, 2, 7, 8), normal(2, 1, 1, 7, seed=3))
@@ -71,6 +92,9 @@ def _cases() -> Iterator[Case]:
     plain = {"is_causal": False, "scale": 0.25, "enable_gqa": False}
     yield Case((heads, heads * 2, heads + 1, None), plain)
     yield Case((heads * 30, heads, heads, None), plain)
+    for time in (3, 20):
+        joint = normal(2, time, 3, 4, 16).permute(2, 0, 3, 1, 4)
+        yield Case((*joint, None), plain)
     yield Case((normal(1, 2, 3, 0), normal(1, 2, 5, 0), normal(1, 2, 5, 4), None), plain)
 
 
@@ -87,6 +111,7 @@ row(
     outputs=[tensor("output", F32)],
     attributes=[flag("is_causal", False), real("scale"), flag("enable_gqa", False)],
     reference=_reference,
+    flops=_flops,
     cases=_cases,
 )
 

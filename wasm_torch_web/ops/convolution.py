@@ -6,6 +6,7 @@ PyTorch's. One-dimensional convolutions are images of height 1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,17 @@ import torch.nn.functional as F
 from wasm_torch_web.ops.arguments import in_float32, pair
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
 from wasm_torch_web.ops.samples import channels_last, corners, normal
-from wasm_torch_web.ops.table import F32, Case, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import (
+    F32,
+    Attributes,
+    Case,
+    Shapes,
+    integer,
+    integers,
+    lowers,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -45,6 +56,10 @@ def _conv2d(
     weight = weight.permute(0, 3, 1, 2)
     y = F.conv2d(_pad(input, padding), weight, bias, tuple(stride), 0, tuple(dilation), groups)
     return finish(y, residual, **epilogue)
+
+
+def _conv_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    return 2 * math.prod(outputs[0]) * math.prod(inputs[1][1:])
 
 
 def _case(
@@ -83,6 +98,12 @@ def _conv2d_cases() -> Iterator[Case]:
     yield case((1, 12, 6, 6), 16, (3, 3), groups=2, padding=(1, 1))
     yield case((2, 12, 6, 6), 18, (3, 3), groups=3, padding=(1, 1))
     yield case((1, 6, 5, 5), 12, (3, 3), groups=6, padding=(1, 1))
+    yield case((2, 16, 7, 9), 16, (3, 3), groups=4, padding=(1, 1))
+    yield case((1, 32, 7, 6), 32, (3, 3), groups=4, padding=(1, 1), stride=(2, 2))
+    yield case((1, 24, 6, 7), 12, (3, 3), groups=3, padding=(2, 2), dilation=(2, 2))
+    yield case((1, 20, 6, 7), 8, (3, 3), padding=(1, 0))
+    yield case((2, 9, 5, 4), 24, (1, 1), groups=3)
+    yield case((1, 9, 4, 13), 15, (2, 3), groups=3, padding=(0, 1))
     yield case((1, 8, 1, 30), 9, (1, 5), padding=(0, 2), stride=(1, 3))
     yield case((1, 64, 9, 9), 300, (3, 3), padding=(1, 1))
     yield case((0, 4, 5, 5), 3, (3, 3))
@@ -109,6 +130,7 @@ row(
     outputs=[tensor("output", F32, "channels_last")],
     attributes=[*GEOMETRY, integer("groups", 1), *activation_attributes()],
     reference=_conv2d,
+    flops=_conv_flops,
     channels=(0, 1),
     pads_zeros=True,
     cases=_conv2d_cases,
@@ -124,6 +146,10 @@ def _depthwise_conv2d(
 ) -> torch.Tensor:
     options["groups"] = weight.shape[2]
     return _conv2d(input, weight.permute(2, 0, 1).unsqueeze(3), bias, residual, **options)
+
+
+def _depthwise_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    return 2 * math.prod(outputs[0]) * math.prod(inputs[1][:2])
 
 
 def _depthwise_cases() -> Iterator[Case]:
@@ -166,6 +192,7 @@ row(
     outputs=[tensor("output", F32, "channels_last")],
     attributes=[*GEOMETRY, *activation_attributes()],
     reference=_depthwise_conv2d,
+    flops=_depthwise_flops,
     channels=(2, 1),
     pads_zeros=True,
     cases=_depthwise_cases,
@@ -189,6 +216,11 @@ def _conv_transpose2d(
     weight = weight.reshape(groups * depth, o // groups, height, width)
     sizes = tuple(stride), tuple(padding), tuple(output_padding), groups, tuple(dilation)
     return finish(F.conv_transpose2d(input, weight, bias, *sizes), None, **epilogue)
+
+
+def _conv_transpose_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    n, _, height, width = inputs[0]
+    return 2 * n * height * width * math.prod(inputs[1])
 
 
 def _conv_transpose_cases() -> Iterator[Case]:
@@ -224,6 +256,7 @@ row(
         *activation_attributes(),
     ],
     reference=_conv_transpose2d,
+    flops=_conv_transpose_flops,
     channels=(0, 1),
     cases=_conv_transpose_cases,
 )

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from wasm_torch_web.ops.arguments import in_float32
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import F32, INTS, Case, lowers, row, tensor
+from wasm_torch_web.ops.table import F32, INTS, Attributes, Case, Shapes, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -27,6 +27,10 @@ def _linear(
     **epilogue: Any,
 ) -> torch.Tensor:
     return finish(F.linear(input, weight, bias), residual, **epilogue)
+
+
+def _linear_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    return 2 * math.prod(outputs[0]) * inputs[1][1]
 
 
 def _linear_cases() -> Iterator[Case]:
@@ -60,8 +64,13 @@ row(
     attributes=activation_attributes(),
     reference=_linear,
     channels=(0, -1),
+    flops=_linear_flops,
     cases=_linear_cases,
 )
+
+
+def _matmul_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
 def _matmul_cases() -> Iterator[Case]:
@@ -78,7 +87,13 @@ def _matmul_cases() -> Iterator[Case]:
     yield Case((normal(3, 0), normal(0, 4)))
     yield Case((normal(0, 2, 3), normal(0, 3, 4)))
     yield Case((normal(70, 400), normal(400, 500, seed=1)))
+    for m, n, k in ((1, 600, 300), (2, 3, 5000), (8, 43, 130), (13, 9, 2050)):
+        x, y = normal(2, m, k) / math.sqrt(k), normal(2, k, n, seed=1)
+        yield Case((x, y))
+        yield Case((x[0], y[0]))
+        yield Case((x, y.transpose(1, 2).contiguous().transpose(1, 2)))
     for dtype in (*INTS, torch.float64):
+        yield Case((normal(2, 9, dtype=dtype), normal(9, 37, dtype=dtype, seed=1)))
         x, y = normal(2, 5, 7, dtype=dtype), normal(7, 3, dtype=dtype, seed=1)
         yield Case((x, y.expand(2, 7, 3)))
         yield Case((x.transpose(1, 2), normal(5, 4, dtype=dtype)))
@@ -92,6 +107,7 @@ row(
     inputs=[tensor("self", MATMUL, "strided"), tensor("other", MATMUL, "strided")],
     outputs=[tensor("output", MATMUL)],
     reference=torch.matmul,
+    flops=_matmul_flops,
     cases=_matmul_cases,
 )
 

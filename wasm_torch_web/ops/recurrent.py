@@ -17,7 +17,7 @@ from torch import Tensor
 
 from wasm_torch_web import recurrent_capture  # noqa: F401  defines torch.ops.wtw
 from wasm_torch_web.ops.samples import normal
-from wasm_torch_web.ops.table import F32, Case, enum, flag, lowers, row, tensor
+from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, enum, flag, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -101,7 +101,7 @@ def _rnn(
 
 
 # (time, batch, hidden)
-SIZES = ((1, 1, 1), (5, 1, 3), (4, 3, 8), (3, 5, 17), (2, 1, 32), (7, 2, 33), (2, 17, 40))
+SIZES = ((1, 1, 1), (5, 1, 3), (4, 3, 8), (3, 5, 17), (2, 1, 32), (7, 4, 33), (2, 17, 40))
 
 
 def _packed(gates: int, hidden: int, state: int, seed: int) -> Tensor:
@@ -152,6 +152,13 @@ def _rnn_cases() -> Iterator[Case]:
         yield Case((x, weight, None, h0), {"nonlinearity": "tanh", "reverse": False})
 
 
+def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    # Both weights are packed in panels, some columns of which are zeros.
+    weights = [inputs[1], *filter(None, inputs[5:])]
+    time, batch, _ = inputs[0]
+    return 2 * time * batch * sum(map(math.prod, weights))
+
+
 COMMON = [
     tensor("gates", F32, "rows"),
     tensor("weight"),
@@ -165,6 +172,7 @@ row(
     outputs=[tensor("output"), tensor("h"), tensor("c")],
     attributes=[flag("reverse", False)],
     reference=_lstm,
+    flops=_flops,
     cases=_lstm_cases,
 )
 
@@ -174,6 +182,7 @@ row(
     outputs=[tensor("output"), tensor("h")],
     attributes=[flag("reverse", False)],
     reference=_gru,
+    flops=_flops,
     cases=_gru_cases,
 )
 
@@ -183,6 +192,7 @@ row(
     outputs=[tensor("output"), tensor("h")],
     attributes=[enum("nonlinearity", "tanh", "relu"), flag("reverse", False)],
     reference=_rnn,
+    flops=_flops,
     cases=_rnn_cases,
 )
 

@@ -35,7 +35,7 @@ def _cat_cases() -> Iterator[Case]:
 row(
     "cat",
     inputs=[tensor("tensors", ALL, "strided", variadic=True)],
-    outputs=OUT,
+    outputs=[tensor("output", ALL, "like")],
     attributes=[integer("dim")],
     reference=lambda *tensors, dim: torch.cat(tensors, dim),
     cases=_cat_cases,

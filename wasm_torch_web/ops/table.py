@@ -122,6 +122,11 @@ class Case:
     why: str = ""
 
 
+# What `Row.flops` gets; sizes are ints or expressions of symbols.
+Shapes = Sequence[Any]
+Attributes = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Row:
     """One operator. `reference(*inputs, **attributes)` is its meaning in PyTorch: it gives shapes
@@ -137,6 +142,10 @@ class Row:
             output channels.
         pads_zeros: the attribute `padding` puts zeros around the input: (height, width) on both
             sides, or (top, left, bottom, right).
+        prepares: the result is larger than the operands: made of constants it is computed when the
+            model is loaded, not stored.
+        flops: for rows whose limit is arithmetic: (shapes of the inputs, None where absent; shapes
+            of the outputs; attributes) -> multiplications and additions, computed directly.
         view: for rows without a kernel: (shape, strides, offset) of the output from those of the
             input, or None where the strides do not allow it and a copy is needed.
     """
@@ -153,6 +162,8 @@ class Row:
     neutral: float | None = None
     channels: tuple[int, int] | None = None
     pads_zeros: bool = False
+    prepares: bool = False
+    flops: Callable[..., Any] | None = None
     view: Callable[..., Any] | None = None
     cases: Callable[[], Iterable[Case]] | None = None
 

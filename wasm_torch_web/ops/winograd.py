@@ -8,6 +8,7 @@ is a third of that of the usual +-1 and +-2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
 from wasm_torch_web.ops.samples import channels_last, normal
-from wasm_torch_web.ops.table import F32, Case, integer, integers, row, tensor
+from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, integers, row, tensor
 
 PANEL = 8  # output channels that lie side by side
 TILES = (2, 4)
@@ -58,6 +59,7 @@ row(
     outputs=[tensor("output", F32)],
     attributes=[integer("tile", 4)],
     reference=_winograd_weight,
+    prepares=True,
     cases=_weight_cases,
 )
 
@@ -78,6 +80,10 @@ def _winograd_conv2d(
     top, left, bottom, right = padding
     x = F.pad(input, (left, right, top, bottom))
     return finish(F.conv2d(x, w, bias), residual, activation, low, high)
+
+
+def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    return 2 * math.prod(outputs[0]) * 9 * inputs[1][3]  # of the convolution, computed directly
 
 
 def _conv_cases() -> Iterator[Case]:
@@ -119,5 +125,6 @@ row(
     outputs=[tensor("output", F32, "channels_last")],
     attributes=[integers("padding", (0, 0, 0, 0)), *activation_attributes()],
     reference=_winograd_conv2d,
+    flops=_flops,
     cases=_conv_cases,
 )

@@ -12,18 +12,23 @@ from wasm_torch_web.passes.fold import fold_constants
 from wasm_torch_web.passes.fuse import PATTERNS
 from wasm_torch_web.passes.layout import choose_layouts
 from wasm_torch_web.passes.noops import remove_noops
+from wasm_torch_web.passes.prepare import prepare_at_load
 from wasm_torch_web.passes.state import update_in_place
 from wasm_torch_web.passes.storage import assign_storage
+from wasm_torch_web.passes.winograd import use_winograd
 
 Pass = Callable[[Graph], int]  # changes the graph; gives how many changes it made
 
 PASSES: tuple[Pass, ...] = (
     remove_dead_code,
+    merge_duplicates,  # a weight that is rearranged twice stays one
     fold_constants,
     remove_noops,
     merge_duplicates,
     *PATTERNS,
     remove_dead_code,
+    use_winograd,
+    prepare_at_load,
     update_in_place,
     choose_layouts,
     assign_storage,

@@ -22,7 +22,7 @@ def fold_constants(graph: Graph) -> int:
 
 
 def _fold(node: Node) -> bool:
-    if not all(v is None or v.is_constant for v in node.inputs):
+    if node.row.prepares or not all(v is None or v.is_constant for v in node.inputs):
         return False
     if any(_symbolic(item) for item in node.attributes.values()):
         return False

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import sympy
 import torch
 
-from wasm_torch_web.ir import Dim, Graph, Node, Value, same_shape
+from wasm_torch_web.ir import Dim, Graph, Node, Value
 from wasm_torch_web.ops import Operand
 from wasm_torch_web.passes.state import copy_node
 from wasm_torch_web.strides import contiguous_strides, equal, ordered_strides
@@ -36,7 +36,7 @@ class _Layouts:
     def run(self) -> int:
         _pack_weights(self.graph)
         for value in self.graph.values():
-            if value.kind in ("input", "constant", "state"):
+            if value.kind in ("input", "constant", "prepared", "state"):
                 value.strides, value.storage = contiguous_strides(value.shape), value
         for node in self.graph.nodes:
             if node.row.view is not None:
@@ -84,8 +84,8 @@ class _Layouts:
         output.strides = ordered_strides(output.shape, order)
 
     def order_like(self, node: Node, output: Value) -> tuple[int, ...]:
-        """The memory order of the first full-size computed input that is dense."""
-        inputs = [v for v in node.inputs if v is not None and same_shape(v.shape, output.shape)]
+        """The memory order of the first computed input that is dense and not broadcast."""
+        inputs = [v for v in node.inputs if v is not None and not _is_broadcast(v, output)]
         for value in sorted(inputs, key=lambda v: v.is_constant):
             order = self.dense_order(value)
             if order is not None:
@@ -136,6 +136,12 @@ class _Layouts:
         return size if isinstance(size, int) else int(size.subs(self.numbers))
 
 
+def _is_broadcast(value: Value, output: Value) -> bool:
+    """Whether the output has more axes, or one of more than 1 where the value has 1."""
+    sizes = zip(value.shape, output.shape, strict=False)
+    return value.rank != output.rank or any(a == 1 and b != 1 for a, b in sizes)
+
+
 def is_dense(value: Value, order: tuple[int, ...]) -> bool:
     """Whether the value is dense with its axes in `order`; axes of size 1 do not count."""
     expected: Dim = 1
@@ -152,7 +158,7 @@ def is_dense(value: Value, order: tuple[int, ...]) -> bool:
 def _pack_weights(graph: Graph) -> None:
     """Marks float32 constants that every reader takes in panels, where one prefers them."""
     readers: dict[Value, list[tuple[Node, Operand]]] = {}
-    for node in graph.nodes:
+    for node in (*graph.prepare, *graph.nodes):
         for index, value in enumerate(node.inputs):
             if value is not None and value.is_constant:
                 readers.setdefault(value, []).append((node, node.row.operand(index)))

@@ -8,12 +8,13 @@ from wasm_torch_web.ir import Graph, Node, Value, same_shape
 
 
 def remove_noops(graph: Graph) -> int:
-    """Lets readers of a no-op read its input; gives how many were found."""
+    """Lets readers of a no-op read its input instead; gives how many went."""
     same: dict[Value, Value] = {}
     for node in graph.nodes:
         first = node.inputs[0] if node.inputs else None
         if first is not None and _keeps_values(node) and _alike(first, node.output):
             same[node.output] = same.get(first, first)
+    graph.nodes = [node for node in graph.nodes if node.output not in same]
     graph.replace(same)
     return len(same)
 

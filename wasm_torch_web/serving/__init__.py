@@ -15,9 +15,10 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.serving.files import Files
 from wasm_torch_web.serving.guard import STRICT_CSP, Guard
 from wasm_torch_web.serving.hints import Hints
+from wasm_torch_web.serving.mailbox import Mailbox
 from wasm_torch_web.serving.server import address, listening, run_until_interrupted, running
 
-__all__ = ["Files", "Guard", "Hints", "application", "demo", "running", "serve"]
+__all__ = ["Files", "Guard", "Hints", "Mailbox", "application", "demo", "running", "serve"]
 
 DEMO = Path(__file__).parents[1] / "demo"
 NO_HINTS = Hints()

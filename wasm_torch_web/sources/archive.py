@@ -17,13 +17,12 @@ from torch.export import ExportedProgram
 from torch.export.pt2_archive._package import PT2ArchiveReader
 
 from wasm_torch_web.axes import DynamicAxis
-from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources import kept_axes
 from wasm_torch_web.sources.audit import Refused, check_parts, check_payload, check_program
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.objects import program_source
-from wasm_torch_web.sources.source import Options, Source, digest
+from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.tensors import check_examples, check_tensors
 
 _TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
@@ -42,8 +41,8 @@ def read(path: Path, options: Options) -> Source:
     plain = {name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)}
     check_tensors(path, plain, path.stat().st_size)
     check_examples(path, program.example_inputs)
-    source = program_source(program, None, options, suggest(path.stem))
-    source.path, source.digest, source.axes = path, digest([path]), _axes(path, program)
+    source = program_source(program, None, options, path.stem)
+    source.axes = _axes(path, program)
     return source
 
 

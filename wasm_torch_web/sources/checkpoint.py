@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 
-from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources import factory
 from wasm_torch_web.sources.detect import INDEX, Kind, detect
 from wasm_torch_web.sources.objects import from_module, module_source
-from wasm_torch_web.sources.source import Options, Source, digest
+from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.state_dict import Weights, find_weights, fit
 from wasm_torch_web.sources.tensors import check_tensors
 
@@ -33,7 +32,7 @@ def read_pickle(path: Path, options: Options) -> Source:
         content = _weights(path, content, notices)
     if isinstance(content, torch.nn.Module):
         source = from_module(content, None, options)
-        source.name, source.path, source.digest = suggest(path.stem), path, digest([path])
+        source.name = path.stem
         source.notices[:0] = notices
         return source
     if not isinstance(content, Mapping):
@@ -62,8 +61,7 @@ def _source(
         raise UserError("model-needed", path=path)
     module, examples = factory.make(options.model)
     fit(path, module, weights, notices)
-    source = module_source(module, examples, options, suggest(path.stem))
-    source.path, source.digest = path, digest(files)
+    source = module_source(module, examples, options, path.stem)
     source.notices[:0] = notices
     return source
 

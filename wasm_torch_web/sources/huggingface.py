@@ -12,11 +12,10 @@ from typing import Any
 
 import torch
 
-from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.factory import Examples
 from wasm_torch_web.sources.objects import module_source
-from wasm_torch_web.sources.source import Options, Source, digest
+from wasm_torch_web.sources.source import Options, Source
 
 
 def read(path: Path, options: Options) -> Source:
@@ -32,8 +31,7 @@ def read(path: Path, options: Options) -> Source:
         raise UserError("source-unknown", path=path, reason=reason)
     notices: list[str] = []
     model = _load(path, notices)
-    source = module_source(model, _examples(model), options, suggest(path.resolve().name))
-    source.path, source.digest = path, digest([path / "config.json", *files])
+    source = module_source(model, _examples(model), options, path.resolve().name)
     source.notices[:0] = notices
     return source
 

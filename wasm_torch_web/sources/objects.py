@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch.export import ExportedProgram
 
-from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.factory import Examples, normalise
 from wasm_torch_web.sources.source import Options, Source
@@ -20,7 +19,7 @@ def from_module(module: torch.nn.Module, example_inputs: Any, options: Options) 
     if example_inputs is None:
         example_inputs = getattr(module, "example_inputs", None)
     examples = None if example_inputs is None else normalise(example_inputs)
-    return module_source(module, examples, options, suggest(type(module).__name__))
+    return module_source(module, examples, options, type(module).__name__)
 
 
 def from_program(program: ExportedProgram, example_inputs: Any, options: Options) -> Source:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -43,8 +41,7 @@ class Source:
         axes: of an archive: the dynamic axes that the user named when it was saved.
         ranges: input name -> (low, high) of the random integers or floats that checks draw.
         notices: what was done to the source that the user should know, as sentences.
-        name: a valid npm package name made from the source's.
-        digest: SHA-256 of the file or files, empty for objects of Python.
+        name: of the file without its ending, of the folder or of the class.
     """
 
     kind: Literal["module", "program"]
@@ -55,8 +52,6 @@ class Source:
     name: str
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    path: Path | None = None
-    digest: str = ""
     axes: tuple[DynamicAxis, ...] = ()
 
     @cached_property
@@ -98,13 +93,3 @@ class Source:
 
 def _copied(tree: Any) -> Any:
     return pytree.tree_map_only(torch.Tensor, torch.clone, tree)
-
-
-def digest(files: Iterable[Path]) -> str:
-    """SHA-256 over the files' bytes, one after the other, in hexadecimal."""
-    total = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                total.update(block)
-    return total.hexdigest()

@@ -14,12 +14,11 @@ from torch._export.converter import TS2EPConverter
 from torch.export import ExportedProgram
 from torch.fx.graph import _PyTreeCodeGen
 
-from wasm_torch_web.bundle.names import suggest
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.detect import Kind
 from wasm_torch_web.sources.examples import bind
 from wasm_torch_web.sources.objects import module_source
-from wasm_torch_web.sources.source import Options, Source, digest
+from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.tensors import check_tensors
 from wasm_torch_web.sources.training import refuse_training
 
@@ -46,8 +45,8 @@ def read(path: Path, options: Options) -> Source:
     signature = _signature(script)
     (args, _), ranges = bind(signature, None, options, path)
     module = _convert(path, script, args, list(signature.parameters))
-    source = module_source(module, (args, {}), Options(), suggest(path.stem))
-    source.ranges, source.path, source.digest = ranges, path, digest([path])
+    source = module_source(module, (args, {}), Options(), path.stem)
+    source.ranges = ranges
     source.notices = ["TorchScript is a program: build it only if you trust where it comes from."]
     if was_training:
         source.notices.append("The module was in training mode; it is built in eval mode.")

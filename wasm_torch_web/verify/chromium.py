@@ -69,7 +69,8 @@ def launched(headless: bool = True) -> Iterator[Browser]:
     with driver() as playwright:
         path = find(playwright)
         if path is None:
-            raise UserError("no-chromium")
+            named = os.environ.get("CHROMIUM")
+            raise UserError("no-chromium", where=f"CHROMIUM={named}" if named else None)
         try:
             browser = playwright.chromium.launch(
                 executable_path=path, headless=headless, args=arguments()

@@ -20,7 +20,7 @@ class Run:
 
     variant: str
     trial: str
-    milliseconds: float
+    milliseconds: float | None  # of a self-test, which runs the model many times: None
     outputs: tuple[OutputError, ...]
 
 
@@ -86,7 +86,7 @@ class Report:
                 escape(output.name),
                 f"{output.max_abs:.2e}",
                 f"{output.max_rel:.2e}",
-                f"{run.milliseconds:.1f}",
+                "" if run.milliseconds is None else f"{run.milliseconds:.1f}",
                 escape(run.trial),
                 f"{'[green]ok[/]' if output.passed else '[red]differs[/]'} {escape(output.note)}",
             )

@@ -6,7 +6,6 @@ binary over HTTP, everything else through Playwright.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +13,12 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page
 from playwright.sync_api import Error as PlaywrightError
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.types import ASGIApp
 from torch import Tensor
 
 from wasm_torch_web.errors import InternalError, UserError
-from wasm_torch_web.serving import Files, application, page, running
+from wasm_torch_web.serving import Files, Mailbox, application, page, running
 from wasm_torch_web.verify import exchange
 from wasm_torch_web.verify.reference import Flat
 
@@ -58,6 +55,13 @@ class BrowserModel:
         address = self._mailbox.put(exchange.encode(inputs))
         milliseconds: float = self.call("debugRun" if debug else "run", address)
         return exchange.decode(self._mailbox.take(address)), milliseconds
+
+    def profile(self, inputs: Flat, runs: int) -> dict[str, Any]:
+        """`operators` as the runtime describes them, their `times` in each run, `plain` runs."""
+        address = self._mailbox.put(exchange.encode(inputs))
+        found: dict[str, Any] = self.call("profile", address, runs)
+        self._mailbox.take(address)
+        return found
 
     def peek(self, node: int, output: int) -> Tensor:
         """The value of a node's output in the last run with `debug`."""
@@ -123,37 +127,8 @@ def _wait_for_page(tab: Page, model: BrowserModel) -> None:
 def _application(package: Path, mailbox: Mailbox) -> ASGIApp:
     return application(
         [
-            Route("/exchange/{address}", mailbox.get, methods=["GET"]),
-            Route("/exchange/{address}", mailbox.post, methods=["POST"]),
+            *mailbox.routes(),
             Mount("/package", Files(directory=package)),
             Mount("/", page(PAGE)),
         ]
     )
-
-
-class Mailbox:
-    """Messages by address; addresses cannot be guessed by other pages on this machine."""
-
-    def __init__(self) -> None:
-        self._messages: dict[str, bytes] = {}
-
-    def put(self, message: bytes) -> str:
-        """Stores a message for the page; the page answers to the same address."""
-        address = secrets.token_urlsafe(16)
-        self._messages[address] = message
-        return address
-
-    def take(self, address: str) -> bytes:
-        """The page's answer."""
-        return self._messages.pop(address)
-
-    async def get(self, request: Request) -> Response:
-        message = self._messages.get(request.path_params["address"])
-        return Response(status_code=404) if message is None else Response(message)
-
-    async def post(self, request: Request) -> Response:
-        address = request.path_params["address"]
-        if address not in self._messages:
-            return Response(status_code=404)
-        self._messages[address] = await request.body()
-        return Response(status_code=204)

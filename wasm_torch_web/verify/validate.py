@@ -118,4 +118,4 @@ def _self_test(variant: str, result: dict[str, Any]) -> Run:
         )
         for output in result["outputs"]
     )
-    return Run(variant, SELF_TEST, 0.0, outputs)
+    return Run(variant, SELF_TEST, None, outputs)

@@ -55,7 +55,7 @@ inline f32x4 circular(f32x4 x) {
   return wasm_v128_xor(select(odd, c, s), negative);
 }
 
-// 1.5 ulp for every x; beyond 2^20 through the C library.
+// 1.6 ulp for every x; beyond 2^20 through the C library.
 inline f32x4 sin(f32x4 x) { return circular<0, std::sin>(x); }
 inline f32x4 cos(f32x4 x) { return circular<1, std::cos>(x); }
 

@@ -15,11 +15,24 @@ struct Constant {
   operator f32x4() const { return load(lanes); }
 };
 
-// c0 + x (c1 + x (c2 + ...)).
-inline f32x4 polynomial(f32x4, const Constant& c0) { return c0; }
-template <class... Rest>
-inline f32x4 polynomial(f32x4 x, const Constant& c0, const Rest&... rest) {
-  return madd(polynomial(x, rest...), x, c0);
+// c[0] + x (c[1] + x (c[2] + ...)) by Estrin's scheme: half as deep as Horner's. The chains of four
+// operations a level are what bounds these functions, not their number.
+template <size_t n>
+inline f32x4 sum_powers(f32x4 x, const f32x4 (&c)[n]) {
+  if constexpr (n == 1) {
+    return c[0];
+  } else {
+    f32x4 pairs[(n + 1) / 2];
+    for (size_t i = 0; i < n / 2; ++i) pairs[i] = madd(c[2 * i + 1], x, c[2 * i]);
+    if (n % 2 == 1) pairs[n / 2] = c[n - 1];
+    return sum_powers(mul(x, x), pairs);
+  }
+}
+
+template <class... Constants>
+inline f32x4 polynomial(f32x4 x, const Constants&... constants) {
+  const f32x4 c[] = {constants...};
+  return sum_powers(x, c);
 }
 
 struct CommonConstants {

@@ -12,7 +12,7 @@ SECTION = "next(&p.strings)"
 
 SUITE.add("size >= sizeof(Header)", "short", lambda plan: plan.__delitem__(slice(200, None)), True)
 SUITE.add("header.magic", "magic", put("<B", 0, 0), True)
-SUITE.add("header.abi != kAbi", "abi", put("<I", 8, 2), True)
+SUITE.add("header.abi != kAbi", "abi", put("<I", 8, 1), True)
 SUITE.add("header.sections == kSections", "sections", put("<I", 12, 11), True)
 SUITE.add("header.bytes == size", "size", put("<Q", 16, 1 << 40), True)
 SUITE.add(SECTION, "gap", put("<Q", 24, 224), True)

@@ -20,7 +20,7 @@ def field(check: str, name: str, /, **changes: int) -> None:
     SUITE.field(check, f"node-{name}", lambda p: p.node(name), **changes)
 
 
-field("node.op < plan.ops.count", "relu", op=6)
+field("node.op < plan.ops.count", "relu", op=9)
 field("node.inputs == spec.n_in || more", "relu", inputs=2)
 field("node.inputs == spec.n_in || more", "cat", inputs=0)
 field("node.inputs <= kMaxOperands", "cat", inputs=MAX_OPERANDS + 1)

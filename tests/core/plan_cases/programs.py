@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from support.plans import TENSOR, Sections, instruction
+import copy
+
+from support.plans import ARENA, TENSOR, Sections, instruction
 
 from plan_cases.case import HUGE, Suite
 
 SUITE = Suite("plan_programs.cc")
-LINEAR, RELU, CAT, CUMMAX, FULL, ADD, OTHER = range(7)  # the nodes of support.plans.sample()
+# The nodes of support.plans.sample(), and its program `prepare`.
+LINEAR, RELU, CAT, CUMMAX, FULL, ADD, NEG, OTHER, ABS, SQRT = range(10)
+PREPARE = 2
 
 
 def field(check: str, /, **changes: int) -> None:
@@ -16,7 +20,7 @@ def field(check: str, /, **changes: int) -> None:
 
 
 field("plan.strings.holds(program.name", name=HUGE)
-field("plan.nodes.holds(program.first_node", nodes=8)
+field("plan.nodes.holds(program.first_node", nodes=11)
 field("program.inputs <= kMaxPorts", inputs=65537)
 field("program.inputs <= kMaxPorts", outputs=65537)
 field("plan.io.holds(program.first_io", first_io=HUGE)
@@ -30,7 +34,7 @@ def port(check: str, index: int, **changes: int) -> None:
     SUITE.field(check, f"io-{index}", lambda p: p.io[index], **changes)
 
 
-X, N, FLAG, REAL, FIRST_OUT, TWICE, HALF = 0, 1, 2, 3, 4, 9, 10
+X, N, FLAG, REAL, FIRST_OUT, TWICE, HALF, Y, OUT = 0, 1, 2, 3, 4, 9, 10, 13, 14
 NUMBER = "input ? record.ref == 0"
 OWN_INPUT = "!input || (buffer.kind"
 port("value < plan.values.count", X, ref=HUGE)
@@ -50,7 +54,7 @@ def packed_output(p: Sections) -> None:
 
 @SUITE.edit(OWN_INPUT)
 def input_of_other_program(p: Sections) -> None:
-    p.io[X].ref = p.values.index(p.values[-1])
+    p.io[X].ref = p.io[Y].ref
 
 
 @SUITE.edit("!written[buffer], record.ref")
@@ -90,18 +94,69 @@ def read_before_written(p: Sections) -> None:
 
 @SUITE.edit(READABLE)
 def read_from_other_program(p: Sections) -> None:
-    p.programs[1].nodes, p.programs[1].first_node = 2, ADD
+    p.programs[1].nodes, p.programs[1].first_node = 3, ADD
     p.nodes[ADD].refs = p.ref(
         p.operand("cat", 0).index, p.operand("add", 1).index, p.operand("add", 2).index
     )
 
 
-@SUITE.edit("buffer.kind != BufferKind::arena || buffer.owner == index, value")
+WRITABLE = "writable(plan, value, index), value"
+
+
+@SUITE.edit(WRITABLE)
 def write_to_other_program(p: Sections) -> None:
-    p.nodes[FULL].refs = p.ref(len(p.values) - 1)
+    p.nodes[FULL].refs = p.ref(p.io[OUT].ref)
 
 
 @SUITE.edit("number || readable(plan, record.ref")
 def output_never_written(p: Sections) -> None:
     p.programs[0].nodes -= 1
-    p.nodes[FULL].refs = p.ref(p.operand("cat", 2).index)
+
+
+# --- the program `prepare` ---
+
+
+def prepare(check: str, name: str, /, **changes: int) -> None:
+    """A case that changes the program `prepare`."""
+    SUITE.field(check, f"prepare-{name}", lambda p: p.programs[PREPARE], **changes)
+
+
+PORTLESS = "program.inputs == 0 &&"
+prepare(PORTLESS, "inputs", inputs=1)
+prepare(PORTLESS, "outputs", outputs=1)
+prepare(PORTLESS, "guards", guards=1)
+prepare("!prepared || plan.prepare != kAbsent", "missing", length=6)
+prepare("!= BufferKind::prepared || written[i]", "does-not-write", nodes=1)
+
+
+@SUITE.edit("plan.prepare == kAbsent, i")
+def two_prepare(p: Sections) -> None:
+    p.programs.append(copy.copy(p.programs[PREPARE]))
+
+
+@SUITE.edit("plan.symbols[i].program != plan.prepare")
+def symbol_of_prepare(p: Sections) -> None:
+    p.symbols[0].program = PREPARE
+
+
+def operands(check: str, name: str, node: int, *operands: tuple[str, int]) -> None:
+    """A case that gives a node the operands that other nodes have."""
+
+    def edit(p: Sections) -> None:
+        p.nodes[node].refs = p.ref(*(p.operand(*one).index for one in operands))
+
+    SUITE.add(check, name, edit)
+
+
+X_OF, STATE_OF, ABSOLUTE, ROOT = ("linear", 0), ("add", 0), ("abs", 1), ("sqrt", 1)
+operands(READABLE, "prepare-reads-an-arena", ABS, X_OF, ABSOLUTE)
+operands(READABLE, "prepare-reads-a-state", ABS, STATE_OF, ABSOLUTE)
+operands(READABLE, "prepare-reads-too-early", ABS, ROOT, ABSOLUTE)
+operands(WRITABLE, "prepare-writes-an-arena", SQRT, ABSOLUTE, ("linear", 4))
+operands(WRITABLE, "prepare-writes-a-state", SQRT, ABSOLUTE, STATE_OF)
+operands(WRITABLE, "write-to-prepared", FULL, ROOT)
+
+
+@SUITE.edit(WRITABLE)
+def prepare_writes_an_arena_of_its_own(p: Sections) -> None:
+    vars(p.buffer("abs", 1)).update(kind=ARENA, owner=PREPARE, bytes=p.constant(12))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from support.plans import ARENA, STATE, WEIGHT, Sections, instruction
+from support.plans import ARENA, PREPARED, STATE, WEIGHT, Sections, instruction
 
 from plan_cases.case import HUGE, Suite
 
@@ -27,7 +27,7 @@ def name_with_zeros(p: Sections) -> None:
 
 
 field("symbol.min <= symbol.max", "symbol", lambda p: p.symbols[0], min=9)
-field("symbol.program < plan.programs.count", "symbol", lambda p: p.symbols[0], program=2)
+field("symbol.program < plan.programs.count", "symbol", lambda p: p.symbols[0], program=3)
 field("is_expr(symbol.definition, false)", "symbol", lambda p: p.symbols[0], definition=HUGE)
 field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], first=HUGE)
 field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], count=HUGE)
@@ -81,19 +81,28 @@ def state(p: Sections) -> Any:
     return next(b for b in p.buffers if b.kind == STATE)
 
 
+def prepared(p: Sections) -> Any:
+    return next(b for b in p.buffers if b.kind == PREPARED)
+
+
 field("buffer.offset % 64 == 0", "weight", weight, offset=160)
 field("buffer.offset % 64 == 0", "weight-overlap", weight, offset=64)
 field("buffer.offset % 64 == 0", "weight", weight, owner=1)
 field("buffer.offset <= checker.plan.weights_bytes", "weight", weight, offset=1 << 40)
 field("buffer.bytes <= checker.plan.weights_bytes", "weight", weight, bytes=1 << 63)
-field("owner < plan.programs.count", "arena", arena, owner=2)
-field("buffer.offset == 0 &&", "arena", arena, offset=64)
-field("buffer.offset == 0 &&", "arena", arena, bytes=1 << 32)
+field("buffer.owner < checker.plan.programs.count", "arena", arena, owner=3)
+SIZED, FIXED = "offset == 0 && buffer.bytes", "offset == 0 && buffer.owner == 0"
+field(SIZED, "arena", arena, offset=64)
+field(SIZED, "arena", arena, bytes=1 << 32)
 field("is_expr(static_cast<uint32_t>(buffer.bytes)", "arena", arena, bytes=HUGE)
 field("owner <= i", "state", state, owner=100)
-field("owner == 0 || plan.buffers", "state", state, owner=1)
-field("buffer.offset == 0 &&", "state", state, offset=64)
-field("buffer.kind <= BufferKind::state", "buffer", arena, kind=3)
+field("owner == 0 || checker.plan.buffers", "state", state, owner=1)
+field(SIZED, "state", state, offset=64)
+field(FIXED, "prepared", prepared, offset=64)
+field(FIXED, "prepared", prepared, owner=1)
+field(FIXED, "prepared", prepared, bytes=1 << 31)
+field(FIXED, "prepared", prepared, bytes=(1 << 64) - 1)
+field("buffer.kind <= BufferKind::prepared", "buffer", arena, kind=4)
 
 # --- values ---
 

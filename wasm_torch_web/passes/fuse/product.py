@@ -1,38 +1,12 @@
-"""Moves what surrounds a matrix product or convolution into it."""
+"""Moves padding, additions and activations into the matrix product or convolution beside them."""
 
 from __future__ import annotations
 
 import math
 
-import torch
-
 from wasm_torch_web.ir import Node, Value, same_shape
 from wasm_torch_web.ops.epilogue import ACTIVATIONS
 from wasm_torch_web.passes.fuse.pattern import Reads, pattern
-
-WEIGHT, BIAS = 1, 2  # operands of every product
-
-
-@pattern
-def fold_batch_norm(node: Node, reads: Reads) -> Node | None:
-    """Multiplies a batch norm into the weights before it."""
-    if node.row.name != "batch_norm":
-        return None
-    product = _unfinished(node.inputs[0], reads)
-    if product is None or product.row.channels is None or _has_residual(product):
-        return None
-    weight_axis, output_axis = product.row.channels
-    weight, bias, scale, shift = *product.inputs[WEIGHT : BIAS + 1], *node.inputs[1:]
-    assert weight is not None and scale is not None and shift is not None
-    constant = all(v is None or v.is_constant for v in (weight, bias, scale, shift))
-    if not constant or output_axis % product.output.rank != 1:
-        return None
-    factor = _numbers(scale)
-    spread = factor.reshape([-1 if axis == weight_axis else 1 for axis in range(weight.rank)])
-    start = torch.zeros_like(factor) if bias is None else _numbers(bias)
-    product.inputs[WEIGHT] = _constant(weight, _numbers(weight) * spread)
-    product.inputs[BIAS] = _constant(bias or shift, start * factor + _numbers(shift))
-    return reads.absorb(product, node)
 
 
 @pattern
@@ -55,7 +29,7 @@ def fuse_residual(node: Node, reads: Reads) -> Node | None:
     if node.row.name != "add":
         return None
     for this, other in ((0, 1), (1, 0)):
-        product, residual = _unfinished(node.inputs[this], reads), node.inputs[other]
+        product, residual = unfinished(node.inputs[this], reads), node.inputs[other]
         if product is not None and residual is not None and _takes(product, node, residual):
             reads.rewire(product, product.row.position("residual"), residual)
             return reads.absorb(product, node)
@@ -67,7 +41,7 @@ def fuse_activation(node: Node, reads: Reads) -> Node | None:
     """Lets the epilogue apply the activation; its parameters become `low` and `high`."""
     if node.row.name not in ACTIVATIONS:
         return None
-    product = _unfinished(node.inputs[0], reads)
+    product = unfinished(node.inputs[0], reads)
     given = [node.attributes[a.name] for a in node.row.attributes if a.kind == "float"]
     numbers = [float(number) for number in given if isinstance(number, (int, float))]
     if product is None or len(numbers) < len(given) or node.output.dtype != product.output.dtype:
@@ -77,14 +51,14 @@ def fuse_activation(node: Node, reads: Reads) -> Node | None:
     return reads.absorb(product, node)
 
 
-def _unfinished(value: Value | None, reads: Reads) -> Node | None:
+def unfinished(value: Value | None, reads: Reads) -> Node | None:
     """The product that makes `value` for one reader alone, if it does not activate it yet."""
     product = reads.sole(value)
     free = product is not None and product.attributes.get("activation") == "none"
     return product if free else None
 
 
-def _has_residual(product: Node) -> bool:
+def has_residual(product: Node) -> bool:
     at = product.row.position("residual")
     return at >= 0 and product.inputs[at] is not None
 
@@ -92,7 +66,7 @@ def _has_residual(product: Node) -> bool:
 def _takes(product: Node, node: Node, residual: Value) -> bool:
     return (
         product.row.position("residual") >= 0
-        and not _has_residual(product)
+        and not has_residual(product)
         and residual.dtype == product.output.dtype == node.output.dtype
         and same_shape(residual.shape, product.output.shape)
     )
@@ -107,13 +81,3 @@ def _zero_border(pad: Node) -> list[int] | None:
         return None
     left, right, top, bottom = (widths + [0] * 4)[:4]
     return [top, left, bottom, right]
-
-
-def _numbers(constant: Value) -> torch.Tensor:
-    assert constant.data is not None
-    return constant.data.double()
-
-
-def _constant(like: Value, data: torch.Tensor) -> Value:
-    data = data.to(like.dtype)
-    return Value(like.name, like.dtype, tuple(data.shape), "constant", data)

@@ -2,6 +2,7 @@
 // gives `{ result }` or `{ error: { code, message } }`. Tensors travel as messages over HTTP.
 import { load } from '/package/index.js';
 import { decode, encode } from './exchange.js';
+import { peak } from './peak.js';
 
 let model;
 
@@ -27,6 +28,25 @@ const functions = {
 
   /** As `run`, keeping every value for `peek`. */
   debugRun: (id) => functions.run(id, model.debug),
+
+  /** Profiles `runs` runs; gives each one's own milliseconds and, of plain runs, the milliseconds. */
+  async profile(id, runs) {
+    const inputs = await receive(id);
+    const plain = [];
+    for (let i = 0; i < runs; ++i) {
+      const start = performance.now();
+      await model.run(inputs);
+      plain.push(performance.now() - start);
+    }
+    const profiles = [];
+    for (let i = 0; i < runs; ++i) {
+      profiles.push((await model.run(inputs, { profile: true })).profile.operators);
+    }
+    const times = profiles.map((operators) => operators.map(({ milliseconds }) => milliseconds));
+    return { plain, times, operators: profiles[0] };
+  },
+
+  peak,
 
   async peek(id, node, output) {
     await send(id, { value: await model.debug.peek('forward', node, output) });

@@ -1,0 +1,231 @@
+"""Attention written out becomes one row, and takes scales, repeated heads and causal masks in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+
+from wasm_torch_web.ir import Node, Value, same_shape
+from wasm_torch_web.passes.fuse.pattern import Reads, is_pointwise, number, pattern
+from wasm_torch_web.strides import broadcast_shape
+
+NAME = "scaled_dot_product_attention"
+QUERY, KEY, VALUE, MASK = range(4)
+# To add this to a score is to replace it: float32 keeps nothing of what it is added to.
+HIDDEN = -1e9
+HEADS_BACK = (0, 2, 1, 3)  # (B, T, H, E) to (B, H, T, E)
+
+
+@dataclass
+class Scores:
+    """query @ key^T * scale + each of the masks.
+
+    A mask is a tensor, or (condition, a number, another one) for where it holds and where not.
+    """
+
+    product: Node
+    scale: float = 1.0
+    masks: list[Value | tuple[Value, float, float]] = field(default_factory=list)
+
+
+@pattern
+def fuse_attention(node: Node, reads: Reads) -> Node | None:
+    """softmax(query @ key^T * scale + mask) @ value; where all is masked, the result is 0."""
+    softmax = reads.sole(node.inputs[0]) if node.row.name == "matmul" else None
+    if softmax is None or softmax.row.name != "softmax" or softmax.attributes["log"]:
+        return None
+    scores = _scores(softmax.inputs[0], reads)
+    value = node.inputs[1]
+    if scores is None or value is None or softmax.attributes["dim"] != value.rank - 1:
+        return None
+    query, key = scores.product.inputs
+    assert query is not None and key is not None
+    if not _alike(query, key, value):
+        return None
+    key = _turned(key, node, reads)
+    mask = _mask(scores, node, reads)
+    operands = [_with_rank_4(x, node, reads) for x in (query, key, value, mask)]
+    batch, heads, length, _ = operands[QUERY].shape  # type: ignore[union-attr]
+    shape = (batch, length, heads, value.shape[-1])
+    attributes = {"is_causal": False, "scale": scores.scale, "enable_gqa": False}
+    y = reads.emit(NAME, operands, attributes, node, shape)
+    if value.rank == 4:
+        return reads.become(node, "permute", [y], dims=list(HEADS_BACK))
+    swapped = tuple(shape[axis] for axis in HEADS_BACK)
+    y = reads.emit("permute", [y], {"dims": list(HEADS_BACK)}, node, swapped)
+    return reads.become(node, "squeeze", [y], dim=[0])
+
+
+@pattern
+def fold_attention_scale(node: Node, reads: Reads) -> Node | None:
+    """Takes a factor of all queries or keys into `scale`."""
+    if node.row.name != NAME:
+        return None
+    for index in (QUERY, KEY):
+        reader, at = node, index
+        made = reads.sole(node.inputs[index])
+        while made is not None and made.row.view is not None:
+            reader, at = made, 0
+            made = reads.sole(made.inputs[0])
+        factor = None if made is None else _factor(made)
+        if made is not None and factor is not None:
+            x, by = factor
+            reads.release(made)
+            reads.rewire(reader, at, x)
+            node.attributes["scale"] *= by
+            return node
+    return None
+
+
+@pattern
+def group_heads(node: Node, reads: Reads) -> Node | None:
+    """Keys and values that are repeated for each query head of a group are read once."""
+    if node.row.name != NAME or node.attributes["enable_gqa"]:
+        return None
+    once = [_unrepeated(node.inputs[index]) for index in (KEY, VALUE)]
+    if None in once:
+        return None
+    for index, grouped in zip((KEY, VALUE), once, strict=True):
+        assert grouped is not None
+        shape = (*grouped.shape[:2], *grouped.shape[3:])
+        single = reads.emit("squeeze", [grouped], {"dim": [2]}, node, shape)
+        reads.rewire(node, index, single)
+    node.attributes["enable_gqa"] = True
+    return node
+
+
+@pattern
+def recognise_causal(node: Node, reads: Reads) -> Node | None:
+    """A constant mask that shows each query the keys up to its own position is `is_causal`."""
+    mask = node.inputs[MASK] if node.row.name == NAME else None
+    if mask is None or mask.data is None or not mask.is_constant or node.attributes["is_causal"]:
+        return None
+    seen = mask.data if mask.dtype == torch.bool else mask.data == 0
+    hidden = ~mask.data if mask.dtype == torch.bool else mask.data <= HIDDEN
+    query, key = node.inputs[QUERY], node.inputs[KEY]
+    assert query is not None and key is not None
+    if not same_shape(mask.shape[-2:], (query.shape[2], key.shape[2])):
+        return None
+    lower = torch.ones(seen.shape[-2:], dtype=torch.bool).tril()
+    if not bool((seen == lower).all() and (hidden == ~lower).all()):
+        return None
+    reads.rewire(node, MASK, None)
+    node.attributes["is_causal"] = True
+    return node
+
+
+def _scores(value: Value | None, reads: Reads) -> Scores | None:
+    """Reads a softmax's input as the sum that it is, from its end."""
+    made = reads.sole(value)
+    if made is None:
+        return None
+    if made.row.name == "matmul":
+        return Scores(made) if made.output.dtype == torch.float32 else None
+    if not is_pointwise(made):
+        return None
+    factor = _factor(made)
+    if factor is not None:
+        scores = _scores(factor[0], reads)
+        if scores is None or scores.masks:
+            return None  # the factor would be the masks' too
+        scores.scale *= factor[1]
+        return scores
+    for this, mask in _maskings(made):
+        scores = _scores(made.inputs[this], reads)
+        if scores and same_shape(made.output.shape, scores.product.output.shape):
+            scores.masks.append(mask)
+            return scores
+    return None
+
+
+def _maskings(node: Node) -> Iterator[tuple[int, Value | tuple[Value, float, float]]]:
+    """(operand that may be the scores, mask) of x + mask and where(condition, number, x)."""
+    first, second = node.inputs[0], node.inputs[1] if len(node.inputs) > 1 else None
+    if node.row.name == "add" and first is not None and second is not None:
+        yield from ((i, m) for i, m in ((0, second), (1, first)) if m.dtype == torch.float32)
+    if node.row.name == "where" and first is not None and first.dtype == torch.bool:
+        when, otherwise = number(second), number(node.inputs[2])
+        if when is not None and when <= HIDDEN:
+            yield 2, (first, when, 0.0)
+        if otherwise is not None and otherwise <= HIDDEN:
+            yield 1, (first, 0.0, otherwise)
+
+
+def _factor(node: Node) -> tuple[Value, float] | None:
+    """(x, c) of a node that is c * x."""
+    if not is_pointwise(node) or node.row.name not in ("mul", "div"):
+        return None
+    for this, other in ((0, 1), (1, 0)):
+        x, by = node.inputs[this], number(node.inputs[other])
+        if x is not None and by is not None and same_shape(x.shape, node.output.shape):
+            if node.row.name == "mul":
+                return x, by
+            return (x, 1 / by) if this == 0 and by != 0 else None
+    return None
+
+
+def _alike(query: Value, key: Value, value: Value) -> bool:
+    """Whether query (B, H, T, D), key (B, H, D, S) and value (B, H, S, E) need no broadcasting."""
+    ranks = {query.rank, key.rank, value.rank}
+    leading = query.shape[:-2]
+    return (
+        ranks <= {3, 4}
+        and len(ranks) == 1
+        and same_shape(key.shape[:-2], leading)
+        and same_shape(value.shape[:-2], leading)
+    )
+
+
+def _turned(key: Value, node: Node, reads: Reads) -> Value:
+    """(..., D, S) to (..., S, D)."""
+    last = key.rank - 1
+    dims = [*range(last - 1), last, last - 1]
+    return reads.emit("permute", [key], {"dims": dims}, node, [key.shape[i] for i in dims])
+
+
+def _mask(scores: Scores, node: Node, reads: Reads) -> Value | None:
+    """The sum of the masks."""
+    total: Value | None = None
+    float32 = {"compute": torch.float32, "dtype": torch.float32}
+    for mask in scores.masks:
+        term = mask if isinstance(mask, Value) else _floats(*mask, node, reads)
+        if total is not None:
+            shape = broadcast_shape((total.shape, term.shape))
+            term = reads.emit("add", [total, term], float32, node, shape)
+        total = term
+    return total
+
+
+def _floats(condition: Value, when: float, otherwise: float, node: Node, reads: Reads) -> Value:
+    """One number where the condition holds, another one elsewhere."""
+    numbers = [torch.tensor(n, dtype=torch.float32) for n in (when, otherwise)]
+    name, shape = f"{condition.name}__mask", condition.shape
+    if condition.is_constant and condition.data is not None:
+        data = torch.where(condition.data, numbers[0], numbers[1])
+        return Value(name, torch.float32, shape, "constant", data)
+    scalars = [Value(name, torch.float32, (), "constant", n) for n in numbers]
+    float32 = {"compute": torch.float32, "dtype": torch.float32}
+    return reads.emit("where", [condition, *scalars], float32, node, shape)
+
+
+def _with_rank_4(x: Value | None, node: Node, reads: Reads) -> Value | None:
+    if x is None or x.rank != 3:
+        return x
+    return reads.emit("unsqueeze", [x], {"dim": 0}, node, (1, *x.shape))
+
+
+def _unrepeated(value: Value | None) -> Value | None:
+    """(B, K, 1, S, D) of a value that repeats each of K heads: reshape(expand(...))."""
+    flat = None if value is None else value.producer
+    wide = flat.inputs[0] if flat is not None and flat.row.name == "reshape" else None
+    expand = None if wide is None else wide.producer
+    if value is None or wide is None or expand is None or expand.row.name != "expand":
+        return None
+    source = expand.inputs[0]
+    if source is None or source.rank != 5 or wide.rank != 5 or source.shape[2] != 1:
+        return None
+    b, k, groups, s, d = wide.shape
+    fits = same_shape(source.shape, (b, k, 1, s, d))
+    return source if fits and same_shape(value.shape, (b, k * groups, s, d)) else None
