@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ OUT = ROOT / "wasm_torch_web/runtime"
 # source order doubles the speed of the hot loops.
 ORDER = ("-mllvm", "-pre-RA-sched=source", "-mllvm", "-enable-misched=0")
 # atomics in every object, so that the same ones link with and without shared memory.
-COMPILE = ("-O3", "-matomics", "-mbulk-memory", "-msimd128", *ORDER)
+COMPILE = ("-matomics", "-mbulk-memory", "-msimd128", *ORDER)
+# What runs once for a plan or a set of sizes is made small; all else is made fast.
+ONCE = re.compile(r"csrc/(api|core/(arena|bind|expr|memory|model|peek|plan|session|tensor)).*\.cc$")
 LINK = ("-O3", "-sSTANDALONE_WASM", "--no-entry", "-sALLOW_MEMORY_GROWTH", "-sMAXIMUM_MEMORY=4GB")
 IMPORTED = ("-sIMPORTED_MEMORY", "-sINITIAL_MEMORY=4MB", "-sSTACK_SIZE=256KB")
 STRICT = ("-Werror", "-Wl,--fatal-warnings")
@@ -67,10 +70,7 @@ def main() -> None:
     generate()
     compiler = Compiler(found.empp, found.version, found.env)
     sources = runtime_sources()
-    objects = {
-        simd: dict(zip(sources, compile_all(compiler, (*COMPILE, *flags), sources), strict=True))
-        for simd, flags in SIMD.items()
-    }
+    objects = {simd: compile_for(compiler, simd, sources) for simd in SIMD}
 
     def build(variant: Variant) -> tuple[str, list[int]]:
         other = "_single.cc" if variant.threads else "_threads.cc"
@@ -81,6 +81,16 @@ def main() -> None:
 
     print_table(found.version, in_parallel(build, VARIANTS))
     prune()
+
+
+def compile_for(compiler: Compiler, simd: str, sources: Sequence[Path]) -> dict[Path, Path]:
+    """Source -> object for one SIMD level."""
+    found: dict[Path, Path] = {}
+    for level, once in (("-O3", False), ("-Oz", True)):
+        chosen = [s for s in sources if bool(ONCE.search(s.as_posix())) == once]
+        objects = compile_all(compiler, (level, *COMPILE, *SIMD[simd]), chosen)
+        found |= dict(zip(chosen, objects, strict=True))
+    return found
 
 
 def link(compiler: Compiler, variant: Variant, objects: Sequence[Path]) -> tuple[Path, list[int]]:

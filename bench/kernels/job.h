@@ -1,6 +1,7 @@
 // Operands and attributes in, a kernel's call that can be repeated out: no plan, no session.
 #pragma once
 
+#include <algorithm>
 #include <cstdlib>
 #include <initializer_list>
 
@@ -29,8 +30,6 @@ class Job {
     out_[n_out_++] = &t;
     return t;
   }
-  // The first input is overwritten.
-  void inplace() { out_[n_out_++] = in_[0]; }
   void integers(Shape values) {
     int64_t* list = static_cast<int64_t*>(std::malloc(values.size() * sizeof(int64_t)));
     std::copy(values.begin(), values.end(), list);

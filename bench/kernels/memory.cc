@@ -1,22 +1,17 @@
 // Memory-bound operators by shape in, jobs out (see bench.cc): float32 unless the name says else.
-#include <cmath>
 #include <cstring>
 
 #include "api.h"
 #include "job.h"
 
-#define OPERATORS(X)                                                                               \
-  X(add)                                                                                           \
-  X(adaptive_avg_pool2d)                                                                           \
-  X(argmax) X(avg_pool2d) X(batch_norm) X(cat) X(copy) X(constant_pad_nd) X(cumsum) X(embedding)   \
-      X(exp) X(gelu) X(group_norm) X(hardswish) X(layer_norm) X(log) X(max_pool2d) X(mean) X(mul)  \
-          X(relu) X(rms_norm) X(sigmoid) X(silu) X(softmax) X(tanh) X(topk) X(upsample_bilinear2d) \
-              X(upsample_nearest2d) X(where)
-
 namespace wtw {
 
-#define DECLARE(name) extern const Kernel kernel_##name;
-OPERATORS(DECLARE)
+extern const Kernel kernel_add, kernel_adaptive_avg_pool2d, kernel_argmax, kernel_avg_pool2d,
+    kernel_batch_norm, kernel_cat, kernel_copy, kernel_constant_pad_nd, kernel_cumsum,
+    kernel_embedding, kernel_exp, kernel_gelu, kernel_group_norm, kernel_hardswish,
+    kernel_layer_norm, kernel_log, kernel_max_pool2d, kernel_mean, kernel_mul, kernel_relu,
+    kernel_rms_norm, kernel_sigmoid, kernel_silu, kernel_softmax, kernel_tanh, kernel_topk,
+    kernel_upsample_bilinear2d, kernel_upsample_nearest2d, kernel_where;
 
 namespace {
 
@@ -67,7 +62,7 @@ WTW_EXPORT(bench_memcpy) int bench_memcpy(int bytes) {
   return finish(kernel_memcpy);
 }
 
-#define IN_PLACE(name)                               \
+#define UNARY(name)                                  \
   WTW_EXPORT(bench_##name) int bench_##name(int n) { \
     Job& job = jobs[n_jobs];                         \
     job.input(Order::dense, {n});                    \
@@ -75,14 +70,14 @@ WTW_EXPORT(bench_memcpy) int bench_memcpy(int bytes) {
     pointwise_attributes(job);                       \
     return finish(kernel_##name);                    \
   }
-IN_PLACE(exp)
-IN_PLACE(gelu)
-IN_PLACE(hardswish)
-IN_PLACE(log)
-IN_PLACE(relu)
-IN_PLACE(sigmoid)
-IN_PLACE(silu)
-IN_PLACE(tanh)
+UNARY(exp)
+UNARY(gelu)
+UNARY(hardswish)
+UNARY(log)
+UNARY(relu)
+UNARY(sigmoid)
+UNARY(silu)
+UNARY(tanh)
 
 WTW_EXPORT(bench_add) int bench_add(int n) {
   Job& job = jobs[n_jobs];

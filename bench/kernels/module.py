@@ -6,7 +6,7 @@ from pathlib import Path
 
 import build_runtime
 import emscripten
-from compile import Compiler, compile_all, generate, runtime_sources
+from compile import Compiler, generate, runtime_sources
 
 
 def build(simd: str) -> bytes:
@@ -15,9 +15,8 @@ def build(simd: str) -> bytes:
     found = emscripten.find()
     generate()
     compiler = Compiler(found.empp, found.version, found.env)
-    flags = (*build_runtime.COMPILE, *build_runtime.SIMD[simd])
-    shared = [s for s in runtime_sources() if not s.name.endswith("_threads.cc")]
-    own = sorted(Path(__file__).parent.glob("*.cc"))
-    objects = compile_all(compiler, flags, [*shared, *own])
-    wasm, _ = build_runtime.link(compiler, variant, objects)
+    sources = [s for s in runtime_sources() if not s.name.endswith("_threads.cc")]
+    sources += sorted(Path(__file__).parent.glob("*.cc"))
+    objects = build_runtime.compile_for(compiler, simd, sources)
+    wasm, _ = build_runtime.link(compiler, variant, list(objects.values()))
     return wasm.read_bytes()

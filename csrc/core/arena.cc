@@ -28,8 +28,8 @@ int64_t most_at_once(Placement* const* buffers, size_t count) {
     const int64_t bytes = aligned(buffers[i]->bytes);
     if (bytes > kLargest - total) return -1;
     total += bytes;
-    change[static_cast<size_t>(buffers[i]->first + 1)] += bytes;
-    change[static_cast<size_t>(buffers[i]->last + 2)] -= bytes;
+    change[static_cast<size_t>(buffers[i]->first) + 1] += bytes;
+    change[static_cast<size_t>(buffers[i]->last) + 2] -= bytes;
   }
   int64_t live = 0, most = 0;
   for (const int64_t step : change) most = std::max(most, live += step);

@@ -1,5 +1,5 @@
-// scaled_dot_product_attention: queries (B, H, T, D), keys (B, K, S, D), values
-// (B, K, S, E) and a mask that broadcasts to (B, H, T, S) in; (B, T, H, E) out.
+// scaled_dot_product_attention: queries (B, H, T, D), keys (B, K, S, D), values (B, K, S, E) and a
+// mask that broadcasts to (B, H, T, S) in; (B, T, H, E) out.
 #include "kernels/attention.h"
 
 #include <cstring>

@@ -1,5 +1,4 @@
-// A few queries, as in decoding with a cache: keys and values are read once,
-// where they lie.
+// A few queries, as in decoding with a cache: keys and values are read once, where they lie.
 //
 // The queries of all heads that share keys are the rows of two products.
 #include "kernels/attention.h"

@@ -1,8 +1,7 @@
-// Products of a few rows with a large matrix, which is read once, where it
-// lies.
+// Products of a few rows with a large matrix, which is read once, where it lies.
 //
-// Packing it into panels costs as much as multiplying about six rows. Long
-// sums are made of short ones, which keeps their error small.
+// Packing it into panels costs as much as multiplying about six rows. Long sums are made of short
+// ones, which keeps their error small.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +10,7 @@ namespace wtw::few_rows {
 
 inline constexpr int64_t kMost = 4;
 
-// (m, k) times a right side with contiguous rows; what `out`, (m, n), holds is
-// added to.
+// (m, k) times a right side with contiguous rows; what `out`, (m, n), holds is added to.
 struct Product {
   int64_t m, n, k;
   const float* left;

@@ -55,7 +55,7 @@ struct Product {
 // Panels [first, last) of one tile: reduction, epilogue, store.
 void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last);
 
-// A small product of whole panels without an epilogue: out (m, 8 * count) = left (m, depth) x panels.
+// A small product of whole panels without an epilogue: out (m, 8 count) = left (m, k) x panels.
 struct Block {
   const float* left;
   ptrdiff_t left_stride;

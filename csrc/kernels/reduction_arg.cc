@@ -95,7 +95,7 @@ Code run(Call& call) {
   const Walk walk = walk_of(x, {&dim, static_cast<size_t>(x.rank > 0)});
   DType compute = widened(x.dtype);
   if (walk.columns() && compute == DType::float32) compute = DType::float64;
-  const bool contiguous = compute == DType::float32 && walk.along.steps[0] == 1;
+  const bool contiguous = x.dtype == DType::float32 && !walk.columns() && walk.along.steps[0] == 1;
   for_tiles(walk, [&](const Tile& tile) {
     if (contiguous) {
       const float* row = x.as<float>() + tile.base;

@@ -40,11 +40,17 @@ float sum_exp(const float* x, float* y, int64_t n, f32x4 shift) {
   for (int64_t first = 0; first < whole; first += block) {
     const int64_t end = std::min(whole, first + block);
     f32x4 sum = simd::splat(0);
-    for (int64_t i = first; i < end; i += 4) {
-      f32x4 e = term(simd::load(x + i));
+    const auto take = [&](int64_t i, f32x4 e) {
       sum = simd::add(sum, e);
       if (y != nullptr) simd::store(y + i, e);
+    };
+    int64_t i = first;
+    for (; i + 8 <= end; i += 8) {  // loads of constants bound the loop: two vectors share them
+      const f32x4 low = term(simd::load(x + i)), high = term(simd::load(x + i + 4));
+      take(i, low);
+      take(i + 4, high);
     }
+    if (i < end) take(i, term(simd::load(x + i)));
     total = simd::add(total, sum);
   }
   if (whole < n) {

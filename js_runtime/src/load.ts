@@ -38,7 +38,6 @@ async function openBackend(
     if (!(error instanceof NoWorker)) throw error;
     const file = options.addresses[WORKER] ?? WORKER;
     const failure = wtwError('worker-failed', { reason: error.message, file });
-    if (worker) throw failure;
     return localBackend(platform, options, [failure.message]);
   }
 }

@@ -76,11 +76,14 @@ export interface Progress {
 }
 
 export interface LoadOptions {
-  /** Threads that work on a run, 1 to 32; by default one for each physical core, at most 8. */
+  /**
+   * Threads that work on a run, 1 to 32; by default one for each physical core, at most 8. Where
+   * there can be none, as on a page that is not cross-origin isolated, there is one: see `why`.
+   */
   readonly threads?: number;
   /** Exactly this build of the runtime, or an error; by default the best that works here. */
   readonly variant?: Variant;
-  /** false: run on the calling thread. true: an error where no worker can start. */
+  /** false: run on the calling thread; else in a worker, wherever one can start. */
   readonly worker?: boolean;
   readonly onProgress?: (progress: Progress) => void;
   readonly signal?: AbortSignal;

@@ -74,22 +74,19 @@ function chooseSimd(facts: Facts, { variant }: Wanted, why: string[]): 'relaxed'
 }
 
 function chooseThreads(facts: Facts, { variant, threads }: Wanted, why: string[]) {
-  const single = variant ? variant.endsWith('single') : facts.cores === 1 || threads === 1;
-  if (threads !== undefined && threads > 1) {
-    if (variant?.endsWith('single')) throw impossible('threads', `${variant} has one thread`);
-    if (facts.unthreaded) throw impossible('threads', facts.unthreaded);
-    return { shared: true, threads };
+  if (variant?.endsWith('single') && threads !== undefined && threads > 1) {
+    throw impossible('threads', `${variant} has one thread`);
   }
-  if (variant?.endsWith('threads')) {
-    if (facts.unthreaded) throw impossible('variant', facts.unthreaded);
-    return { shared: true, threads: threads ?? Math.min(facts.cores, DEFAULT_THREADS) };
+  if (variant?.endsWith('threads') && facts.unthreaded) {
+    throw impossible('variant', facts.unthreaded);
   }
-  if (facts.unthreaded !== undefined || single) {
-    const asked = variant || threads === 1;
+  const count = threads ?? Math.min(facts.cores, DEFAULT_THREADS);
+  const shared = variant ? variant.endsWith('threads') : count > 1 && !facts.unthreaded;
+  if (!shared) {
+    const asked = variant !== undefined || threads === 1;
     why.push(`one thread: ${asked ? 'as asked for' : (facts.unthreaded ?? 'one core')}`);
-    return { shared: false, threads: 1 };
   }
-  return { shared: true, threads: Math.min(facts.cores, DEFAULT_THREADS) };
+  return { shared, threads: shared ? count : 1 };
 }
 
 function impossible(name: string, reason: string) {

@@ -11,6 +11,7 @@ from support.native_graph import run_native
 from torch import Tensor, nn
 
 from wasm_torch_web.capture import export_module
+from wasm_torch_web.ir import root
 from wasm_torch_web.pipeline import Compiled, compile_program
 
 IMAGE = (torch.randn(1, 4, 9, 7, generator=torch.Generator().manual_seed(0)),)
@@ -98,3 +99,18 @@ def test_permutes_around_channels_last_cost_nothing() -> None:
     module = Module(lambda stem, *rest: block(*rest[:-1], stem(rest[-1])), stem, *parts)
     _, rows = compiled(module, IMAGE)
     assert rows["copy"] <= 2, rows  # the input comes in, the output leaves as NCHW
+
+
+def test_output_takes_the_memory_of_either_operand() -> None:
+    """Squeeze and excite: the image that dies is the second operand."""
+
+    def excite(scale: nn.Module, conv: nn.Module, x: Tensor) -> Tensor:
+        y = conv(x)
+        return conv(scale(y.mean((2, 3), keepdim=True)) * y)
+
+    module = Module(excite, nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 3))
+    result, _ = compiled(module, IMAGE)
+    (product,) = (node for node in result.graph.nodes if node.row.name == "mul")
+    image = product.inputs[0]
+    assert image is not None and product.output.storage is root(image)
+    assert image.shape == product.output.shape

@@ -213,7 +213,7 @@ test('a slow download changes nothing', async (t) => {
 test('what is impossible is refused, not replaced', async () => {
   await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
   await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
-  await fails(load({ worker: false, threads: 2 }), 'WTW409', 'calling thread');
+  await fails(load({ variant: 'simd128-single', threads: 2 }), 'WTW409', 'one thread');
   await fails(load({ worker: 1 }), 'WTW409', 'worker');
   await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');
 });

@@ -5,6 +5,8 @@ from __future__ import annotations
 from wasm_torch_web.ir import Graph, Node, Value, root, same_shape
 from wasm_torch_web.strides import equal
 
+COMMUTATIVE = ("add", "mul")  # rows whose two operands may change places
+
 
 def assign_storage(graph: Graph) -> int:
     """Merges memory of dying inputs and outputs; gives how many outputs are in place."""
@@ -17,7 +19,7 @@ def assign_storage(graph: Graph) -> int:
         last[root(value)] = len(graph.nodes)
     merged = 0
     for position, node in enumerate(graph.nodes):
-        if _in_place(node, position, last):
+        if _made_in_place(node, position, last):
             source = node.inputs[node.row.inplace or 0]
             assert source is not None
             owner = root(source)
@@ -27,7 +29,21 @@ def assign_storage(graph: Graph) -> int:
     return merged
 
 
+def _made_in_place(node: Node, position: int, last: dict[Value, int]) -> bool:
+    """The same as `_in_place`; operands that may change places do so where it helps."""
+    if _in_place(node, position, last):
+        return True
+    if node.row.name not in COMMUTATIVE:
+        return False
+    node.inputs.reverse()
+    if _in_place(node, position, last):
+        return True
+    node.inputs.reverse()
+    return False
+
+
 def _in_place(node: Node, position: int, last: dict[Value, int]) -> bool:
+    """Whether the output may take the memory of the operand that the row names."""
     if node.row.inplace is None:
         return False
     source, output = node.inputs[node.row.inplace], node.output
