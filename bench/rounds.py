@@ -67,7 +67,9 @@ class Place:
 
     def __init__(self, stack: ExitStack, threads: Sequence[int]) -> None:
         self.mailbox = Mailbox()
-        mounts = [Mount(at[:-1], Files(directory=folder)) for at, folder in FOLDERS.items()]
+        # The peers are installed on demand.
+        there = {at: folder for at, folder in FOLDERS.items() if folder.is_dir()}
+        mounts = [Mount(at[:-1], Files(directory=folder)) for at, folder in there.items()]
         routes = [*mounts, *visits.routes(self.mailbox, PAGE)]
         self.recorder = Recorder(application(routes, csp=LENIENT_CSP))
         self.url = stack.enter_context(running(self.recorder))
