@@ -36,8 +36,18 @@ OUT = ROOT / "wasm_torch_web/runtime"
 ORDER = ("-mllvm", "-pre-RA-sched=source", "-mllvm", "-enable-misched=0")
 # atomics in every object, so that the same ones link with and without shared memory.
 COMPILE = ("-matomics", "-mbulk-memory", "-msimd128", *ORDER)
-# What runs once for a plan or a set of sizes is made small; all else is made fast.
-ONCE = re.compile(r"csrc/(api|core/(arena|bind|expr|memory|model|peek|plan|session|tensor)).*\.cc$")
+# The first that matches a source is how it is optimised. -O3 for all of them is 25 KB more.
+LEVELS = (
+    # What runs once for a plan or a set of sizes.
+    ("-Oz", r"csrc/(api|core/(arena|bind|expr|memory|model|peek|plan|session|tensor)).*\.cc$"),
+    # Kernels that wait for memory, or whose time is spent in calls of those below.
+    (
+        "-Os",
+        r"(/convert|/kernels/(columns|combine|creation|embedding|gather|gemm_pack|indexing|matmul"
+        r"|padding|scan|shape|sorting|strided_copy|upsample_taps))\.cc$",
+    ),
+    ("-O2", ""),
+)
 LINK = ("-O3", "-sSTANDALONE_WASM", "--no-entry", "-sALLOW_MEMORY_GROWTH", "-sMAXIMUM_MEMORY=4GB")
 IMPORTED = ("-sIMPORTED_MEMORY", "-sINITIAL_MEMORY=4MB", "-sSTACK_SIZE=256KB")
 STRICT = ("-Werror", "-Wl,--fatal-warnings")
@@ -85,12 +95,17 @@ def main() -> None:
 
 def compile_for(compiler: Compiler, simd: str, sources: Sequence[Path]) -> dict[Path, Path]:
     """Source -> object for one SIMD level."""
-    found: dict[Path, Path] = {}
-    for level, once in (("-O3", False), ("-Oz", True)):
-        chosen = [s for s in sources if bool(ONCE.search(s.as_posix())) == once]
-        objects = compile_all(compiler, (level, *COMPILE, *SIMD[simd]), chosen)
-        found |= dict(zip(chosen, objects, strict=True))
-    return found
+    chosen: dict[str, list[Path]] = {level: [] for level, _ in LEVELS}
+    for source in sources:
+        level = next(level for level, wanted in LEVELS if re.search(wanted, source.as_posix()))
+        chosen[level].append(source)
+    return {
+        source: compiled
+        for level, some in chosen.items()
+        for source, compiled in zip(
+            some, compile_all(compiler, (level, *COMPILE, *SIMD[simd]), some), strict=True
+        )
+    }
 
 
 def link(compiler: Compiler, variant: Variant, objects: Sequence[Path]) -> tuple[Path, list[int]]:
