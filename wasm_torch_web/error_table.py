@@ -143,6 +143,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Give a tuple of inputs, a dict of keyword inputs, or (args, kwargs), as forward takes "
         "them.",
     ),
+    "tokenizer-invalid": (
+        122,
+        U,
+        "{path}: not a Hugging Face tokenizer.json ({reason})",
+        "Give that file or its folder; AutoTokenizer.from_pretrained(model).save_pretrained(folder) "
+        "writes one.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
