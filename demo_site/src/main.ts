@@ -75,7 +75,7 @@ async function openWorkbench(
     const result = await timed(values);
     outputs.show(result.values, typed, other && (await model.run(other)));
     card.memory(model.info.memory);
-    byId('spoken').textContent = `${outputs.spoken()}, in ${timeText(result.ms)}`;
+    byId('gist').textContent = `${outputs.gist()} · ${timeText(result.ms)}`;
   }
 
   async function timed(given: Parameters<Model['run']>[0]) {

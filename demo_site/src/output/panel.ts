@@ -59,22 +59,22 @@ type Values = Readonly<Record<string, OutputValue>>;
 export interface OutputPanel {
   /** `others`: what came out for the second text. */
   show(values: Values, typed?: Typed, others?: Values): void;
-  /** A sentence on what came out, for those who do not see it. */
-  spoken(): string;
+  /** A line on what came out: read aloud, and shown on screens that have no room for both. */
+  gist(): string;
 }
 
 export function outputPanel(place: HTMLElement, hints: Hints): OutputPanel {
   const chosen = new Map<string, Kind>(); // by a person
   const body = h('div', {});
   place.append(body);
-  let sentence = '';
+  let line = '';
   return {
     show(values, typed, others) {
       const outputs = outputsOf(values, hints, typed, others);
       body.replaceChildren(...outputs.map(([name, output]) => oneOutput(name, output, chosen)));
-      sentence = outputs.map(([name, output]) => `${name}: ${gist(output)}`).join('; ');
+      line = outputs.map(([name, output]) => `${name}: ${gistOf(output)}`).join('; ');
     },
-    spoken: () => sentence,
+    gist: () => line,
   };
 }
 
@@ -135,7 +135,7 @@ function facts({ values }: Numbers): HTMLElement {
   return h('p', { class: 'quiet' }, text.join(' · '));
 }
 
-function gist(output: Output | number | boolean): string {
+function gistOf(output: Output | number | boolean): string {
   if (typeof output !== 'object') return String(output);
   const { typed, other, hints } = output;
   if (typed && isVocabulary(output.shape, typed.tokenizer)) return bestToken(output, typed);
