@@ -94,7 +94,7 @@ def test_the_likeliest_token_follows_the_text(following: Path, opened: Open) -> 
     tokenizer = byte_pairs()
     with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
         page = ready(tab.page)
-        box = page.get_by_label("Text", exact=True)
+        box = page.get_by_role("textbox", name="Text")
         assert box.input_value() == "The capital of France is"
         for _ in range(2):
             last = tokenizer.encode(box.input_value()).ids[-1]
@@ -111,7 +111,7 @@ def test_the_likeliest_token_follows_the_text(following: Path, opened: Open) -> 
 def test_the_masked_word_is_filled_in(masked: Path, opened: Open) -> None:
     with opened(masked, hints=Hints(tokenizer=beside(masked))) as tab:
         page = ready(tab.page)
-        assert page.get_by_label("Text", exact=True).input_value().count("[MASK]") == 1
+        assert page.get_by_role("textbox", name="Text").input_value().count("[MASK]") == 1
         output = port(page, "output", "output")
         expect(output).to_contain_text("In place of [MASK]:")
         expect(output.locator("li .name").first).to_have_text("the")  # the id after [MASK]'s
@@ -121,7 +121,7 @@ def test_the_masked_word_is_filled_in(masked: Path, opened: Open) -> None:
 def test_a_fixed_length_is_padded_and_cut(fixed: Path, opened: Open) -> None:
     with opened(fixed, hints=Hints(tokenizer=beside(fixed))) as tab:
         page = ready(tab.page)
-        box = page.get_by_label("Text", exact=True)
+        box = page.get_by_role("textbox", name="Text")
         box.fill("A man is eating")
         runs(page, 2)
         assert numbers(page, "ids") == [2, 11, 12, 9, 13, 14, 3, 0]
@@ -139,8 +139,8 @@ def test_a_fixed_length_is_padded_and_cut(fixed: Path, opened: Open) -> None:
 def test_a_text_sets_the_dynamic_length(following: Path, opened: Open) -> None:
     with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
         page = ready(tab.page)
-        length = page.get_by_label("length (1 to 40)")
-        box = page.get_by_label("Text", exact=True)
+        length = page.get_by_label("tokens_1 (1 to 40)")
+        box = page.get_by_role("textbox", name="Text")
         for count, text in enumerate(("Paris.", "The capital " * 40), 2):
             box.fill(text)
             runs(page, count)
@@ -159,7 +159,7 @@ def test_random_numbers_are_still_there(fixed: Path, opened: Open) -> None:
         port(page, "input", "text").get_by_label("Source").select_option("random")
         runs(page, 2)
         port(page, "input", "token_type_ids").get_by_label("To").fill("3")
-        expect(page.get_by_label("Text", exact=True)).to_have_count(0)
+        expect(page.get_by_role("textbox", name="Text")).to_have_count(0)
         assert tab.errors == []
 
 
@@ -188,7 +188,7 @@ def test_a_tokenizer_for_a_model_without_texts(package: Path, fixed: Path, opene
 def test_it_fits(following: Path, opened: Open, context: str) -> None:
     with opened(following, context, Hints(tokenizer=beside(following))) as tab:
         page = ready(tab.page)
-        page.get_by_label("Text", exact=True).fill("unbroken" * 60)
+        page.get_by_role("textbox", name="Text").fill("unbroken" * 60)
         runs(page, 2)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width == page.viewport_size["width"]

@@ -72,18 +72,20 @@ export function outputPanel(place: HTMLElement, hints: Hints): OutputPanel {
     show(values, typed, others) {
       const outputs = outputsOf(values, hints, typed, others);
       body.replaceChildren(...outputs.map(([name, output]) => oneOutput(name, output, chosen)));
-      line = outputs.map(([name, output]) => `${name}: ${gistOf(output)}`).join('; ');
+      line = gistOf(outputs);
     },
     gist: () => line,
   };
 }
+
+type Named = readonly [name: string, output: Output | number | boolean];
 
 function outputsOf(
   values: Values,
   hints: Hints,
   typed: Typed | undefined,
   others: Values | undefined,
-): [string, Output | number | boolean][] {
+): Named[] {
   let compares = others !== undefined;
   return Object.entries(values).map(([name, value]) => {
     if (typeof value !== 'object') return [name, value];
@@ -135,12 +137,17 @@ function facts({ values }: Numbers): HTMLElement {
   return h('p', { class: 'quiet' }, text.join(' · '));
 }
 
-function gistOf(output: Output | number | boolean): string {
+/** Of the first output that says something in a few words, else of the very first one. */
+function gistOf(outputs: readonly Named[]): string {
+  const told = outputs.map(([name, output]) => [name, telling(output)] as const);
+  const [name, text] = told.find((one) => one[1] !== undefined) ?? told[0] ?? [];
+  return name === undefined ? 'No outputs' : `${name}: ${text ?? 'done'}`;
+}
+
+function telling(output: Output | number | boolean): string | undefined {
   if (typeof output !== 'object') return String(output);
   const { typed, other, hints } = output;
   if (typed && isVocabulary(output.shape, typed.tokenizer)) return bestToken(output, typed);
   if (typed && other) return `similarity ${similarity(output, other, typed).toFixed(2)}`;
-  return isClasses(output)
-    ? bestClass(output, hints)
-    : `${output.dtype} ${output.shape.join(' by ')}`;
+  return isClasses(output) && areScores(output, hints) ? bestClass(output, hints) : undefined;
 }
