@@ -31,7 +31,7 @@ SENTENCES = (
     "  Blanks,\ttabs and\nlines   ",
     "Crème brûlée costs 4,50 € at Zoë's; isn't it?",
     "東京で寿司を食べる 한국어 Привет שלום مرحبا हिन्दी",
-    "emoji 🙂 👩‍👩‍👧 and \u200bzero width, ﬁne ligatures, ＦＵＬＬ width",
+    "emoji 🙂 👩‍👩‍👧 and \u200bzero width, ﬁne ligatures, \uff26\uff35\uff2c\uff2c width",
     "supercalifragilisticexpialidocious " * 3,
     "[MASK] and <s> are special, https://example.com/a?b=c#d is not.",
 )

@@ -12,7 +12,7 @@ from torch.export import Dim, export
 
 import wasm_torch_web
 
-WORDS = "the capital of france is paris a man eat ##ing food . ,".split()
+WORDS = ["the", "capital", "of", "france", "is", "paris", "a", "man", "eat", "##ing", "food", "."]
 
 
 def word_pieces() -> Tokenizer:
@@ -55,7 +55,11 @@ class Fixed(nn.Module):
     """All inputs that a text fills, of eight tokens, as they came."""
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor, position_ids: Tensor
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        token_type_ids: Tensor,
+        position_ids: Tensor,
     ) -> dict[str, Tensor]:
         return {
             "ids": input_ids + 0,
