@@ -18,6 +18,8 @@ export interface TextTokenizer {
   encode(text: string, most: number): Encoded;
   /** The text of one token. */
   textOf(id: number): string;
+  /** What a token adds to the text of others: some lose a blank where they stand alone. */
+  added(ids: readonly number[], id: number): string;
 }
 
 interface TokenizerFile {
@@ -33,6 +35,7 @@ export async function readTokenizer(url: URL): Promise<TextTokenizer> {
   if (!response.ok) throw new Error(`${url.pathname}: HTTP status ${response.status}`);
   const file = (await response.json()) as TokenizerFile;
   const tokenizer = new Tokenizer(file, { clean_up_tokenization_spaces: false });
+  const decoded = (ids: readonly number[]) => tokenizer.decode([...ids]);
   const known = (texts: readonly string[]) =>
     texts
       .map((text) => ({ text, id: tokenizer.token_to_id(text) }))
@@ -42,7 +45,8 @@ export async function readTokenizer(url: URL): Promise<TextTokenizer> {
     padding: file.padding?.pad_id ?? known(PADDING)?.id ?? 0,
     mask: known(MASKS),
     encode: (text, most) => encode(tokenizer, text, most),
-    textOf: (id) => (tokenizer.id_to_token(id) === undefined ? `#${id}` : tokenizer.decode([id])),
+    textOf: (id) => (tokenizer.id_to_token(id) === undefined ? `#${id}` : decoded([id])),
+    added: (ids, id) => decoded([...ids, id]).slice(decoded(ids).length),
   };
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import skimage
+import torch
 from demo_page.conftest import Open, ready
 from models import pretrained
 from models.pretrained import package
@@ -63,7 +64,8 @@ def test_sentences_are_as_alike_as_pytorch_says(tmp_path: Path, opened: Open) ->
         for one, other in PAIRS:
             first.fill(one)
             second.fill(other)
-            a, b = (model.module(**pretrained.tokens(text))[0] for text in (one, other))
+            with torch.no_grad():
+                a, b = (model.module(**pretrained.tokens(text))[0] for text in (one, other))
             expect(similarity).to_contain_text(f"{float(a @ b):.3f}")
         second.fill("")
         expect(similarity).to_have_count(0)

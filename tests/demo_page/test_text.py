@@ -21,7 +21,7 @@ from demo_page.texts import (
 from models import pretrained
 from playwright.sync_api import expect
 from tokenizers import Tokenizer
-from torch import arange
+from torch import arange, nn, ones
 
 from wasm_torch_web.serving import Hints
 
@@ -176,12 +176,19 @@ def test_an_unknown_kind_of_tokenizer_is_explained(
         expect(port(page, "input", "input_ids")).to_be_visible()
 
 
-def test_a_tokenizer_for_a_model_without_texts(package: Path, fixed: Path, opened: Open) -> None:
-    """`tokens` of the model that has everything is its only integer tensor."""
+def test_the_only_integers_are_the_ids_of_a_text(package: Path, fixed: Path, opened: Open) -> None:
+    """Whatever the input's name, and beside other inputs."""
     with opened(package, hints=Hints(tokenizer=beside(fixed))) as tab:
         page = ready(tab.page)
         expect(port(page, "input", "text")).to_contain_text("tokens")
         expect(port(page, "input", "picture")).to_be_visible()
+
+
+def test_a_tokenizer_that_no_input_needs(fixed: Path, tmp_path: Path, opened: Open) -> None:
+    out = package_of(nn.ReLU(), {"input": ones(1, 4)}, tmp_path / "relu", word_pieces())
+    with opened(out, hints=Hints(tokenizer=beside(fixed))) as tab:
+        expect(ready(tab.page).locator("#input")).to_contain_text("No input takes token ids")
+        expect(port(tab.page, "input", "input")).to_be_visible()
 
 
 @pytest.mark.parametrize("context", ["desktop", "phone"])

@@ -65,7 +65,9 @@ export async function showInputs(
   const text = tokenizer && textPanel({ manifest, hints, tokenizer, symbols, editors, changed });
   const alone = inputs.filter((port) => !text?.covers(port));
   const groups = alone.map((port) => (editors.get(port) as Editor).element);
-  place.append(...(text ? [text.element] : []), ...groups, symbols.element);
+  const unused = h('p', { class: 'quiet' }, 'No input takes token ids: the tokenizer is not used.');
+  const top = text ? [text.element] : tokenizer ? [unused] : [];
+  place.append(...top, ...groups, symbols.element);
 
   const valuesFor = (sizes: ReadonlyMap<string, number>, typed?: Encoded) =>
     Object.fromEntries(

@@ -2,6 +2,7 @@
 import type { TensorInput } from '../../../js_runtime/src/types.ts';
 import { h, textBox } from '../dom.ts';
 import type { TensorPort } from '../package.ts';
+import { tokenText } from '../text.ts';
 import type { Encoded, TextTokenizer } from '../tokenizer.ts';
 import { type TokenPorts, tokenValues } from './token_ports.ts';
 
@@ -103,12 +104,7 @@ function chips({ ids, whole }: Encoded, tokenizer: TextTokenizer): HTMLElement[]
   const count = whole === 1 ? '1 token' : `${whole} tokens`;
   const cut = whole > ids.length;
   const note = cut ? `${count}, cut to the ${ids.length} that the model takes` : count;
-  const shown = ids.slice(0, SHOWN).map((id) => h('code', {}, visible(tokenizer.textOf(id))));
+  const shown = ids.slice(0, SHOWN).map((id) => h('code', {}, tokenText(tokenizer.textOf(id))));
   const rest = ids.length > SHOWN ? [h('span', { class: 'quiet' }, '…')] : [];
   return [h('p', { class: cut ? 'warning' : 'quiet' }, note), ...shown, ...rest];
-}
-
-/** Blanks at the ends and line breaks, made to be seen. */
-export function visible(token: string): string {
-  return token.replaceAll('\n', '⏎').replace(/^ +| +$/g, (blanks) => '␣'.repeat(blanks.length));
 }

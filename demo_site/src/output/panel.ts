@@ -115,9 +115,16 @@ function oneOutput(
     chosen.set(name, next);
     body.replaceChildren(VIEWS[next].show(output));
   });
-  const type = `${output.dtype} [${output.shape.join(', ')}]`;
-  return portGroup(name, type, kinds.length > 1 ? switcher : undefined, body, facts(output));
+  return portGroup(
+    name,
+    typeOf(output),
+    kinds.length > 1 ? switcher : undefined,
+    body,
+    facts(output),
+  );
 }
+
+const typeOf = ({ dtype, shape }: Numbers) => `${dtype} [${shape.join(', ')}]`;
 
 function likeliest(kinds: readonly Kind[], output: Output): Kind {
   const [first, second] = kinds as [Kind, Kind?];
@@ -139,9 +146,12 @@ function facts({ values }: Numbers): HTMLElement {
 
 /** Of the first output that says something in a few words, else of the very first one. */
 function gistOf(outputs: readonly Named[]): string {
-  const told = outputs.map(([name, output]) => [name, telling(output)] as const);
-  const [name, text] = told.find((one) => one[1] !== undefined) ?? told[0] ?? [];
-  return name === undefined ? 'No outputs' : `${name}: ${text ?? 'done'}`;
+  for (const [name, output] of outputs) {
+    const told = telling(output);
+    if (told !== undefined) return `${name}: ${told}`;
+  }
+  const [first] = outputs;
+  return first ? `${first[0]}: ${typeOf(first[1] as Output)}` : 'no outputs';
 }
 
 function telling(output: Output | number | boolean): string | undefined {

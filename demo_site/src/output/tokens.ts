@@ -1,18 +1,23 @@
 // Scores of the words of a vocabulary in, the likeliest ones out: what follows, or what is missing.
 import { button, h } from '../dom.ts';
-import { type Typed, visible } from '../input/text.ts';
+import type { Typed } from '../input/text.ts';
+import { tokenText } from '../text.ts';
 import { bestOf, scoreBars } from './classes.ts';
 import type { Numbers } from './numbers.ts';
 
 export function tokenBars(output: Numbers, typed: Typed): HTMLElement {
-  const { tokenizer, append } = typed;
+  const { tokenizer, first, append } = typed;
   const scores = scoresOf(output, typed);
-  const bars = scoreBars(scores, (id) => visible(tokenizer.textOf(id)));
-  const missing = maskedAt(typed) >= 0;
-  const what = missing ? `In place of ${tokenizer.mask?.text}:` : 'After the text:';
-  const best = tokenizer.textOf(bestOf(scores));
-  const add = button(`Add “${visible(best)}”`, () => append(best));
-  return h('div', {}, h('p', { class: 'quiet' }, what), bars, ...(missing ? [] : [add]));
+  const bars = scoreBars(scores, (id) => tokenText(tokenizer.textOf(id)));
+  if (tokenizer.mask) {
+    const { text } = tokenizer.mask;
+    const missing = `In place of ${text}:`;
+    const what = maskedAt(typed) >= 0 ? missing : `At the end; write ${text} for a missing word.`;
+    return h('div', {}, h('p', { class: 'quiet' }, what), bars);
+  }
+  const best = tokenizer.added(first.ids, bestOf(scores));
+  const add = button(`Add “${tokenText(best)}”`, () => append(best));
+  return h('div', {}, h('p', { class: 'quiet' }, 'After the text:'), bars, add);
 }
 
 /** The likeliest token, for the line that is read aloud. */
