@@ -3,6 +3,7 @@ import type { Model } from '../../js_runtime/src/types.ts';
 import { type Card, showCard } from './card.ts';
 import { byId, h } from './dom.ts';
 import { guarded, showFailure } from './failure.ts';
+import { showGist, watchOutput } from './gist.ts';
 import { showInputs } from './input/panel.ts';
 import { latencyPanel } from './latency.ts';
 import { outputPanel } from './output/panel.ts';
@@ -49,6 +50,7 @@ async function openWorkbench(
   });
   const inputs = await showInputs(byId('input'), manifest, hints, tokenizer, () => void run(1));
   byId('workbench').hidden = false;
+  watchOutput();
   await run(1);
   await selfTestPanel(byId('self-test'), model);
 
@@ -75,7 +77,7 @@ async function openWorkbench(
     const result = await timed(values);
     outputs.show(result.values, typed, other && (await model.run(other)));
     card.memory(model.info.memory);
-    byId('gist').textContent = `${outputs.gist()} · ${timeText(result.ms)}`;
+    showGist(`${outputs.gist()} · ${timeText(result.ms)}`);
   }
 
   async function timed(given: Parameters<Model['run']>[0]) {

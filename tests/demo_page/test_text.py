@@ -199,3 +199,17 @@ def test_it_fits(following: Path, opened: Open, context: str) -> None:
         runs(page, 2)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width == page.viewport_size["width"]
+
+
+def test_a_phone_tells_what_came_out_while_the_output_is_out_of_sight(
+    masked: Path, opened: Open
+) -> None:
+    with opened(masked, "phone", Hints(tokenizer=beside(masked))) as tab:
+        page = ready(tab.page)
+        line = page.get_by_role("link", name="the ·")
+        page.get_by_role("textbox", name="Text").scroll_into_view_if_needed()
+        expect(line).to_be_in_viewport()
+        expect(line).to_have_css("opacity", "1")
+        line.click()
+        expect(page.locator("#output")).to_be_in_viewport()
+        expect(line).to_have_css("opacity", "0")

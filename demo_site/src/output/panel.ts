@@ -148,7 +148,7 @@ function facts({ values }: Numbers): HTMLElement {
 function gistOf(outputs: readonly Named[]): string {
   for (const [name, output] of outputs) {
     const told = telling(output);
-    if (told !== undefined) return `${name}: ${told}`;
+    if (told !== undefined) return outputs.length === 1 ? told : `${name}: ${told}`;
   }
   const [first] = outputs;
   return first ? `${first[0]}: ${typeOf(first[1] as Output)}` : 'no outputs';
@@ -158,6 +158,6 @@ function telling(output: Output | number | boolean): string | undefined {
   if (typeof output !== 'object') return String(output);
   const { typed, other, hints } = output;
   if (typed && isVocabulary(output.shape, typed.tokenizer)) return bestToken(output, typed);
-  if (typed && other) return `similarity ${similarity(output, other, typed).toFixed(2)}`;
+  if (typed && other) return `similarity ${similarity(output, other, typed).toFixed(3)}`;
   return isClasses(output) && areScores(output, hints) ? bestClass(output, hints) : undefined;
 }
