@@ -35,6 +35,7 @@ SENTENCES = (
     "supercalifragilisticexpialidocious " * 3,
     "[MASK] and <s> are special, https://example.com/a?b=c#d is not.",
 )
+EATING = (("[CLS]", 2), ("eat", 13), ("##ing", 14), ("food", 15), ("[SEP]", 3))
 ENCODED = """async texts => {
     const { readTokenizer } = await import(new URL('tokenizer.js', location).href);
     const tokenizer = await readTokenizer(new URL('tokenizer.json', location));
@@ -116,6 +117,17 @@ def test_the_masked_word_is_filled_in(masked: Path, opened: Open) -> None:
         expect(output).to_contain_text("In place of [MASK]:")
         expect(output.locator("li .name").first).to_have_text("the")  # the id after [MASK]'s
         assert tab.errors == []
+
+
+def test_each_token_has_its_class(masked: Path, tmp_path: Path, opened: Open) -> None:
+    names = [f"class-{i}" for i in range(word_pieces().get_vocab_size())]
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(names))
+    with opened(masked, hints=Hints(labels=labels, tokenizer=beside(masked))) as tab:
+        page = ready(tab.page)
+        page.get_by_role("textbox", name="Text").fill("Eating food")
+        tokens = port(page, "output", "output").locator(".labelled li")
+        expect(tokens).to_have_text([f"{t}class-{(i + 1) % len(names)}" for t, i in EATING])
 
 
 def test_a_fixed_length_is_padded_and_cut(fixed: Path, opened: Open) -> None:

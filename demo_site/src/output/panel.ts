@@ -9,6 +9,7 @@ import { numberText } from '../text.ts';
 import { areScores, bestClass, classBars, isClasses } from './classes.ts';
 import { heatmap, isMap } from './heatmap.ts';
 import { isVocabulary } from './kinds.ts';
+import { isLabelled, labelledText } from './labelled.ts';
 import { type Numbers, numbersOf, statistics } from './numbers.ts';
 import { isEmbedding, similarity, similarityBar } from './similarity.ts';
 import { bestToken, tokenBars } from './tokens.ts';
@@ -29,6 +30,11 @@ interface View {
 }
 
 const VIEWS = {
+  labelled: {
+    name: 'Class of each token',
+    suits: (output) => !!output.typed && isLabelled(output, output.typed, output.hints),
+    show: (output) => labelledText(output, output.typed as Typed, output.hints),
+  },
   tokens: {
     name: 'Likeliest tokens',
     suits: ({ typed, shape }) => !!typed && isVocabulary(shape, typed.tokenizer),
@@ -157,6 +163,7 @@ function gistOf(outputs: readonly Named[]): string {
 function telling(output: Output | number | boolean): string | undefined {
   if (typeof output !== 'object') return String(output);
   const { typed, other, hints } = output;
+  if (typed && isLabelled(output, typed, hints)) return undefined;
   if (typed && isVocabulary(output.shape, typed.tokenizer)) return bestToken(output, typed);
   if (typed && other) return `similarity ${similarity(output, other, typed).toFixed(3)}`;
   return isClasses(output) && areScores(output, hints) ? bestClass(output, hints) : undefined;
