@@ -159,6 +159,8 @@ def test_a_text_sets_the_dynamic_length(following: Path, opened: Open) -> None:
             expected = min(40, len(byte_pairs().encode(text).ids))
             assert length.input_value() == str(expected)
             expect(port(page, "output", "output")).to_contain_text(f"[1, {expected}, ")
+        expect(port(page, "output", "output")).to_contain_text("After the first 40 tokens:")
+        expect(page.get_by_role("button", name="Add “")).to_have_count(0)
         box.fill("")
         expect(page.locator("[role=alert]")).to_contain_text("type something")
         box.fill("Paris.")

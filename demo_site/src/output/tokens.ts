@@ -6,18 +6,28 @@ import { bestOf, scoreBars } from './classes.ts';
 import type { Numbers } from './numbers.ts';
 
 export function tokenBars(output: Numbers, typed: Typed): HTMLElement {
-  const { tokenizer, first, append } = typed;
   const scores = scoresOf(output, typed);
-  const bars = scoreBars(scores, (id) => tokenText(tokenizer.textOf(id)));
-  if (tokenizer.mask) {
-    const { text } = tokenizer.mask;
-    const missing = `In place of ${text}:`;
-    const what = maskedAt(typed) >= 0 ? missing : `At the end; write ${text} for a missing word.`;
-    return h('div', {}, h('p', { class: 'quiet' }, what), bars);
-  }
-  const best = tokenizer.added(first.ids, bestOf(scores));
-  const add = button(`Add “${tokenText(best)}”`, () => append(best));
-  return h('div', {}, h('p', { class: 'quiet' }, 'After the text:'), bars, add);
+  const bars = scoreBars(scores, (id) => tokenText(typed.tokenizer.textOf(id)));
+  const add = mayGoOn(typed) ? [addButton(bestOf(scores), typed)] : [];
+  return h('div', {}, h('p', { class: 'quiet' }, placeText(typed)), bars, ...add);
+}
+
+/** Models that fill in words look both ways: what they say of the end is no continuation. */
+function mayGoOn({ tokenizer, first }: Typed): boolean {
+  return !tokenizer.mask && first.whole === first.ids.length;
+}
+
+function addButton(id: number, { tokenizer, first, append }: Typed): HTMLElement {
+  const text = tokenizer.added(first.ids, id);
+  return button(`Add “${tokenText(text)}”`, () => append(text), 'add');
+}
+
+function placeText({ tokenizer, first }: Typed): string {
+  const { mask } = tokenizer;
+  if (mask && first.ids.includes(mask.id)) return `In place of ${mask.text}:`;
+  if (mask) return `At the end; write ${mask.text} for a missing word.`;
+  const { length } = first.ids;
+  return first.whole === length ? 'After the text:' : `After the first ${length} tokens:`;
 }
 
 /** The likeliest token, for the line that is read aloud. */
