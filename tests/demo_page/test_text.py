@@ -198,6 +198,11 @@ def test_the_only_integers_are_the_ids_of_a_text(package: Path, fixed: Path, ope
         expect(port(page, "input", "picture")).to_be_visible()
 
 
+def test_how_to_configure_a_tokenizer_is_told(fixed: Path, opened: Open) -> None:
+    with opened(fixed) as tab:
+        expect(ready(tab.page).locator("#input")).to_contain_text("--tokenizer FILE")
+
+
 def test_a_tokenizer_that_no_input_needs(fixed: Path, tmp_path: Path, opened: Open) -> None:
     out = package_of(nn.ReLU(), {"input": ones(1, 4)}, tmp_path / "relu", word_pieces())
     with opened(out, hints=Hints(tokenizer=beside(fixed))) as tab:

@@ -65,9 +65,10 @@ export async function showInputs(
   const text = tokenizer && textPanel({ manifest, hints, tokenizer, symbols, editors, changed });
   const alone = inputs.filter((port) => !text?.covers(port));
   const groups = alone.map((port) => (editors.get(port) as Editor).element);
-  const unused = h('p', { class: 'quiet' }, 'No input takes token ids: the tokenizer is not used.');
-  const top = text ? [text.element] : tokenizer ? [unused] : [];
-  place.append(...top, ...groups, symbols.element);
+  const note = text ? undefined : noteOn(inputs, hints);
+  if (text) place.append(text.element);
+  if (note) place.append(h('p', { class: 'quiet' }, note));
+  place.append(...groups, symbols.element);
 
   const valuesFor = (sizes: ReadonlyMap<string, number>, typed?: Encoded) =>
     Object.fromEntries(
@@ -87,6 +88,16 @@ export async function showInputs(
       return { values, typed, other: valuesFor(text.sizesFor(second), second) };
     },
   };
+}
+
+/** Of the tokenizer, where no text can be typed. */
+function noteOn(inputs: readonly InputPort[], { tokenizer }: Hints): string | undefined {
+  const takesIds = inputs.some(({ name }) => name === 'input_ids');
+  if (tokenizer === undefined && takesIds) {
+    return 'To type a text instead: wasm-torch-web serve PKG --tokenizer FILE.';
+  }
+  const unused = tokenizer !== undefined && !takesIds;
+  return unused ? 'No input takes token ids: the tokenizer is not used.' : undefined;
 }
 
 /** The editors that suit the port, the likeliest first, behind a choice. */

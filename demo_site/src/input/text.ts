@@ -1,10 +1,9 @@
 // Texts that a person types in, token ids out; they fill several inputs at once.
 import type { TensorInput } from '../../../js_runtime/src/types.ts';
 import { h, textBox } from '../dom.ts';
-import type { TensorPort } from '../package.ts';
 import { tokenText } from '../text.ts';
 import type { Encoded, TextTokenizer } from '../tokenizer.ts';
-import { type TokenPorts, tokenValues } from './token_ports.ts';
+import { type Role, type TokenPorts, tokenValues } from './token_ports.ts';
 
 const PAUSE_MS = 250; // after the last key
 const SHOWN = 64; // tokens
@@ -22,7 +21,7 @@ export interface Typed {
 export interface TextEditor {
   readonly element: HTMLElement;
   typed(): Typed;
-  read(port: TensorPort, text: Encoded, shape: readonly number[]): TensorInput;
+  read(role: Role, text: Encoded, shape: readonly number[]): TensorInput;
 }
 
 export interface TextContext {
@@ -55,9 +54,7 @@ export function textEditor(context: TextContext): TextEditor {
       second: second?.empty() === false ? second.encoded() : undefined,
       append: first.append,
     }),
-    read(port, { ids }, shape) {
-      const role = ports.roles.get(port);
-      if (!role) throw new Error(`${port.name} takes no tokens`);
+    read(role, { ids }, shape) {
       if (ids.length === 0) throw new Error('There is no text: type something.');
       return tokenValues(role, ids, tokenizer.padding, shape);
     },

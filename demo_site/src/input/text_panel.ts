@@ -38,12 +38,13 @@ export function textPanel(context: TextPanelContext): TextPanel | undefined {
   const { manifest, tokenizer, symbols, editors, changed } = context;
   const ports = tokenPorts(manifest);
   if (!ports) return undefined;
-  const { length } = ports;
+  const { length, roles } = ports;
+  const roleOf = (port: InputPort) => (port.kind === 'tensor' ? roles.get(port) : undefined);
   const resize = (tokens: number) => {
     if (typeof length === 'string') symbols.resize(length, tokens);
   };
   const editor = textEditor({ tokenizer, ports, texts: examples(context), resize, changed });
-  const covered = [...ports.roles.keys()];
+  const covered = [...roles.keys()];
   const random = h('div', {}, ...covered.map((port) => (editors.get(port) as Editor).element));
   const body = h('div', {}, editor.element);
   let chosen: keyof typeof SOURCES = 'text';
@@ -56,10 +57,12 @@ export function textPanel(context: TextPanelContext): TextPanel | undefined {
   const names = covered.map(({ name }) => name).join(', ');
   return {
     element: portGroup('text', names, switcher, body),
-    covers: (port) => port.kind === 'tensor' && ports.roles.has(port),
+    covers: (port) => roleOf(port) !== undefined,
     typed: () => (chosen === 'text' ? editor.typed() : undefined),
-    read: (port, text, shape) =>
-      port.kind === 'tensor' && ports.roles.has(port) ? editor.read(port, text, shape) : undefined,
+    read(port, text, shape) {
+      const role = roleOf(port);
+      return role && editor.read(role, text, shape);
+    },
     sizesFor: ({ ids }) =>
       typeof length === 'string' ? symbols.with(length, ids.length) : symbols.sizes,
   };

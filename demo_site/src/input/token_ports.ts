@@ -4,7 +4,8 @@ import type { TensorInput } from '../../../js_runtime/src/types.ts';
 import type { Manifest, TensorPort } from '../package.ts';
 import type { Size } from '../sizes.ts';
 
-type Role = 'ids' | 'mask' | 'types' | 'positions';
+/** What an input holds for each token. */
+export type Role = 'ids' | 'mask' | 'types' | 'positions';
 
 /** By the names that Hugging Face's models give them. */
 const ROLES: Readonly<Record<string, Role>> = {
