@@ -4,6 +4,7 @@
 # As if the environment were activated: it may carry Node as well.
 ACTIVATED = PATH="$$PWD/.venv/bin:$$PATH"
 PYTHON = $(ACTIVATED) .venv/bin/python
+DEMO = mobilenet-v2
 BENCH =
 FUZZ_SECONDS = 60
 PYTEST_ARGS = -n 2
@@ -11,7 +12,8 @@ PYTEST_ARGS = -n 2
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
 	@echo 'make runtime        compile csrc/ into the wasm variants'
-	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving)'
+	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
+	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
@@ -34,7 +36,7 @@ runtime: setup
 	@$(PYTHON) scripts/build_runtime.py
 
 demo: setup
-	@$(PYTHON) scripts/demo.py
+	@$(PYTHON) scripts/demo.py $(DEMO)
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent

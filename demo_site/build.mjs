@@ -13,8 +13,11 @@ await esbuild.build({
   entryPoints: { demo: 'demo_site/src/main.ts', style: 'demo_site/style/main.css' },
   outdir: OUT,
   bundle: true,
+  splitting: true, // what reads tokenizers is fetched by pages that have one
+  chunkNames: '[name]',
   minify: true,
   format: 'esm',
   target: ['chrome91', 'firefox89', 'safari16.4'],
 });
+cpSync('node_modules/@huggingface/tokenizers/LICENSE', `${OUT}/tokenizer.LICENSE.txt`);
 console.log(`demo.js             ${statSync(`${OUT}/demo.js`).size} bytes`);

@@ -143,6 +143,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Give a tuple of inputs, a dict of keyword inputs, or (args, kwargs), as forward takes "
         "them.",
     ),
+    "tokenizer-invalid": (
+        122,
+        U,
+        "{path}: not a Hugging Face tokenizer.json ({reason})",
+        "Give that file or its folder; AutoTokenizer.from_pretrained(MODEL).save_pretrained(DIR) "
+        "writes one.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -373,7 +380,7 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         607,
         E,
         "{address}: cannot be served there: {reason}",
-        "Choose another --port.",
+        "Choose another --port or --host.",
     ),
     # 9xx: bugs of ours
     "internal": (901, B, "internal error: {reason}", "Please report it with the command."),

@@ -179,7 +179,7 @@ class _Build:
         self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
 
     def pack(self) -> None:
-        bundle.pack(self.folder)
+        bundle.pack(self.folder, tokenizer=self.source.tokenizer)
 
     def verify(self) -> None:
         result, progress = self.result, self.line.console.detail

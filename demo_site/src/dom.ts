@@ -67,6 +67,29 @@ export function numberBox(
   return h('label', { class: 'field' }, h('span', {}, label), box);
 }
 
+/** A labelled box for text; `changed` gets it once typing pauses. */
+export function textBox(
+  label: string,
+  text: string,
+  pauseMs: number,
+  changed: (text: string) => void,
+): { element: HTMLLabelElement; set(text: string): void } {
+  const box = h('textarea', { rows: 2, spellcheck: 'false' }, text);
+  let timer = 0;
+  box.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => changed(box.value), pauseMs);
+  });
+  return {
+    element: h('label', { class: 'field wide' }, h('span', {}, label), box),
+    set(next) {
+      clearTimeout(timer);
+      box.value = next;
+      changed(next);
+    },
+  };
+}
+
 /** A labelled box that is ticked or not. */
 export function tick(label: string, on: boolean, changed: (on: boolean) => void): HTMLLabelElement {
   const box = h('input', { type: 'checkbox', checked: on });

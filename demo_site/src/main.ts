@@ -1,19 +1,22 @@
 // The page: loads the package beside it, then runs it on what a person gives.
-import type { Model, OutputValue } from '../../js_runtime/src/types.ts';
+import type { Model } from '../../js_runtime/src/types.ts';
 import { type Card, showCard } from './card.ts';
-import { byId } from './dom.ts';
+import { byId, h } from './dom.ts';
 import { guarded, showFailure } from './failure.ts';
+import { showGist, watchOutput } from './gist.ts';
 import { showInputs } from './input/panel.ts';
 import { latencyPanel } from './latency.ts';
 import { outputPanel } from './output/panel.ts';
-import { type Hints, loadModel, type Manifest, readHints, readManifest } from './package.ts';
+import {
+  type Hints,
+  loadModel,
+  loadTokenizer,
+  type Manifest,
+  readHints,
+  readManifest,
+} from './package.ts';
 import { selfTestPanel } from './selftest.ts';
 import { timeText } from './text.ts';
-
-interface Result {
-  readonly values: Record<string, OutputValue>;
-  readonly ms: number;
-}
 
 async function start(): Promise<void> {
   const [manifest, hints] = await Promise.all([readManifest(), readHints()]);
@@ -40,8 +43,14 @@ async function openWorkbench(
   const latency = latencyPanel(byId('latency'), (runs) => void run(runs));
   let busy = false;
   let waiting = false;
-  const inputs = await showInputs(byId('input'), manifest, hints, () => void run(1));
+  const tokenizer = await loadTokenizer(hints).catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    byId('input').append(h('p', { class: 'warning' }, `The tokenizer cannot be used: ${reason}`));
+    return undefined;
+  });
+  const inputs = await showInputs(byId('input'), manifest, hints, tokenizer, () => void run(1));
   byId('workbench').hidden = false;
+  watchOutput();
   await run(1);
   await selfTestPanel(byId('self-test'), model);
 
@@ -51,30 +60,32 @@ async function openWorkbench(
     if (busy) return;
     busy = true;
     latency.busy(true);
-    let result: Result | undefined;
-    for (let left = runs; left > 0 || waiting; --left) {
+    let times = runs;
+    do {
       waiting = false;
-      result = await guarded(once);
-      if (!result) left = 1; // no use in repeating a failure, unless the input has changed
-    }
-    if (result) show(result);
+      await guarded(() => several(times));
+      times = 1;
+    } while (waiting);
     busy = false;
     latency.busy(false);
   }
 
-  async function once(): Promise<Result> {
-    const given = inputs.read();
+  /** Shows what the last one gives. */
+  async function several(times: number): Promise<void> {
+    for (let left = times; left > 1; --left) await timed(inputs.read().values);
+    const { values, typed, other } = inputs.read();
+    const result = await timed(values);
+    outputs.show(result.values, typed, other && (await model.run(other)));
+    card.memory(model.info.memory);
+    showGist(`${outputs.gist()} · ${timeText(result.ms)}`);
+  }
+
+  async function timed(given: Parameters<Model['run']>[0]) {
     const begin = performance.now();
     const values = await model.run(given);
     const ms = performance.now() - begin;
     latency.add(ms);
     return { values, ms };
-  }
-
-  function show({ values, ms }: Result): void {
-    outputs.show(values);
-    card.memory(model.info.memory);
-    byId('spoken').textContent = `${outputs.spoken()}, in ${timeText(ms)}`;
   }
 }
 

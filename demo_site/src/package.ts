@@ -1,6 +1,7 @@
 // The address of a package in, its manifest and its `load` out; and what the server adds to it.
 import type { Manifest } from '../../build/generated/manifest.ts';
 import type { LoadOptions, Model } from '../../js_runtime/src/types.ts';
+import type { TextTokenizer } from './tokenizer.ts';
 
 export type { Manifest } from '../../build/generated/manifest.ts';
 export type InputPort = Manifest['programs']['forward']['inputs'][number];
@@ -15,6 +16,8 @@ export interface Hints {
   readonly labels?: readonly string[];
   readonly scale?: Scale;
   readonly samples?: readonly { readonly name: string; readonly url: string }[];
+  /** The address of a Hugging Face tokenizer.json. */
+  readonly tokenizer?: string;
 }
 
 const PACKAGE = new URL('./package/', document.baseURI);
@@ -26,6 +29,13 @@ export async function readManifest(): Promise<Manifest> {
 /** No hints where the page is served without them. */
 export async function readHints(): Promise<Hints> {
   return json<Hints>(new URL('./hints.json', document.baseURI)).catch(() => ({}));
+}
+
+/** Undefined where none is configured; the code that reads it is fetched only then. */
+export async function loadTokenizer({ tokenizer }: Hints): Promise<TextTokenizer | undefined> {
+  if (tokenizer === undefined) return undefined;
+  const { readTokenizer } = await import('./tokenizer.ts');
+  return readTokenizer(new URL(tokenizer, document.baseURI));
 }
 
 /** The model, by the package's own entry point, as any page would load it. */

@@ -24,6 +24,8 @@ export function selfTestPanel(place: HTMLElement, model: Model): Promise<void> {
   return compare();
 }
 
+const errorText = (error: number) => (error === 0 ? '0' : error.toExponential(1));
+
 function report({ passed, outputs }: Awaited<ReturnType<Model['selfTest']>>): HTMLElement[] {
   const mark = passed
     ? h('span', { class: 'badge good' }, '✓ Equal')
@@ -38,8 +40,8 @@ function report({ passed, outputs }: Awaited<ReturnType<Model['selfTest']>>): HT
       'tr',
       {},
       h('th', { scope: 'row' }, name),
-      h('td', {}, maxAbsError.toExponential(1)),
-      h('td', {}, maxRelError.toExponential(1)),
+      h('td', {}, errorText(maxAbsError)),
+      h('td', {}, errorText(maxRelError)),
     ),
   );
   const table = h('table', { class: 'numbers' }, head, ...rows);

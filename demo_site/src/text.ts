@@ -47,3 +47,8 @@ export function numberText(value: number): string {
 export function shareText(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
 }
+
+/** A token whose line breaks, and blanks at the ends, are to be seen: `␣Paris`. */
+export function tokenText(token: string): string {
+  return token.replaceAll('\n', '⏎').replace(/^ +| +$/g, (blanks) => '␣'.repeat(blanks.length));
+}

@@ -75,6 +75,20 @@ def test_package_json_has_the_hash_of_every_file_that_the_manifest_has_not(packa
         assert sha256((package / name).read_bytes()).hexdigest() == digest
 
 
+def test_a_tokenizer_is_carried_listed_and_exported(tmp_path: Path, runtime: Path) -> None:
+    (tmp_path / "given.json").write_text('{"model": {}}')
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    fake_model(folder)
+    pack(folder, runtime, tmp_path / "given.json")
+    assert (folder / "tokenizer.json").read_text() == '{"model": {}}'
+    fields = read_json(folder / "package.json")
+    assert fields["exports"]["./tokenizer.json"] == "./tokenizer.json"
+    assert "tokenizer.json" in fields["files"]
+    assert "tokenizer.json" in fields["wasm-torch-web"]["sha256"]
+    assert f"{fields['name']}/tokenizer.json" in (folder / "README.md").read_text()
+
+
 def test_the_copy_command_copies_what_a_page_needs(package: Path, tmp_path: Path) -> None:
     command = ["node", package / "copy.js", "copy", tmp_path / "public"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)

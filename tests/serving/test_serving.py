@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import json
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from support.fake_model import fake_model
 
 from wasm_torch_web import serving
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving import Files, Hints, application, running
 from wasm_torch_web.serving.guard import is_local
 
 SCRIPT = b"// a script\n" + b"export const x = 1;\n" * 200
@@ -192,6 +193,54 @@ def test_a_missing_demo_is_a_coded_error(package: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(serving, "DEMO", package / "nothing")
     with pytest.raises(UserError, match="WTW604"):
         serving.demo(package)
+
+
+def hints_of(address: str) -> dict[str, object]:
+    hints: dict[str, object] = json.loads(ask(address, "/hints.json")[2])
+    return hints
+
+
+def test_the_tokenizer_of_the_package_or_the_one_that_is_named(
+    package: Path, tmp_path: Path
+) -> None:
+    def served(hints: Hints) -> object:
+        with running(serving.demo(package, hints)) as url:
+            address = url.removeprefix("http://")
+            if "tokenizer" not in hints_of(address):
+                return None
+            return json.loads(ask(address, f"/{hints_of(address)['tokenizer']}")[2])
+
+    own, other = ({"model": {"vocab": {token: 0}}} for token in ("own", "other"))
+    (tmp_path / "other").mkdir()
+    named = tmp_path / "other/tokenizer.json"
+    named.write_text(json.dumps(other))
+    assert served(Hints()) is None
+    assert served(Hints(tokenizer=named)) == served(Hints(tokenizer=named.parent)) == other
+    (package / "tokenizer.json").write_text(json.dumps(own))
+    assert served(Hints()) == own
+    assert served(Hints(tokenizer=named)) == other
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "the folder has no tokenizer.json"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "no model with a vocabulary"),
+        (b'{"model": {"type": "BPE"}}', "no model with a vocabulary"),
+    ],
+)
+def test_what_is_no_tokenizer_is_a_coded_error(
+    package: Path, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    folder = tmp_path / "tokenizer"
+    folder.mkdir()
+    if content is not None:
+        (folder / "tokenizer.json").write_bytes(content)
+    with pytest.raises(UserError, match=reason) as caught:
+        serving.demo(package, Hints(tokenizer=folder))
+    assert caught.value.code == "WTW122"
 
 
 def test_a_damaged_package_is_a_coded_error(package: Path) -> None:

@@ -234,6 +234,11 @@ class TestHuggingFace:
         source = load(folder, Options(inputs=("input_ids=int64:1x7(0..49)",)))
         assert source.ranges == {"input_ids": (0, 49)}
 
+    def test_its_tokenizer(self, folder: Path) -> None:
+        assert load(folder).tokenizer is None
+        (folder / "tokenizer.json").write_text("{}")
+        assert load(folder).tokenizer == folder / "tokenizer.json"
+
     def test_missing_weights(self, folder: Path) -> None:
         from safetensors.torch import load_file, save_file
 

@@ -23,23 +23,25 @@ RUNTIME = Path(__file__).parents[1] / "runtime"
 Step = Callable[[Path, Manifest], None]
 
 
-def pack(folder: Path, runtime: Path = RUNTIME) -> None:
+def pack(folder: Path, runtime: Path = RUNTIME, tokenizer: Path | None = None) -> None:
     """Makes `folder`, which holds a whole model, a complete npm package.
 
+    `tokenizer` is a tokenizer.json for it to carry: the model does not read it, pages may.
     Raises UserError runtime-missing where the compiled runtime is not installed, name-invalid
     for a name or version that npm refuses.
     """
     manifest = manifests.read(folder)
     check_name(manifest["name"])
     check_version(manifest["version"])
-    for step in steps(runtime):
+    for step in steps(runtime, tokenizer):
         step(folder, manifest)
 
 
-def steps(runtime: Path) -> tuple[Step, ...]:
+def steps(runtime: Path, tokenizer: Path | None) -> tuple[Step, ...]:
     """What is done, in this order."""
     return (
         lambda folder, _: copy_runtime(folder, runtime),
+        lambda folder, _: copy_tokenizer(folder, tokenizer),
         entry.write,
         write_types,
         write_readme,
@@ -61,6 +63,12 @@ def copy_runtime(folder: Path, runtime: Path) -> None:
         shutil.copyfile(source, folder / name)
 
 
+def copy_tokenizer(folder: Path, tokenizer: Path | None) -> None:
+    """tokenizer.json, where the source had one."""
+    if tokenizer is not None:
+        shutil.copyfile(tokenizer, folder / entry.TOKENIZER)
+
+
 def write_types(folder: Path, manifest: Manifest) -> None:
     """index.d.ts and index.d.cts, typed for this model."""
     for name, commonjs in (("index.d.ts", False), ("index.d.cts", True)):
@@ -69,7 +77,8 @@ def write_types(folder: Path, manifest: Manifest) -> None:
 
 def write_readme(folder: Path, manifest: Manifest) -> None:
     """README.md."""
-    (folder / "README.md").write_text(readme.readme(manifest), encoding="utf-8")
+    text = readme.readme(manifest, (folder / entry.TOKENIZER).is_file())
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def write_headers(folder: Path, manifest: Manifest) -> None:

@@ -16,6 +16,7 @@ WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
 SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
 # What a page needs besides the assets when it is served without a bundler.
 PAGE_FILES = ("index.js", "loader.js")
+TOKENIZER = "tokenizer.json"  # of packages whose source had one; the model does not read it
 
 
 def assets(manifest: Manifest) -> list[str]:
@@ -58,6 +59,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
             ".": {"node": node, "browser": browser, "default": browser},
             "./model.json": "./model.json",
             "./package.json": "./package.json",
+            **({f"./{TOKENIZER}": f"./{TOKENIZER}"} if TOKENIZER in hashes else {}),
         },
         "main": "./index.cjs",
         "module": "./index.js",

@@ -30,7 +30,7 @@ ARRAYS = {
 JS_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def readme(manifest: Manifest) -> str:
+def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
     """README.md of the package."""
     forward = manifest["programs"]["forward"]
     name = manifest["name"]
@@ -47,6 +47,7 @@ def readme(manifest: Manifest) -> str:
         output_table=_table(forward["outputs"], manifest),
         megabytes=f"{manifest['weights']['bytes'] / 1e6:.1f}",
         parameters=f"{manifest['parameters']:,}",
+        tokenizer=f"\n{fill('tokenizer.md', name=name)}" if has_tokenizer else "",
     )
 
 

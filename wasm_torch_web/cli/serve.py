@@ -29,6 +29,12 @@ SCALES = ("0..1", "-1..1", "imagenet")
 @click.option("--labels", type=FILE, help="What the classes are called, a line each.")
 @click.option("--scale", type=click.Choice(SCALES), help="What pixels become.  [default: 0..1]")
 @click.option("--sample", "samples", type=FILE, multiple=True, help="A picture to offer.")
+@click.option(
+    "--tokenizer",
+    type=click.Path(path_type=Path, exists=True),
+    help="A Hugging Face tokenizer.json (or its folder), for models that take text.  "
+    "[default: that of the package]",
+)
 @everywhere
 @click.pass_obj
 def command(
@@ -41,6 +47,7 @@ def command(
     labels: Path | None,
     scale: str | None,
     samples: tuple[Path, ...],
+    tokenizer: Path | None,
 ) -> dict[str, Any]:
     """Serve the demo page of a built package, with the headers that threads need."""
     from wasm_torch_web.serving import Hints, serve
@@ -48,5 +55,6 @@ def command(
     def announce(url: str) -> None:
         console.print(f"[bold]{url}[/]  [dim]Ctrl-C stops[/]")
 
-    serve(package, host, port, open_browser, announce, Hints(labels, scale, samples))
+    hints = Hints(labels, scale, samples, tokenizer)
+    serve(package, host, port, open_browser, announce, hints)
     return {"package": str(package)}

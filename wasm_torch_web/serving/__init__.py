@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.serving import tokenizer
 from wasm_torch_web.serving.files import Files
 from wasm_torch_web.serving.guard import STRICT_CSP, Guard
 from wasm_torch_web.serving.hints import Hints
@@ -36,8 +38,8 @@ def serve(
 ) -> None:
     """Serves the demo page for `package` until Ctrl-C; port 0 takes a free one.
 
-    `announce` gets the address. Raises UserError for a damaged package, runtime-missing where
-    the demo page is not installed, address-unavailable.
+    `announce` gets the address. Raises UserError for a damaged package, tokenizer-invalid,
+    runtime-missing where the demo page is not installed, address-unavailable.
     """
     app = demo(package, hints)
     with listening(host, port) as listener:
@@ -49,16 +51,22 @@ def serve(
 
 
 def demo(package: Path, hints: Hints = NO_HINTS) -> ASGIApp:
-    """The demo page at `/`, the package at `/package/`."""
+    """The demo page at `/`, the package at `/package/`; its own tokenizer unless hints have one."""
     manifests.read(package)
     if not (DEMO / "index.html").is_file():
         raise UserError("runtime-missing", path=DEMO)
     routes = [
         Mount("/package", Files(directory=package)),
-        *hints.routes(),
+        *_with_tokenizer(hints, package).routes(),
         Mount("/", page(DEMO)),
     ]
     return application(routes, csp=DEMO_CSP)
+
+
+def _with_tokenizer(hints: Hints, package: Path) -> Hints:
+    own = package / tokenizer.FILE
+    given = hints.tokenizer or (own if own.is_file() else None)
+    return hints if given is None else replace(hints, tokenizer=tokenizer.find(given))
 
 
 def page(folder: Path) -> Files:

@@ -33,6 +33,8 @@ def read(path: Path, options: Options) -> Source:
     model = _load(path, notices)
     source = module_source(model, _examples(model), options, path.resolve().name)
     source.notices[:0] = notices
+    tokenizer = path / "tokenizer.json"
+    source.tokenizer = tokenizer if tokenizer.is_file() else None
     return source
 
 

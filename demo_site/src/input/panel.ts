@@ -5,15 +5,29 @@ import type { Hints, InputPort, Manifest, TensorPort } from '../package.ts';
 import { portGroup } from '../port.ts';
 import { shapeFor } from '../sizes.ts';
 import { portText } from '../text.ts';
+import type { Encoded, TextTokenizer } from '../tokenizer.ts';
 import { audioEditor, takesAudio } from './audio.ts';
 import type { Context, Editor, TensorEditor } from './editor.ts';
 import { imageEditor, takesImage } from './image.ts';
 import { numberEditor } from './number.ts';
 import { randomEditor } from './random.ts';
 import { symbolBoxes } from './symbols.ts';
+import type { Typed } from './text.ts';
+import { textPanel } from './text_panel.ts';
+
+type Values = Record<string, InputValue>;
+
+/** What the page holds at one moment. */
+export interface Reading {
+  readonly values: Values;
+  /** Where a text is typed: what the outputs are read with. */
+  readonly typed?: Typed;
+  /** The same inputs with the second text in place of the first. */
+  readonly other?: Values;
+}
 
 export interface InputPanel {
-  read(): Record<string, InputValue>;
+  read(): Reading;
 }
 
 type Kind = 'image' | 'audio' | 'random';
@@ -34,12 +48,12 @@ export async function showInputs(
   place: HTMLElement,
   manifest: Manifest,
   hints: Hints,
+  tokenizer: TextTokenizer | undefined,
   changed: () => void,
 ): Promise<InputPanel> {
   const symbols = symbolBoxes(manifest, changed);
   const { inputs } = manifest.programs.forward;
   const editors = new Map<InputPort, Editor>();
-  place.append(symbols.element);
   for (const port of inputs) {
     const context = { manifest, hints, changed, resize: symbols.resize };
     const editor =
@@ -47,17 +61,43 @@ export async function showInputs(
         ? await tensorEditor({ ...context, port })
         : groupOf(port, numberEditor(port, changed));
     editors.set(port, editor);
-    place.append(editor.element);
   }
+  const text = tokenizer && textPanel({ manifest, hints, tokenizer, symbols, editors, changed });
+  const alone = inputs.filter((port) => !text?.covers(port));
+  const groups = alone.map((port) => (editors.get(port) as Editor).element);
+  const note = text ? undefined : noteOn(inputs, hints);
+  if (text) place.append(text.element);
+  if (note) place.append(h('p', { class: 'quiet' }, note));
+  place.append(...groups, symbols.element);
+
+  const valuesFor = (sizes: ReadonlyMap<string, number>, typed?: Encoded) =>
+    Object.fromEntries(
+      inputs.map((port) => {
+        const shape = port.kind === 'tensor' ? shapeFor(port.shape, sizes) : [];
+        const value = typed && text?.read(port, typed, shape);
+        return [port.name, value ?? (editors.get(port) as Editor).read(shape)];
+      }),
+    );
   return {
-    read: () =>
-      Object.fromEntries(
-        inputs.map((port) => {
-          const shape = port.kind === 'tensor' ? shapeFor(port.shape, symbols.sizes) : [];
-          return [port.name, (editors.get(port) as Editor).read(shape)];
-        }),
-      ),
+    read() {
+      const typed = text?.typed();
+      const values = valuesFor(symbols.sizes, typed?.first);
+      if (!text || !typed) return { values };
+      const { second } = typed;
+      if (!second) return { values, typed };
+      return { values, typed, other: valuesFor(text.sizesFor(second), second) };
+    },
   };
+}
+
+/** Of the tokenizer, where no text can be typed. */
+function noteOn(inputs: readonly InputPort[], { tokenizer }: Hints): string | undefined {
+  const takesIds = inputs.some(({ name }) => name === 'input_ids');
+  if (tokenizer === undefined && takesIds) {
+    return 'To type a text instead: wasm-torch-web serve PKG --tokenizer FILE.';
+  }
+  const unused = tokenizer !== undefined && !takesIds;
+  return unused ? 'No input takes token ids: the tokenizer is not used.' : undefined;
 }
 
 /** The editors that suit the port, the likeliest first, behind a choice. */

@@ -9,6 +9,8 @@ export interface SymbolBoxes {
   readonly sizes: ReadonlyMap<string, number>;
   /** Clamped to what the model allows. */
   resize(symbol: string, value: number): void;
+  /** The sizes, with another one in place of theirs. */
+  with(symbol: string, value: number): ReadonlyMap<string, number>;
 }
 
 export function symbolBoxes(manifest: Manifest, changed: () => void): SymbolBoxes {
@@ -28,16 +30,20 @@ export function symbolBoxes(manifest: Manifest, changed: () => void): SymbolBoxe
     boxes.set(name, field.querySelector('input') as HTMLInputElement);
     fields.push(field);
   }
+  const allowed = (symbol: string, value: number) => {
+    const bounds = manifest.symbols.find(({ name }) => name === symbol);
+    return bounds ? clamp(value, bounds.min, bounds.max) : value;
+  };
   return {
     element: h('div', { class: 'fields' }, ...fields),
     sizes,
     resize(symbol, value) {
-      const bounds = manifest.symbols.find(({ name }) => name === symbol);
-      const size = bounds ? clamp(value, bounds.min, bounds.max) : value;
+      const size = allowed(symbol, value);
       sizes.set(symbol, size);
       const box = boxes.get(symbol);
       if (box) box.value = String(size);
     },
+    with: (symbol, value) => new Map(sizes).set(symbol, allowed(symbol, value)),
   };
 }
 

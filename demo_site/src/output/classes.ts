@@ -1,4 +1,4 @@
-// A vector of class scores in, bars of the best out.
+// A vector of scores in, bars of the best out.
 import { choice, h, tick } from '../dom.ts';
 import type { Hints } from '../package.ts';
 import { numberText, shareText } from '../text.ts';
@@ -7,6 +7,9 @@ import { type Numbers, softmax, sumsToOne } from './numbers.ts';
 const FEW = 20;
 const STANDS_OUT = 10; // times the average
 const COUNTS = { 5: 'Best 5', 10: 'Best 10', 25: 'Best 25' };
+
+/** What the score at an index is that of. */
+type Naming = (index: number) => string;
 
 /** One row of scores: (C) or (1, ..., 1, C). */
 export function isClasses({ shape }: Numbers): boolean {
@@ -22,16 +25,33 @@ export function areScores({ values }: Numbers, { labels }: Hints): boolean {
   return values.length <= FEW || best * values.length >= STANDS_OUT;
 }
 
-export function classBars(output: Numbers, hints: Hints): HTMLElement {
-  const { values } = output;
+export function classBars({ values }: Numbers, hints: Hints): HTMLElement {
+  return scoreBars(values, classNames(values.length, hints));
+}
+
+/** The best class, for the line that is read aloud. */
+export function bestClass({ values }: Numbers, hints: Hints): string {
+  return classNames(values.length, hints)(bestOf(values));
+}
+
+function classNames(count: number, { labels }: Hints): Naming {
+  return (index) => (labels?.length === count && labels[index]) || `Class ${index}`;
+}
+
+export function bestOf(values: Float64Array): number {
+  return values.indexOf(values.reduce((a, b) => Math.max(a, b), -Infinity));
+}
+
+/** Bars, how many of them, and whether they show shares of a whole. */
+export function scoreBars(values: Float64Array, naming: Naming): HTMLElement {
   const state = { count: 5, softmax: !sumsToOne(values) };
   const list = h('ol', { class: 'classes' });
   const show = () => {
     const shown = state.softmax ? softmax(values) : values;
-    list.replaceChildren(...bars(shown, state.count, hints));
+    list.replaceChildren(...bars(shown, state.count, naming));
   };
   show();
-  const count = choice('Classes', COUNTS, '5', (key) => {
+  const count = choice('Shown', COUNTS, '5', (key) => {
     state.count = Number(key);
     show();
   });
@@ -43,13 +63,7 @@ export function classBars(output: Numbers, hints: Hints): HTMLElement {
   return h('div', {}, list, h('div', { class: 'fields' }, ...controls));
 }
 
-/** The best class, for the line that is read aloud. */
-export function bestClass({ values }: Numbers, { labels }: Hints): string {
-  const best = values.indexOf(values.reduce((a, b) => Math.max(a, b), -Infinity));
-  return nameOf(best, values.length, labels);
-}
-
-function bars(values: Float64Array, count: number, { labels }: Hints): HTMLElement[] {
+function bars(values: Float64Array, count: number, naming: Naming): HTMLElement[] {
   const order = [...values.keys()].sort((a, b) => (values[b] as number) - (values[a] as number));
   const whole = sumsToOne(values);
   const top = Math.abs(values[order[0] as number] as number) || 1;
@@ -61,13 +75,9 @@ function bars(values: Float64Array, count: number, { labels }: Hints): HTMLEleme
     return h(
       'li',
       {},
-      h('span', { class: 'name' }, nameOf(index, values.length, labels)),
+      h('span', { class: 'name' }, naming(index)),
       h('span', { class: 'value' }, text),
       bar,
     );
   });
-}
-
-function nameOf(index: number, count: number, labels: Hints['labels']): string {
-  return (labels?.length === count && labels[index]) || `Class ${index}`;
 }

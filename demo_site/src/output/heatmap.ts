@@ -3,11 +3,12 @@ import { choice, h } from '../dom.ts';
 import type { Numbers } from './numbers.ts';
 
 const SMALLEST = 4;
+const LARGEST = 8192; // a canvas has its limits
 const LISTED = 256;
 const CLASSES = 5; // as many maps are likely to be those of classes
 
 export function isMap({ shape }: Numbers): boolean {
-  return shape.length >= 2 && shape.slice(-2).every((size) => size >= SMALLEST);
+  return shape.length >= 2 && shape.slice(-2).every((size) => size >= SMALLEST && size <= LARGEST);
 }
 
 type Colour = readonly [number, number, number];

@@ -24,16 +24,19 @@ export function numbersOf({ data, shape, dtype }: TensorOutput): Numbers {
 }
 
 export function statistics(values: Float64Array): Statistics {
-  const finite = values.filter(Number.isFinite);
-  const mean = finite.reduce((sum, x) => sum + x, 0) / finite.length;
-  const variance = finite.reduce((sum, x) => sum + (x - mean) ** 2, 0) / finite.length;
-  return {
-    min: finite.reduce((a, b) => Math.min(a, b), Infinity),
-    max: finite.reduce((a, b) => Math.max(a, b), -Infinity),
-    mean,
-    deviation: Math.sqrt(variance),
-    odd: values.length - finite.length,
-  };
+  const finite = { min: Infinity, max: -Infinity, sum: 0, count: 0 };
+  for (const x of values) {
+    if (!Number.isFinite(x)) continue;
+    finite.min = Math.min(finite.min, x);
+    finite.max = Math.max(finite.max, x);
+    finite.sum += x;
+    ++finite.count;
+  }
+  const { min, max, sum, count } = finite;
+  const mean = sum / count;
+  let squares = 0;
+  for (const x of values) if (Number.isFinite(x)) squares += (x - mean) ** 2;
+  return { min, max, mean, deviation: Math.sqrt(squares / count), odd: values.length - count };
 }
 
 export function softmax(values: Float64Array): Float64Array {

