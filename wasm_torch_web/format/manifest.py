@@ -79,7 +79,7 @@ def content(folder: Path, entry: dict[str, Any]) -> bytes:
 
     Raises UserError: file-missing, file-corrupt.
     """
-    path = folder / entry["file"]
+    path = Path(folder, entry["file"])
     _check_file(path, entry["bytes"])
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != entry["sha256"]:
