@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -42,6 +43,7 @@ class Source:
         ranges: input name -> (low, high) of the random integers or floats that checks draw.
         notices: what was done to the source that the user should know, as sentences.
         name: of the file without its ending, of the folder or of the class.
+        files: what was read for it.
     """
 
     kind: Literal["module", "program"]
@@ -53,6 +55,7 @@ class Source:
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     axes: tuple[DynamicAxis, ...] = ()
+    files: Sequence[Path] = ()
 
     @cached_property
     def eager(self) -> torch.nn.Module:
