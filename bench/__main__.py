@@ -20,7 +20,7 @@ from bench.models import CORE, MODELS
 from bench.results import DEFAULT, Results, load
 from bench.systems import SYSTEMS
 from bench.tables import grids
-from wasm_torch_web.cli.bench import Counts
+from wasm_torch_web.cli.options import Counts
 
 Read = Callable[[click.Context, click.Parameter, str], list[str]]
 

@@ -80,6 +80,14 @@ def table(checks: list[Check]) -> Table:
     return shown
 
 
+def raise_if_missing(checks: list[Check]) -> None:
+    """Raises UserError tools-missing unless all that a build needs is there."""
+    missing = [check for check in checks if check.needed and not check.ok]
+    if missing:
+        told = "; ".join(f"{one.name} for {one.purpose} ({one.trouble})" for one in missing)
+        raise UserError("tools-missing", tools=told)
+
+
 def _package(name: str, purpose: str, needed: bool = True) -> Check:
     try:
         version = metadata.version(name)

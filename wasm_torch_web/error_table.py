@@ -382,6 +382,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{address}: cannot be served there: {reason}",
         "Choose another --port or --host.",
     ),
+    "tools-missing": (
+        608,
+        E,
+        "a build lacks {tools}",
+        "Mend this, then run `wasm-torch-web doctor` again.",
+    ),
     # 9xx: bugs of ours
     "internal": (901, B, "internal error: {reason}", "Please report it with the command."),
     "kernel-refused": (

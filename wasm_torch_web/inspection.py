@@ -103,7 +103,7 @@ def inspect(folder: Path) -> Inspection:
     """Reads a package, or the files of a compiled source; raises UserError as `manifest.read`."""
     manifest = manifests.read(folder)
     symbols = example_sizes(manifest)
-    plan = (folder / manifest["plan"]["file"]).read_bytes()
+    plan = manifests.content(folder, manifest["plan"])
     memory = PlanReader(plan, list(symbols.values())).memory()
     operators = Counter(str(node["op"]) for node in manifest["graph"]["nodes"])
     return Inspection(manifest, operators, memory, symbols)

@@ -16,7 +16,7 @@ from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.sources.training import refuse_training
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.reference import Reference, flat_reference
+from wasm_torch_web.verify.reference import Eager, Reference
 
 Notice = Callable[[str], None]
 
@@ -31,7 +31,7 @@ class Opened:
 
     def reference(self) -> Reference:
         """The source as the function that a package is compared with."""
-        return flat_reference(signature.read(self.program), self.source)
+        return Eager(signature.read(self.program), self.source)
 
 
 def open_source(

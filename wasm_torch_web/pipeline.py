@@ -25,6 +25,7 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.opening import Opened, capture_source
 from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.passes import Step
+from wasm_torch_web.provenance import provenance
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.verify import golden, parity
 from wasm_torch_web.verify.reference import Flat, Reference
@@ -131,6 +132,7 @@ class _Build:
     opened: Opened = field(init=False)
     compiled: Compiled = field(init=False)
     example: Flat = field(init=False)
+    provenance: dict[str, Any] | None = field(init=False)
     folder: Path = field(init=False)
     result: BuildResult = field(init=False)
 
@@ -148,6 +150,8 @@ class _Build:
 
     def load(self) -> None:
         self.source = load(self.given, self.options, self.examples)
+        given = self.source, self.options, self.dynamic
+        self.provenance = provenance(*given) if self.source_info else None
         for notice in self.source.notices:
             self.line.notice(notice)
 
@@ -171,6 +175,7 @@ class _Build:
             version=self.version or "0.1.0",
             parameters=self.compiled.parameters,
             source_info=self.source_info,
+            provenance=self.provenance,
         )
         reference = self.opened.reference()
         cases = golden.make_cases(manifest, [self.example], reference)

@@ -21,12 +21,66 @@ void pointwise_attributes(Job& job, DType compute = DType::float32) {
   job.integers({static_cast<int64_t>(compute)});
 }
 
-// Every image with the channels innermost; `window` is kernel size, stride and padding.
-int window_of(const Kernel& kernel, int size, int channels, int window, int stride, int padding) {
+// The first operand and the output in one order.
+Job& job_of(Order order, Job::Shape from, Job::Shape to) {
   Job& job = jobs[n_jobs];
-  const int64_t out = (size + 2 * padding - window) / stride + 1;
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.output(Order::channels_last, {1, channels, out, out});
+  job.input(order, from);
+  job.output(order, to);
+  return job;
+}
+Job& job_of(Order order, Job::Shape shape) { return job_of(order, shape, shape); }
+
+Job& matrix(int rows, int length) { return job_of(Order::dense, {rows, length}); }
+
+// An image with the channels innermost to one of its size, or of `out` pixels a side.
+Job& image(int size, int channels) {
+  return job_of(Order::channels_last, {1, channels, size, size});
+}
+Job& image(int size, int channels, int64_t out) {
+  return job_of(Order::channels_last, {1, channels, size, size}, {1, channels, out, out});
+}
+
+int pointwise_of(const Kernel& kernel, Job& job) {
+  pointwise_attributes(job);
+  return finish(kernel);
+}
+
+// `inputs`: its scale, and its shift where it has one.
+int norm_of(const Kernel& kernel, int rows, int length, int inputs) {
+  Job& job = matrix(rows, length);
+  for (int i = 0; i < inputs; ++i) job.input(Order::dense, {length});
+  job.integers({length});
+  job.real(1e-5);
+  return finish(kernel);
+}
+
+// A scale and a shift for each channel.
+Job& scaled_image(int size, int channels) {
+  Job& job = image(size, channels);
+  job.input(Order::dense, {channels});
+  job.input(Order::dense, {channels});
+  return job;
+}
+
+int softmax_of(Job& job) {
+  job.integers({1});
+  job.integers({0});
+  job.integers({0});
+  return finish(kernel_softmax);
+}
+
+int argmax_of(Order order, Job::Shape shape, Job::Shape out) {
+  Job& job = jobs[n_jobs];
+  job.input(order, shape);
+  job.output(Order::dense, out, DType::int64);
+  job.integers({1});
+  job.integers({0});
+  return finish(kernel_argmax);
+}
+
+// `window` is kernel size, stride and padding.
+int window_of(const Kernel& kernel, int size, int channels, int window, int stride, int padding) {
+  Job& job = image(size, channels, (size + 2 * padding - window) / stride + 1);
   job.integers({window, window});
   job.integers({stride, stride});
   job.integers({padding, padding});
@@ -38,6 +92,15 @@ int window_of(const Kernel& kernel, int size, int channels, int window, int stri
     job.integers({0});
   }
   return finish(kernel);
+}
+
+// What both modes have: sizes, scales left to them, a flag.
+Job& upsampled(int size, int channels, int out) {
+  Job& job = image(size, channels, out);
+  job.integers({out, out});
+  job.reals({0, 0});
+  job.integers({0});
+  return job;
 }
 
 // The copy of `bytes` bytes, as a kernel: what no operator that moves as much can beat by far.
@@ -62,13 +125,9 @@ WTW_EXPORT(bench_memcpy) int bench_memcpy(int bytes) {
   return finish(kernel_memcpy);
 }
 
-#define UNARY(name)                                  \
-  WTW_EXPORT(bench_##name) int bench_##name(int n) { \
-    Job& job = jobs[n_jobs];                         \
-    job.input(Order::dense, {n});                    \
-    job.output(Order::dense, {n});                   \
-    pointwise_attributes(job);                       \
-    return finish(kernel_##name);                    \
+#define UNARY(name)                                                \
+  WTW_EXPORT(bench_##name) int bench_##name(int n) {               \
+    return pointwise_of(kernel_##name, job_of(Order::dense, {n})); \
   }
 UNARY(exp)
 UNARY(gelu)
@@ -80,12 +139,9 @@ UNARY(silu)
 UNARY(tanh)
 
 WTW_EXPORT(bench_add) int bench_add(int n) {
-  Job& job = jobs[n_jobs];
+  Job& job = job_of(Order::dense, {n});
   job.input(Order::dense, {n});
-  job.input(Order::dense, {n});
-  job.output(Order::dense, {n});
-  pointwise_attributes(job);
-  return finish(kernel_add);
+  return pointwise_of(kernel_add, job);
 }
 
 WTW_EXPORT(bench_add_int64) int bench_add_int64(int n) {
@@ -99,94 +155,52 @@ WTW_EXPORT(bench_add_int64) int bench_add_int64(int n) {
 
 // A bias or scale of each last-axis element.
 WTW_EXPORT(bench_add_row) int bench_add_row(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
+  Job& job = matrix(rows, length);
   job.input(Order::dense, {length});
-  job.output(Order::dense, {rows, length});
-  pointwise_attributes(job);
-  return finish(kernel_add);
+  return pointwise_of(kernel_add, job);
 }
 
 // A number for each row.
 WTW_EXPORT(bench_mul_column) int bench_mul_column(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
+  Job& job = matrix(rows, length);
   job.input(Order::dense, {rows, 1});
-  job.output(Order::dense, {rows, length});
-  pointwise_attributes(job);
-  return finish(kernel_mul);
+  return pointwise_of(kernel_mul, job);
 }
 
 // Squeeze-excite: an image times a number a channel.
 WTW_EXPORT(bench_mul_gate) int bench_mul_gate(int size, int channels) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
+  Job& job = image(size, channels);
   job.input(Order::channels_last, {1, channels, 1, 1});
-  job.output(Order::channels_last, {1, channels, size, size});
-  pointwise_attributes(job);
-  return finish(kernel_mul);
+  return pointwise_of(kernel_mul, job);
 }
 
 WTW_EXPORT(bench_layer_norm) int bench_layer_norm(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.input(Order::dense, {length});
-  job.input(Order::dense, {length});
-  job.output(Order::dense, {rows, length});
-  job.integers({length});
-  job.real(1e-5);
-  return finish(kernel_layer_norm);
+  return norm_of(kernel_layer_norm, rows, length, 2);
 }
 
 WTW_EXPORT(bench_rms_norm) int bench_rms_norm(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.input(Order::dense, {length});
-  job.output(Order::dense, {rows, length});
-  job.integers({length});
-  job.real(1e-5);
-  return finish(kernel_rms_norm);
+  return norm_of(kernel_rms_norm, rows, length, 1);
 }
 
 WTW_EXPORT(bench_group_norm) int bench_group_norm(int size, int channels, int groups) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.input(Order::dense, {channels});
-  job.input(Order::dense, {channels});
-  job.output(Order::channels_last, {1, channels, size, size});
+  Job& job = scaled_image(size, channels);
   job.integers({groups});
   job.real(1e-5);
   return finish(kernel_group_norm);
 }
 
 WTW_EXPORT(bench_batch_norm) int bench_batch_norm(int size, int channels) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.input(Order::dense, {channels});
-  job.input(Order::dense, {channels});
-  job.output(Order::channels_last, {1, channels, size, size});
+  scaled_image(size, channels);
   return finish(kernel_batch_norm);
 }
 
 WTW_EXPORT(bench_softmax) int bench_softmax(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.output(Order::dense, {rows, length});
-  job.integers({1});
-  job.integers({0});
-  job.integers({0});
-  return finish(kernel_softmax);
+  return softmax_of(matrix(rows, length));
 }
 
 // Over the middle axis.
 WTW_EXPORT(bench_softmax_columns) int bench_softmax_columns(int length, int inner) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {1, length, inner});
-  job.output(Order::dense, {1, length, inner});
-  job.integers({1});
-  job.integers({0});
-  job.integers({0});
-  return finish(kernel_softmax);
+  return softmax_of(job_of(Order::dense, {1, length, inner}));
 }
 
 // Over height and width.
@@ -200,18 +214,14 @@ WTW_EXPORT(bench_mean) int bench_mean(int size, int channels) {
 }
 
 WTW_EXPORT(bench_mean_rows) int bench_mean_rows(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.output(Order::dense, {rows, 1});
+  Job& job = job_of(Order::dense, {rows, length}, {rows, 1});
   job.integers({1});
   job.integers({1});
   return finish(kernel_mean);
 }
 
 WTW_EXPORT(bench_adaptive_avg_pool2d) int bench_adaptive_avg_pool2d(int size, int channels) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.output(Order::channels_last, {1, channels, 1, 1});
+  Job& job = image(size, channels, 1);
   job.integers({1, 1});
   return finish(kernel_adaptive_avg_pool2d);
 }
@@ -284,53 +294,30 @@ WTW_EXPORT(bench_split_heads) int bench_split_heads(int length, int heads, int d
 }
 
 WTW_EXPORT(bench_constant_pad_nd) int bench_constant_pad_nd(int size, int channels) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
+  Job& job = image(size, channels, size + 2);
   job.input(Order::dense, {1});
-  job.output(Order::channels_last, {1, channels, size + 2, size + 2});
   job.integers({1, 1, 1, 1});
   return finish(kernel_constant_pad_nd);
 }
 
 WTW_EXPORT(bench_upsample_bilinear2d)
 int bench_upsample_bilinear2d(int size, int channels, int out) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.output(Order::channels_last, {1, channels, out, out});
-  job.integers({out, out});
-  job.reals({0, 0});
-  job.integers({0});
-  job.integers({0});
+  upsampled(size, channels, out).integers({0});
   return finish(kernel_upsample_bilinear2d);
 }
 
 WTW_EXPORT(bench_upsample_nearest2d) int bench_upsample_nearest2d(int size, int channels, int out) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.output(Order::channels_last, {1, channels, out, out});
-  job.integers({out, out});
-  job.reals({0, 0});
-  job.integers({0});
+  upsampled(size, channels, out);
   return finish(kernel_upsample_nearest2d);
 }
 
 WTW_EXPORT(bench_argmax) int bench_argmax(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.output(Order::dense, {rows}, DType::int64);
-  job.integers({1});
-  job.integers({0});
-  return finish(kernel_argmax);
+  return argmax_of(Order::dense, {rows, length}, {rows});
 }
 
 // Over the channels of an image, which lie innermost: segmentation.
 WTW_EXPORT(bench_argmax_channels) int bench_argmax_channels(int size, int channels) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::channels_last, {1, channels, size, size});
-  job.output(Order::dense, {1, size, size}, DType::int64);
-  job.integers({1});
-  job.integers({0});
-  return finish(kernel_argmax);
+  return argmax_of(Order::channels_last, {1, channels, size, size}, {1, size, size});
 }
 
 WTW_EXPORT(bench_topk) int bench_topk(int rows, int length, int k) {
@@ -345,10 +332,7 @@ WTW_EXPORT(bench_topk) int bench_topk(int rows, int length, int k) {
 }
 
 WTW_EXPORT(bench_cumsum) int bench_cumsum(int rows, int length) {
-  Job& job = jobs[n_jobs];
-  job.input(Order::dense, {rows, length});
-  job.output(Order::dense, {rows, length});
-  job.integers({1});
+  matrix(rows, length).integers({1});
   return finish(kernel_cumsum);
 }
 

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.kernels.browser import arguments, measured
-from bench.kernels.memory_cases import MEMORY_CASES, MemoryCase
+from bench.kernels.case import MemoryCase
+from bench.kernels.memory_cases import MEMORY_CASES
 
 
 def main() -> None:

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class MemoryCase:
-    """One call of an exported function of memory.cc; `moved` counts bytes read and written once."""
-
-    group: str
-    label: str
-    function: str
-    sizes: tuple[int, ...]
-    elements: int
-    moved: int
+from bench.kernels.case import MemoryCase
 
 
 def case(

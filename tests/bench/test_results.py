@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -17,9 +18,9 @@ from wasm_torch_web.benchmark.visit import Visit
 CORE = ["small", "large"]
 
 
-def measured(*runs: float, **fields: object) -> Measured:
+def measured(*runs: float, **fields: Any) -> Measured:
     """A system whose turns had these medians."""
-    one = Measured(**fields)  # type: ignore[arg-type]
+    one = Measured(**fields)
     for run in runs:
         one.add(Visit(100.0, 3 * run, [run, run / 2, 2 * run], 10_000_000))
     return one

@@ -185,14 +185,32 @@ def test_doctor_says_what_is_missing(
     monkeypatch.setenv("CHROMIUM", "/no/such/browser")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("wasm_torch_web.doctor.RUNTIME", tmp_path)
+    checks = {check.name: check for check in doctor.examine()}
+    wrong = {name for name, check in checks.items() if not check.ok}
+    assert wrong == {"runtime", "Chromium", "Node.js", "npm", "emcc"}
+    assert "20.16" in checks["Node.js"].trouble
+    code, content = envelope(capsys, "doctor")
+    assert (code, content["error"]["code"]) == (4, "WTW608")
+    message = content["error"]["message"]
+    assert "runtime for build (missing: runtime-relaxed-threads.wasm" in message
+    assert "Chromium for verification" in message
+    assert "/no/such/browser" in message
+    assert "Node.js" not in message
+    assert run(["doctor"]) == 4
+    assert "emcc" in capsys.readouterr().out  # the table tells of all of them
+
+
+def test_doctor_is_content_without_what_a_build_does_not_need(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [
+        doctor.Check("Chromium", "156.0", "", "verification"),
+        doctor.Check("emcc", "", "", "compiling", needed=False),
+    ]
+    monkeypatch.setattr("wasm_torch_web.doctor.examine", lambda: found)
     code, content = envelope(capsys, "doctor")
     assert code == 0
-    checks = {check["name"]: check for check in content["result"]["checks"]}
-    wrong = {name for name, check in checks.items() if not check["ok"]}
-    assert wrong == {"runtime", "Chromium", "Node.js", "npm", "emcc"}
-    assert "20.16" in checks["Node.js"]["trouble"]
-    assert "/no/such/browser" in checks["Chromium"]["trouble"]
-    assert "runtime-relaxed-threads.wasm" in checks["runtime"]["trouble"]
+    assert [check["ok"] for check in content["result"]["checks"]] == [True, False]
 
 
 def test_inspect_a_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

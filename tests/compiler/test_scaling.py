@@ -21,7 +21,7 @@ class Watched(Node):
 
     looks = 0
 
-    @property  # type: ignore[override]
+    @property
     def inputs(self) -> Any:
         Watched.looks += 1
         return self.__dict__["inputs"]

@@ -98,9 +98,12 @@ def applied(kind: Any, a: Any, b: Any) -> Any:
         return a
 
 
+def piecewise(condition: Any, a: Any, b: Any) -> Any:
+    return sympy.Piecewise((a, condition), (b, True))
+
+
 def larger(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     two = (sympy.Add, sympy.Mul, FloorDiv, PythonMod, Max, Min, lambda a, b: a - b)
-    three = lambda t, a, b: sympy.Piecewise((a, t), (b, True))  # noqa: E731
     return (
         st.builds(applied, st.sampled_from(two), children, children)
         | st.builds(lambda a, n: a**n, children, st.integers(2, 3))
@@ -110,7 +113,7 @@ def larger(children: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
             children,
             st.sampled_from((2, 3, -4, 7)),
         )
-        | st.builds(three, relations(children), children, children)
+        | st.builds(piecewise, relations(children), children, children)
     )
 
 

@@ -101,6 +101,20 @@ def test_files_must_be_there_in_full(package: Path, name: str) -> None:
     assert code(package) == "WTW303"
 
 
+@pytest.mark.parametrize("entry", ["plan", "golden"])
+def test_content_is_given_only_where_the_hash_is_right(package: Path, entry: str) -> None:
+    described = manifests.read(package)[entry]
+    path = package / described["file"]
+    data = path.read_bytes()
+    assert manifests.content(package, described) == data
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(UserError, match="WTW304"):
+        manifests.content(package, described)
+    path.unlink()
+    with pytest.raises(UserError, match="WTW303"):
+        manifests.content(package, described)
+
+
 def test_a_wrong_manifest_of_ours_is_our_bug(tmp_path: Path) -> None:
     manifest = fake_manifest()
     del manifest["plan"]

@@ -8,6 +8,7 @@ import pytest
 import torch
 from support.fake_model import fake_files, fake_manifest
 
+from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
 from wasm_torch_web.verify import golden
@@ -105,6 +106,17 @@ def test_many_cases_and_outputs_stay_under_the_limit(tmp_path: Path) -> None:
     assert (
         golden.differences(tmp_path, manifest, 1, golden.read_inputs(tmp_path, manifest, 1)) == []
     )
+
+
+def test_damaged_data_are_not_read(tmp_path: Path) -> None:
+    manifest = written(tmp_path, [{"x": torch.ones(4)}])
+    data = bytearray((tmp_path / golden.FILE).read_bytes())
+    data[3] ^= 1
+    (tmp_path / golden.FILE).write_bytes(data)
+    with pytest.raises(UserError, match="WTW304"):
+        golden.read_inputs(tmp_path, manifest, 0)
+    with pytest.raises(UserError, match="WTW304"):
+        golden.differences(tmp_path, manifest, 0, {"x": torch.ones(4)})
 
 
 def test_other_outputs_are_told_apart(tmp_path: Path) -> None:

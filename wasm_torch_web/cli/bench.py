@@ -7,25 +7,8 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.options import chosen_variants, everywhere, variant_option
+from wasm_torch_web.cli.options import Counts, chosen_variants, everywhere, variants_option
 from wasm_torch_web.console import Console
-
-MAX_THREADS = 32
-
-
-class Counts(click.ParamType[tuple[int, ...]]):
-    """Numbers of threads, separated by commas."""
-
-    name = "N[,N...]"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """`1,2` as (1, 2)."""
-        words = str(value).split(",")
-        if not all(word.isdecimal() and 1 <= int(word) <= MAX_THREADS for word in words):
-            self.fail(f"{value!r} is not a list of numbers from 1 to {MAX_THREADS}.", param, ctx)
-        return tuple(dict.fromkeys(map(int, words)))
 
 
 @click.command("bench", short_help="Time a package, in Chromium.")
@@ -35,7 +18,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
     type=Counts(),
     help="Numbers of threads, such as 1,2.  [default: 1 and what the browser takes]",
 )
-@variant_option
+@variants_option
 @click.option(
     "--runs",
     type=click.IntRange(1, 10_000),

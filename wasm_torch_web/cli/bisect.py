@@ -7,9 +7,14 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.options import dynamic_option, everywhere, read_options, source_options
+from wasm_torch_web.cli.options import (
+    dynamic_option,
+    everywhere,
+    read_options,
+    source_options,
+    variant_option,
+)
 from wasm_torch_web.console import Console
-from wasm_torch_web.variants import VARIANTS
 
 
 @click.command("bisect", short_help="Find where browser and PyTorch part.")
@@ -17,7 +22,7 @@ from wasm_torch_web.variants import VARIANTS
 @click.option("--source", required=True, help="The model it was built from.")
 @source_options
 @dynamic_option
-@click.option("--variant", type=click.Choice(VARIANTS), help="The runtime; default: the best one.")
+@variant_option
 @everywhere
 @click.pass_obj
 def command(

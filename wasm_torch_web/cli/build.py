@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--no-verify", is_flag=True, help="Skip the check against PyTorch in Chromium.")
 @click.option("--force", is_flag=True, help="Replace --out whoever wrote it.")
 @click.option("--explain", is_flag=True, help="Show what each pass of the compiler did.")
-@click.option("--no-source-info", is_flag=True, help="Leave source lines out of the package.")
+@click.option("--no-source-info", is_flag=True, help="Say nothing of the model's code and files.")
 @everywhere
 @click.pass_obj
 def command(

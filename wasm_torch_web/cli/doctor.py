@@ -14,9 +14,13 @@ from wasm_torch_web.console import Console
 @everywhere
 @click.pass_obj
 def command(console: Console) -> dict[str, Any]:
-    """Tell what is found on this machine, and what is missing for what."""
+    """Tell what is found on this machine, and what is missing for what.
+
+    It is an error where something is missing that a build needs.
+    """
     from wasm_torch_web import doctor
 
     checks = doctor.examine()
     console.print(doctor.table(checks))
+    doctor.raise_if_missing(checks)
     return {"checks": [check.to_json() for check in checks]}

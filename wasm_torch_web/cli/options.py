@@ -12,7 +12,23 @@ from wasm_torch_web.variants import VARIANTS
 if TYPE_CHECKING:
     from wasm_torch_web.sources import Options
 
+MAX_THREADS = 32
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Numbers of threads, separated by commas."""
+
+    name = "N[,N...]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """`1,2` as (1, 2)."""
+        words = str(value).split(",")
+        if not all(word.isdecimal() and 1 <= int(word) <= MAX_THREADS for word in words):
+            self.fail(f"{value!r} is not a list of numbers from 1 to {MAX_THREADS}.", param, ctx)
+        return tuple(dict.fromkeys(map(int, words)))
 
 
 def everywhere(function: F) -> F:
@@ -71,7 +87,14 @@ def dynamic_option(function: F) -> F:
 
 
 def variant_option(function: F) -> F:
-    """`--variant`."""
+    """`--variant` of a command that takes one."""
+    return click.option(
+        "--variant", type=click.Choice(VARIANTS), help="The runtime; default: the best one."
+    )(function)
+
+
+def variants_option(function: F) -> F:
+    """`--variant` of a command that takes several."""
     return click.option(
         "--variant",
         "variants",

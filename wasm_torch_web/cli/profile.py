@@ -7,9 +7,8 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.cli.options import everywhere, variant_option
 from wasm_torch_web.console import Console
-from wasm_torch_web.variants import VARIANTS
 
 
 @click.command("profile", short_help="Show where the time of a run goes.")
@@ -20,7 +19,7 @@ from wasm_torch_web.variants import VARIANTS
 @click.option(
     "--threads", type=click.IntRange(1, 32), help="Threads.  [default: what the browser takes]"
 )
-@click.option("--variant", type=click.Choice(VARIANTS), help="The runtime; default: the best one.")
+@variant_option
 @click.option(
     "--top", type=click.IntRange(1), default=20, show_default=True, help="Operators to list."
 )

@@ -12,7 +12,7 @@ from wasm_torch_web.cli.options import (
     everywhere,
     read_options,
     source_options,
-    variant_option,
+    variants_option,
 )
 from wasm_torch_web.console import Console
 
@@ -21,7 +21,7 @@ from wasm_torch_web.console import Console
 @click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
 @click.option("--source", help="The model it was built from: compares with PyTorch afresh.")
 @source_options
-@variant_option
+@variants_option
 @everywhere
 @click.pass_obj
 def command(

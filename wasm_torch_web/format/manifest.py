@@ -7,6 +7,7 @@ here are those that a schema cannot say (sums, extents, files).
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -33,7 +34,7 @@ def read(folder: Path) -> Manifest:
     """The manifest of a package whose files are all there, with the sizes it states.
 
     Raises UserError: package-missing, manifest-invalid, abi-mismatch, file-missing, file-corrupt.
-    Hashes are not checked here (see `verify.validate`).
+    Hashes are checked by `content`, of every file by `verify.validate`.
     """
     path = folder / FILE
     if not path.is_file():
@@ -71,6 +72,19 @@ def files(manifest: Manifest) -> dict[str, int]:
     if manifest.get("golden"):
         described.append(manifest["golden"])
     return {entry["file"]: entry["bytes"] for entry in described}
+
+
+def content(folder: Path, entry: dict[str, Any]) -> bytes:
+    """All of a file that has one hash (the plan, golden data), as it was built.
+
+    Raises UserError: file-missing, file-corrupt.
+    """
+    path = Path(folder, entry["file"])
+    _check_file(path, entry["bytes"])
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != entry["sha256"]:
+        raise UserError("file-corrupt", path=path, reason="the file is damaged")
+    return data
 
 
 def is_ours(folder: Path) -> bool:

@@ -26,6 +26,7 @@ def write(
     version: str,
     parameters: int,
     source_info: bool = True,
+    provenance: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
     with closing(Shards(folder)) as shards:
@@ -44,6 +45,7 @@ def write(
             "version": wasm_torch_web.__version__,
             "torch": torch.__version__.split("+")[0],
         },
+        **({"provenance": provenance} if provenance else {}),
         "verified": None,
         "parameters": parameters,
         "symbols": [{"name": s.name, "min": s.min, "max": s.max} for s in graph.symbols],

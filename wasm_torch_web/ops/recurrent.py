@@ -166,33 +166,28 @@ COMMON = [
     tensor("h0", F32, "rows"),
 ]
 
-row(
+scan_row = partial(row, inputs=COMMON, outputs=[tensor("output"), tensor("h")], flops=_flops)
+
+scan_row(
     "lstm_scan",
     inputs=[*COMMON, tensor("c0", F32, "rows"), tensor("projection", optional=True)],
     outputs=[tensor("output"), tensor("h"), tensor("c")],
     attributes=[flag("reverse", False)],
     reference=_lstm,
-    flops=_flops,
     cases=_lstm_cases,
 )
 
-row(
+scan_row(
     "gru_scan",
-    inputs=COMMON,
-    outputs=[tensor("output"), tensor("h")],
     attributes=[flag("reverse", False)],
     reference=_gru,
-    flops=_flops,
     cases=_gru_cases,
 )
 
-row(
+scan_row(
     "rnn_scan",
-    inputs=COMMON,
-    outputs=[tensor("output"), tensor("h")],
     attributes=[enum("nonlinearity", "tanh", "relu"), flag("reverse", False)],
     reference=_rnn,
-    flops=_flops,
     cases=_rnn_cases,
 )
 

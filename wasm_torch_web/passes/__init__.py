@@ -10,6 +10,7 @@ from wasm_torch_web.passes.dead_code import remove_dead_code
 from wasm_torch_web.passes.duplicates import merge_duplicates
 from wasm_torch_web.passes.fold import fold_constants
 from wasm_torch_web.passes.fuse import PATTERNS
+from wasm_torch_web.passes.join import join_in_place
 from wasm_torch_web.passes.layout import choose_layouts
 from wasm_torch_web.passes.noops import remove_noops
 from wasm_torch_web.passes.prepare import prepare_at_load
@@ -31,6 +32,7 @@ PASSES: tuple[Pass, ...] = (
     prepare_at_load,
     update_in_place,
     choose_layouts,
+    join_in_place,
     assign_storage,
 )
 

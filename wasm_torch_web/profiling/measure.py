@@ -161,7 +161,7 @@ def _operators(found: dict[str, Any], flops: list[int | None]) -> list[Operator]
 def node_flops(package: Path, manifest: Manifest) -> list[int | None]:
     """The FLOPs of each operator on the golden inputs, by the operator table."""
     symbols = inspection.example_sizes(manifest)
-    reader = PlanReader((package / manifest["plan"]["file"]).read_bytes(), [*symbols.values()])
+    reader = PlanReader(manifests.content(package, manifest["plan"]), [*symbols.values()])
     return [
         _flops(reader, index, node["op"], node["attrs"])
         for index, node in enumerate(manifest["graph"]["nodes"])

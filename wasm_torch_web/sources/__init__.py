@@ -51,7 +51,20 @@ def load(
     if isinstance(source, ExportedProgram):
         return objects.from_program(source, example_inputs, options)
     path = Path(source)
-    return _READERS[detect(path, options.model is not None)](path, options)
+    kind = detect(path, options.model is not None)
+    found = _READERS[kind](path, options)
+    found.files = _files(kind, path)
+    return found
+
+
+def _files(kind: Kind, path: Path) -> list[Path]:
+    """What the reader of this kind reads."""
+    if kind is Kind.SHARDS:
+        index = checkpoint.index_of(path)
+        return [index, *checkpoint.shards(index)]
+    if kind is Kind.HUGGING_FACE:
+        return huggingface.files(path)
+    return [path]
 
 
 __all__ = ["Kind", "Options", "Source", "detect", "load"]

@@ -48,7 +48,7 @@ def read_safetensors(path: Path, options: Options) -> Source:
 
 def read_shards(path: Path, options: Options) -> Source:
     """A safetensors index, or its folder, for `--model`; raises UserError as `read_safetensors`."""
-    files = _shards(path / INDEX if path.is_dir() else path)
+    files = shards(index_of(path))
     return _source(path, files, _tensors(files), options, [])
 
 
@@ -92,20 +92,25 @@ def _unpickle(path: Path, trust: bool) -> Any:
         raise _damaged(path, Kind.PICKLE, error) from error
 
 
-def _shards(index: Path) -> list[Path]:
-    """The shards that an index names; they lie beside it."""
+def index_of(path: Path) -> Path:
+    """The safetensors index that a folder holds, or that the path is."""
+    return path / INDEX if path.is_dir() else path
+
+
+def shards(index: Path) -> list[Path]:
+    """The shards that an index names; they lie beside it. Raises UserError source-damaged."""
     kind = Kind.SHARDS.value
     names = set(json.loads(index.read_bytes())["weight_map"].values())
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or "\\" in name:
             reason = f"the shard {name!r} does not lie beside it"
             raise UserError("source-damaged", path=index, kind=kind, reason=reason)
-    shards = [index.parent / name for name in sorted(names)]
-    for shard in shards:
+    files = [index.parent / name for name in sorted(names)]
+    for shard in files:
         if detect(shard) is not Kind.SAFETENSORS:
             reason = f"{shard.name} is not a safetensors file"
             raise UserError("source-damaged", path=index, kind=kind, reason=reason)
-    return shards
+    return files
 
 
 def _tensors(files: list[Path]) -> dict[str, torch.Tensor]:

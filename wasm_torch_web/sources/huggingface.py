@@ -25,8 +25,7 @@ def read(path: Path, options: Options) -> Source:
     `--input` says otherwise. Raises UserError package-needed, source-damaged, source-unknown,
     state-dict-mismatch.
     """
-    files = sorted(path.glob("*.safetensors"))
-    if not files:
+    if not any(path.glob("*.safetensors")):
         reason = "a Hugging Face folder without .safetensors weights"
         raise UserError("source-unknown", path=path, reason=reason)
     notices: list[str] = []
@@ -36,6 +35,11 @@ def read(path: Path, options: Options) -> Source:
     tokenizer = path / "tokenizer.json"
     source.tokenizer = tokenizer if tokenizer.is_file() else None
     return source
+
+
+def files(path: Path) -> list[Path]:
+    """Those that make the model: its configuration and weights."""
+    return [path / "config.json", *sorted(path.glob("*.safetensors"))]
 
 
 def _load(path: Path, notices: list[str]) -> torch.nn.Module:

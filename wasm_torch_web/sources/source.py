@@ -44,6 +44,7 @@ class Source:
         notices: what was done to the source that the user should know, as sentences.
         name: of the file without its ending, of the folder or of the class.
         tokenizer: the tokenizer.json that lies beside the model, which the package carries.
+        files: what was read for it.
     """
 
     kind: Literal["module", "program"]
@@ -56,6 +57,7 @@ class Source:
     notices: list[str] = field(default_factory=list)
     axes: tuple[DynamicAxis, ...] = ()
     tokenizer: Path | None = None
+    files: Sequence[Path] = ()
 
     @cached_property
     def eager(self) -> torch.nn.Module:

@@ -86,15 +86,15 @@ def write(folder: Path, manifest: Manifest, cases: Sequence[Case]) -> None:
 
 
 def read_inputs(folder: Path, manifest: Manifest, case: int) -> Flat:
-    """The inputs of a golden case, as PyTorch takes them."""
-    data = (folder / FILE).read_bytes()
+    """The inputs of a golden case, as PyTorch takes them. Errors: those of `manifest.content`."""
+    data = manifests.content(folder, manifest["golden"])
     entries = manifest["golden"]["cases"][case]["inputs"]
     return {name: _read(data, entry) for name, entry in entries.items()}
 
 
 def differences(folder: Path, manifest: Manifest, case: int, outputs: Flat) -> list[str]:
     """Names of the outputs that are not those of a golden case, up to the tolerance."""
-    data = (folder / FILE).read_bytes()
+    data = manifests.content(folder, manifest["golden"])
     entries = manifest["golden"]["cases"][case]["outputs"]
     return [name for name, entry in entries.items() if _differs(data, entry, outputs.get(name))]
 

@@ -50,11 +50,6 @@ class Eager:
         return {name: _plain(value) for name, value in outputs.items()}
 
 
-def flat_reference(signature: Signature, source: Source) -> Eager:
-    """The source under its program's names."""
-    return Eager(signature, source)
-
-
 def _plain(value: Tensor | float) -> Tensor | float:
     """Without a gradient, and conjugated for real."""
     return value.detach().resolve_conj() if isinstance(value, Tensor) else value

@@ -9,6 +9,7 @@ from wasm_torch_web.passes.fuse.attention import (
     group_heads,
     recognise_causal,
 )
+from wasm_torch_web.passes.fuse.gate import gate_weights
 from wasm_torch_web.passes.fuse.norm import absorb_norm_weights, recognise_norm
 from wasm_torch_web.passes.fuse.pattern import Pass
 from wasm_torch_web.passes.fuse.product import fold_padding, fuse_activation, fuse_residual
@@ -34,4 +35,5 @@ PATTERNS: tuple[Pass, ...] = (
     fuse_residual,
     fuse_activation,
     merge_linears,
+    gate_weights,
 )
