@@ -39,6 +39,7 @@ struct Operands {
   float* out;
   Epilogue epilogue;
   Clamp bounds;
+  bool activates;  // with more than a clamp
 };
 
 // Kernel rows or columns [first, last) that meet the image when the window begins at `at`.
@@ -109,6 +110,15 @@ void for_tiles(const conv::Axis& x, F&& f) {
   }
 }
 
+// Activates what a tile has written, while it is near; dilated pixels lie apart.
+void activate(const Tile& tile, const Epilogue& epilogue) {
+  const int64_t runs = tile.out_step == tile.channels ? 1 : tile.count;
+  const int64_t length = tile.channels * tile.count / runs;
+  for (int64_t i = 0; i < runs; ++i) {
+    apply_activation(tile.out + i * tile.out_step, length, epilogue);
+  }
+}
+
 // Output rows [begin, end) of all images, in bands: the input rows that those of a band share are
 // read from the nearest cache.
 void run_rows(depthwise::Run run, const Operands& o, int64_t begin, int64_t end) {
@@ -119,7 +129,9 @@ void run_rows(depthwise::Run run, const Operands& o, int64_t begin, int64_t end)
     for_tiles(o.g.x, [&](int64_t x, int64_t count) {
       const Columns columns(o.g.x, x);
       for (int64_t i = 0; i < rows; ++i) {
-        run(tile_at(row[i], columns, x, count));
+        const Tile tile = tile_at(row[i], columns, x, count);
+        run(tile);
+        if (o.activates) activate(tile, o.epilogue);
       }
     });
   }
@@ -168,6 +180,7 @@ void run_row(const Operands& o, int64_t line) {
     for (int64_t c = 0; c < o.g.channels; c += depthwise::kLanes) pixels(o, row, x, columns, c);
     x += several ? kPixels : 1;
   }
+  if (o.activates) apply_activation(row.out, a.out * o.g.channels, o.epilogue);
 }
 
 Code run(Call& call) {
@@ -175,6 +188,7 @@ Code run(Call& call) {
   if (y.numel == 0) return Code::ok;
   const Geometry& g = call.memo<Geometry>();
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
+  const Clamp bounds = clamp_of(epilogue);
   const Operands o = {
       .g = g,
       .image = call.in(op::input_).as<float>(),
@@ -182,11 +196,12 @@ Code run(Call& call) {
       .residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
       .out = y.as<float>(),
       .epilogue = epilogue,
-      .bounds = clamp_of(epilogue)};
+      .bounds = bounds,
+      .activates = epilogue.activation != Activation::none && !bounds.active};
   const bool fits = g.channels >= depthwise::kLanes && (g.x.stride == 1 || g.x.dilation == 1);
   const auto specialised = fits ? depthwise::specialised(g.x.kernel, g.x.stride) : nullptr;
-  const int64_t lines = g.batch * g.y.out, width = g.x.out * g.channels;
-  const int64_t flops = 2 * width * g.y.kernel * g.x.kernel;
+  const int64_t lines = g.batch * g.y.out;
+  const int64_t flops = 2 * g.x.out * g.channels * g.y.kernel * g.x.kernel;
   const int64_t block = std::max<int64_t>(kChunkFlops / flops, 1);
   pool::parallel(ceil_div(lines, block), [&](int64_t chunk, int) {
     const int64_t first = chunk * block, last = std::min(first + block, lines);
@@ -194,9 +209,6 @@ Code run(Call& call) {
       run_rows(specialised, o, first, last);
     } else {
       for (int64_t line = first; line < last; ++line) run_row(o, line);
-    }
-    if (epilogue.activation != Activation::none && !o.bounds.active) {
-      apply_activation(o.out + first * width, (last - first) * width, epilogue);
     }
   });
   return Code::ok;
