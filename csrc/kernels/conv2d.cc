@@ -124,11 +124,8 @@ struct Corners {
 // One group of the convolution.
 struct Windows {
   const Memo& memo;
-  const float* image;
+  conv::Operands data;
   const float* zeros;
-  const float* panels;
-  float* out;
-  const float* residual;
 
   // Fills the taps that touch the image for output pixels [first, last); gives their number.
   int64_t fill(int64_t first, int64_t last, Tap* taps) const;
@@ -144,8 +141,8 @@ int64_t Windows::fill_inside(const Corners& at, Tap* taps) const {
   const int64_t step = memo.pixel_step(), columns = memo.runs ? 1 : g.x.kernel;
   const ptrdiff_t panel = memo.depth() * kPanel;
   const float* corner[kRows];
-  for (int r = 0; r < kRows; ++r) corner[r] = image + at.pixel[r] * step;
-  const float* weights = panels;
+  for (int r = 0; r < kRows; ++r) corner[r] = data.image + at.pixel[r] * step;
+  const float* weights = data.weights;
   for (int64_t ky = 0; ky < g.y.kernel; ++ky) {
     for (int64_t kx = 0; kx < columns; ++kx, ++taps, weights += panel) {
       const ptrdiff_t offset = (ky * g.y.dilation * g.x.in + kx * g.x.dilation) * step;
@@ -174,11 +171,11 @@ int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
       for (int64_t r = 0; r < count; ++r) {
         const bool met = within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in);
         const int64_t pixel = at.pixel[r] + down * g.x.in + right;
-        tap->row[r] = met ? image + pixel * memo.pixel_step() : zeros;
+        tap->row[r] = met ? data.image + pixel * memo.pixel_step() : zeros;
         touched |= met;
       }
       if (!touched) continue;
-      tap->weights = panels + (ky * columns + kx) * memo.depth() * kPanel;
+      tap->weights = data.weights + (ky * columns + kx) * memo.depth() * kPanel;
       ++tap;
     }
   }
@@ -195,6 +192,7 @@ int64_t Windows::reach(int64_t first) const {
 void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const Windows& windows,
                const Product& product) {
   const Geometry& g = windows.memo.g;
+  const conv::Operands& data = windows.data;
   Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
   const Spread rows(g.pixels());
   const int64_t pixel = g.x.stride * windows.memo.pixel_step();
@@ -211,9 +209,9 @@ void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const
     return Tile{.taps = taps,
                 .n_taps = n_taps,
                 .rows = last - first,
-                .out = windows.out + at,
+                .out = data.out + at,
                 .stride = g.out_channels,
-                .residual = windows.residual ? windows.residual + at : nullptr,
+                .residual = data.residual ? data.residual + at : nullptr,
                 .left = (first - origin) * pixel};
   });
 }
@@ -231,8 +229,8 @@ Product product_of(const Memo& memo, const Epilogue& epilogue) {
 }
 
 Code run(Call& call) {
-  const Tensor &x = call.in(op::input_), &w = call.in(op::weight_), &y = call.out();
-  if (y.numel == 0) return Code::ok;
+  const Tensor &x = call.in(op::input_), &w = call.in(op::weight_);
+  if (call.out().numel == 0) return Code::ok;
   const Memo& memo = call.memo<Memo>();
   const Geometry& g = memo.g;
   const int64_t n = g.group_outputs(), k = memo.k();
@@ -248,21 +246,20 @@ Code run(Call& call) {
   } else {
     std::memset(image, 0, memo.image * sizeof(float));
   }
-  const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
-  const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
+  conv::Operands all = conv::operands_of(call, op::residual_);
+  if (memo.copied) all.image = image;
+  if (memo.weights > 0) all.weights = scratch;
+  const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const Blocking cut = blocking_of(memo);
   pool::parallel(memo.products() * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
-    const Windows windows = {
-        .memo = memo,
-        .image = (memo.copied ? image : x.as<float>()) + group * memo.group_step(),
-        .zeros = image,
-        .panels = (memo.weights > 0 ? scratch : w.as<float>()) + group * packed_size(n, k),
-        .out = y.as<float>() + column,
-        .residual = residual ? residual + column : nullptr};
-    Product product = product_of(memo, all);
-    if (all.bias) product.epilogue.bias += column;
-    run_group(call, cut, chunk % cut.chunks(), worker, windows, product);
+    const conv::Operands data = {.image = all.image + group * memo.group_step(),
+                                 .weights = all.weights + group * packed_size(n, k),
+                                 .out = all.out + column,
+                                 .residual = all.residual ? all.residual + column : nullptr};
+    Product product = product_of(memo, epilogue);
+    if (epilogue.bias) product.epilogue.bias += column;
+    run_group(call, cut, chunk % cut.chunks(), worker, {memo, data, image}, product);
   });
   return Code::ok;
 }
