@@ -128,6 +128,9 @@ def _conv2d_cases() -> Iterator[Case]:
     yield case((1, 8, 1, 30), 9, (1, 5), padding=(0, 2), stride=(1, 3))
     yield case((1, 64, 9, 9), 300, (3, 3), padding=(1, 1))
     yield case((0, 4, 5, 5), 3, (3, 3))
+    for size, kernel, stride in (((2, 8, 5, 23), 1, 1), ((1, 16, 7, 33), 3, 2)):
+        x, weight = channels_last(normal(*size)), normal(12, kernel, kernel, size[1], seed=1)
+        yield Case((x, weight, None, None), {"stride": (stride, stride)})
     for attributes in activation_cases():
         x, weight = normal(1, 5, 4, 6), normal(11, 3, 3, 5, seed=1) / 4
         residual = channels_last(normal(1, 11, 4, 6, seed=3))
