@@ -28,6 +28,14 @@ bool axis_fits(const Axis& a) {
 
 }  // namespace
 
+Operands operands_of(const Call& call, int residual) {
+  return {
+      .image = call.in(0).as<float>(),
+      .weights = call.in(1).as<float>(),
+      .out = call.out().as<float>(),
+      .residual = residual >= 0 && call.has(residual) ? call.in(residual).as<float>() : nullptr};
+}
+
 bool read(const Tensor& input, const Tensor& output, const Sizes& sizes, int64_t kernel_height,
           int64_t kernel_width, int64_t groups, Geometry* geometry) {
   if (input.rank != 4 || output.rank != 4) return false;

@@ -11,7 +11,6 @@ namespace wtw::conv {
 
 // Sizes and attributes beyond this are refused, so that sums of products of two stay in an int64.
 inline constexpr int64_t kMaxSize = int64_t{1} << 30;
-inline constexpr int64_t kMaxElements = int64_t{1} << 40;
 
 // Height or width.
 struct Axis {
@@ -30,6 +29,17 @@ struct Geometry {
   int64_t group_outputs() const { return out_channels / groups; }
   int64_t pixels() const { return batch * y.out * x.out; }
 };
+
+// What a convolution reads and writes, in all groups or in one of them.
+struct Operands {
+  const float* image;
+  const float* weights;
+  float* out;
+  const float* residual;  // added to `out`; or null
+};
+
+// Inputs 0, 1 and `residual`, which may be missing or, where it is -1, not exist.
+Operands operands_of(const Call& call, int residual);
 
 // Attributes in PyTorch's order: (height, width); padding may be (top, left, bottom, right).
 struct Sizes {

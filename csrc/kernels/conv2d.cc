@@ -45,6 +45,20 @@ Blocking blocking_of(const Memo& memo) {
   return blocking(tiles_of(g.pixels()), panels, memo.k());
 }
 
+// Whether windows are pixels, one after the other.
+bool is_pointwise(const Geometry& g) {
+  const auto each = [](const conv::Axis& a) {
+    return a.kernel == 1 && a.stride == 1 && !a.is_padded();
+  };
+  return each(g.y) && each(g.x);
+}
+
+// All lines of all images become one.
+void join_lines(Geometry* g) {
+  g->x.in = g->x.out = g->pixels();
+  g->y.in = g->y.out = g->batch = 1;
+}
+
 Memo plan_of(const Geometry& g, const Tensor& input, bool packed) {
   Memo memo = {.g = g, .copied = false, .runs = false, .weights = 0, .image = 0};
   const bool may_run = g.x.dilation == 1 && g.x.kernel > 1;
@@ -62,6 +76,7 @@ Memo plan_of(const Geometry& g, const Tensor& input, bool packed) {
   if (!memo.copied && (g.y.is_padded() || g.x.is_padded())) {
     memo.image = std::max(g.channels, memo.depth());
   }
+  if (!memo.copied && is_pointwise(g)) join_lines(&memo.g);
   if (!packed) memo.weights = g.groups * packed_size(g.group_outputs(), memo.k());
   return memo;
 }
@@ -109,29 +124,29 @@ struct Corners {
 // One group of the convolution.
 struct Windows {
   const Memo& memo;
-  const float* image;
+  conv::Operands data;
   const float* zeros;
-  const float* panels;
-  float* out;
-  const float* residual;
 
   // Fills the taps that touch the image for output pixels [first, last); gives their number.
   int64_t fill(int64_t first, int64_t last, Tap* taps) const;
-  int64_t fill_inside(const Corners& at, int64_t count, Tap* taps) const;
+  // The end of the pixels whose windows are as far apart as those of the tile at `first`; 0 where
+  // only some of their taps lie in the image, or where the tile may reach into the next line.
+  int64_t reach(int64_t first) const;
+  int64_t fill_inside(const Corners& at, Tap* taps) const;
 };
 
 // Every window lies in the image: each tap is at the same distance from all their corners.
-int64_t Windows::fill_inside(const Corners& at, int64_t count, Tap* taps) const {
+int64_t Windows::fill_inside(const Corners& at, Tap* taps) const {
   const Geometry& g = memo.g;
   const int64_t step = memo.pixel_step(), columns = memo.runs ? 1 : g.x.kernel;
   const ptrdiff_t panel = memo.depth() * kPanel;
   const float* corner[kRows];
-  for (int64_t r = 0; r < count; ++r) corner[r] = image + at.pixel[r] * step;
-  const float* weights = panels;
+  for (int r = 0; r < kRows; ++r) corner[r] = data.image + at.pixel[r] * step;
+  const float* weights = data.weights;
   for (int64_t ky = 0; ky < g.y.kernel; ++ky) {
     for (int64_t kx = 0; kx < columns; ++kx, ++taps, weights += panel) {
       const ptrdiff_t offset = (ky * g.y.dilation * g.x.in + kx * g.x.dilation) * step;
-      for (int64_t r = 0; r < count; ++r) taps->row[r] = corner[r] + offset;
+      for (int r = 0; r < kRows; ++r) taps->row[r] = corner[r] + offset;
       taps->weights = weights;
     }
   }
@@ -140,9 +155,11 @@ int64_t Windows::fill_inside(const Corners& at, int64_t count, Tap* taps) const 
 
 int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
   const Geometry& g = memo.g;
-  const Corners at(g, first, last - first);
-  const int64_t columns = memo.runs ? 1 : g.x.kernel, count = last - first;
-  if (!g.y.is_padded() && !g.x.is_padded()) return fill_inside(at, count, taps);
+  // Inside, whole tiles: those that share the taps may have a row more than this one.
+  const bool inside = !g.y.is_padded() && !g.x.is_padded();
+  const int64_t columns = memo.runs ? 1 : g.x.kernel, count = inside ? kRows : last - first;
+  const Corners at(g, first, count);
+  if (inside) return fill_inside(at, taps);
   const auto within = [](int64_t i, int64_t n) {
     return static_cast<uint64_t>(i) < static_cast<uint64_t>(n);
   };
@@ -152,32 +169,50 @@ int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
       const int64_t down = ky * g.y.dilation, right = kx * g.x.dilation;
       bool touched = false;
       for (int64_t r = 0; r < count; ++r) {
-        const bool inside = within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in);
+        const bool met = within(at.top[r] + down, g.y.in) && within(at.left[r] + right, g.x.in);
         const int64_t pixel = at.pixel[r] + down * g.x.in + right;
-        tap->row[r] = inside ? image + pixel * memo.pixel_step() : zeros;
-        touched |= inside;
+        tap->row[r] = met ? data.image + pixel * memo.pixel_step() : zeros;
+        touched |= met;
       }
       if (!touched) continue;
-      tap->weights = panels + (ky * columns + kx) * memo.depth() * kPanel;
+      tap->weights = data.weights + (ky * columns + kx) * memo.depth() * kPanel;
       ++tap;
     }
   }
   return tap - taps;
 }
 
+int64_t Windows::reach(int64_t first) const {
+  const Geometry& g = memo.g;
+  if (g.y.is_padded() || g.x.is_padded()) return 0;
+  const int64_t end = (first / g.x.out + 1) * g.x.out;
+  return first + kRows <= end ? end : 0;
+}
+
 void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const Windows& windows,
                const Product& product) {
   const Geometry& g = windows.memo.g;
+  const conv::Operands& data = windows.data;
   Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
+  const Spread rows(g.pixels());
+  const int64_t pixel = g.x.stride * windows.memo.pixel_step();
+  // The taps of output pixels from `origin` on serve all tiles that end at or before `reach`.
+  int64_t n_taps = 0, origin = 0, reach = 0;
   run_chunk(product, cut, chunk, [&](int64_t index) {
-    const int64_t first = first_row(index, g.pixels()), last = first_row(index + 1, g.pixels());
+    const int64_t first = rows.first(index), last = rows.first(index + 1);
+    if (last > reach) {
+      n_taps = windows.fill(first, last, taps);
+      origin = first;
+      reach = windows.reach(first);
+    }
     const int64_t at = first * g.out_channels;
     return Tile{.taps = taps,
-                .n_taps = windows.fill(first, last, taps),
+                .n_taps = n_taps,
                 .rows = last - first,
-                .out = windows.out + at,
+                .out = data.out + at,
                 .stride = g.out_channels,
-                .residual = windows.residual ? windows.residual + at : nullptr};
+                .residual = data.residual ? data.residual + at : nullptr,
+                .left = (first - origin) * pixel};
   });
 }
 
@@ -194,8 +229,8 @@ Product product_of(const Memo& memo, const Epilogue& epilogue) {
 }
 
 Code run(Call& call) {
-  const Tensor &x = call.in(op::input_), &w = call.in(op::weight_), &y = call.out();
-  if (y.numel == 0) return Code::ok;
+  const Tensor &x = call.in(op::input_), &w = call.in(op::weight_);
+  if (call.out().numel == 0) return Code::ok;
   const Memo& memo = call.memo<Memo>();
   const Geometry& g = memo.g;
   const int64_t n = g.group_outputs(), k = memo.k();
@@ -211,21 +246,20 @@ Code run(Call& call) {
   } else {
     std::memset(image, 0, memo.image * sizeof(float));
   }
-  const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
-  const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
+  conv::Operands all = conv::operands_of(call, op::residual_);
+  if (memo.copied) all.image = image;
+  if (memo.weights > 0) all.weights = scratch;
+  const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const Blocking cut = blocking_of(memo);
   pool::parallel(memo.products() * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
-    const Windows windows = {
-        .memo = memo,
-        .image = (memo.copied ? image : x.as<float>()) + group * memo.group_step(),
-        .zeros = image,
-        .panels = (memo.weights > 0 ? scratch : w.as<float>()) + group * packed_size(n, k),
-        .out = y.as<float>() + column,
-        .residual = residual ? residual + column : nullptr};
-    Product product = product_of(memo, all);
-    if (all.bias) product.epilogue.bias += column;
-    run_group(call, cut, chunk % cut.chunks(), worker, windows, product);
+    const conv::Operands data = {.image = all.image + group * memo.group_step(),
+                                 .weights = all.weights + group * packed_size(n, k),
+                                 .out = all.out + column,
+                                 .residual = all.residual ? all.residual + column : nullptr};
+    Product product = product_of(memo, epilogue);
+    if (epilogue.bias) product.epilogue.bias += column;
+    run_group(call, cut, chunk % cut.chunks(), worker, {memo, data, image}, product);
   });
   return Code::ok;
 }

@@ -11,7 +11,7 @@ namespace wtw::conv {
 namespace {
 
 constexpr int64_t kChunkFloats = 16 << 10;
-constexpr int64_t kLanes = 4;
+constexpr ptrdiff_t kLanes = 4;
 
 // A row of the image: some of its channels.
 struct Line {
@@ -20,20 +20,23 @@ struct Line {
   int64_t width, channels;
 };
 
-// Planes with neighbouring pixels side by side, four pixels and four channels at a time. The last
-// vector of a pixel may run into the next one, which is written after it. Gives how many pixels
-// are done; at least one is left for what the last vector ran into.
-int64_t interleave(const Line& line, float* to) {
-  int64_t x = 0;
-  for (; x + kLanes < line.width; x += kLanes) {
-    for (int64_t c = (line.channels - 1) / kLanes * kLanes; c >= 0; c -= kLanes) {
+// Planes with neighbouring pixels side by side, four pixels and four channels at a time, the last
+// channels first. A vector that runs into the next pixel is written before what belongs there.
+// Gives how many pixels are done; at least one is left for what the last vector ran into.
+ptrdiff_t interleave(const Line& line, float* to) {
+  const ptrdiff_t channels = line.channels, width = line.width;
+  ptrdiff_t x = 0;
+  for (ptrdiff_t c = (channels - 1) / kLanes * kLanes; c >= 0; c -= kLanes) {
+    const float* from[kLanes];
+    for (ptrdiff_t i = 0; i < kLanes; ++i) {
+      from[i] = line.from + std::min(c + i, channels - 1) * line.channel_step;
+    }
+    float* pixel = to + c;
+    for (x = 0; x + kLanes < width; x += kLanes) {
       simd::f32x4 v[kLanes];
-      for (int64_t i = 0; i < kLanes; ++i) {
-        const int64_t channel = std::min(c + i, line.channels - 1);
-        v[i] = simd::load(line.from + channel * line.channel_step + x);
-      }
+      for (int i = 0; i < kLanes; ++i) v[i] = simd::load(from[i] + x);
       simd::transpose(v);
-      for (int64_t i = 0; i < kLanes; ++i) simd::store(to + (x + i) * line.channels + c, v[i]);
+      for (int i = 0; i < kLanes; ++i, pixel += channels) simd::store(pixel, v[i]);
     }
   }
   return x;

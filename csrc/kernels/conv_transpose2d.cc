@@ -80,10 +80,8 @@ int64_t source(const Axis& a, int64_t out, int64_t k) {
 // One group of the convolution.
 struct Phases {
   const Memo& memo;
-  const float* image;
+  conv::Operands data;
   const float* zeros;
-  const float* panels;
-  float* out;
 
   Tile tile(int64_t index, Tap* taps) const;
   int64_t fill(int64_t batch, int64_t y, int64_t x, int64_t rows, Tap* taps) const;
@@ -100,11 +98,11 @@ int64_t Phases::fill(int64_t batch, int64_t y, int64_t x, int64_t rows, Tap* tap
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t column = source(g.x, x + r * g.x.stride, kx);
         const int64_t pixel = (batch * g.y.in + row) * g.x.in + column;
-        tap->row[r] = column >= 0 ? image + pixel * g.channels : zeros;
+        tap->row[r] = column >= 0 ? data.image + pixel * g.channels : zeros;
         touched |= column >= 0;
       }
       if (!touched) continue;
-      tap->weights = panels + (ky * g.x.kernel + kx) * g.group_channels() * kPanel;
+      tap->weights = data.weights + (ky * g.x.kernel + kx) * g.group_channels() * kPanel;
       ++tap;
     }
   }
@@ -126,14 +124,14 @@ Tile Phases::tile(int64_t index, Tap* taps) const {
   return {.taps = taps,
           .n_taps = fill(line / g.y.out, line % g.y.out, x, rows, taps),
           .rows = rows,
-          .out = out + (line * g.x.out + x) * g.out_channels,
+          .out = data.out + (line * g.x.out + x) * g.out_channels,
           .stride = g.x.stride * g.out_channels,
           .residual = nullptr};
 }
 
 Code run(Call& call) {
-  const Tensor &x = call.in(op::input_), &w = call.in(op::weight_), &y = call.out();
-  if (y.numel == 0) return Code::ok;
+  const Tensor& w = call.in(op::weight_);
+  if (call.out().numel == 0) return Code::ok;
   const Memo& memo = call.memo<Memo>();
   const Geometry& g = memo.g;
   const int64_t n = g.group_outputs(), depth = g.group_channels(), k = memo.taps() * depth;
@@ -144,15 +142,19 @@ Code run(Call& call) {
     pack(g.groups, n, k, scratch,
          [&](int64_t group) { return Matrix{w.as<float>() + group * n * k, k, 1}; });
   }
-  const float* packed = memo.weights > 0 ? scratch : w.as<float>();
-  const Epilogue all = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
+  conv::Operands all = conv::operands_of(call, -1);
+  if (memo.weights > 0) all.weights = scratch;
+  const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const Blocking cut = blocking_of(memo);
   pool::parallel(g.groups * cut.chunks(), [&](int64_t chunk, int worker) {
     const int64_t group = chunk / cut.chunks(), column = group * n;
-    const Phases phases = {memo, x.as<float>() + group * depth, zeros,
-                           packed + group * packed_size(n, k), y.as<float>() + column};
-    Product product = {n, k, depth, all};
-    if (all.bias) product.epilogue.bias += column;
+    const conv::Operands data = {.image = all.image + group * depth,
+                                 .weights = all.weights + group * packed_size(n, k),
+                                 .out = all.out + column,
+                                 .residual = nullptr};
+    const Phases phases = {memo, data, zeros};
+    Product product = {n, k, depth, epilogue};
+    if (epilogue.bias) product.epilogue.bias += column;
     Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
     run_chunk(product, cut, chunk % cut.chunks(),
               [&](int64_t index) { return phases.tile(index, taps); });

@@ -31,14 +31,12 @@ Code check(Call& call) {
   return Code::ok;
 }
 
-struct Operands {
+struct Work {
   const Geometry& g;
-  const float* image;
-  const float* weights;
-  const float* residual;
-  float* out;
+  conv::Operands data;
   Epilogue epilogue;
   Clamp bounds;
+  bool activates;  // with more than a clamp
 };
 
 // Kernel rows or columns [first, last) that meet the image when the window begins at `at`.
@@ -51,23 +49,23 @@ struct Taps {
 };
 
 // Where an output row finds its input, at kernel row `rows.first`.
-Tile row_tile(const Operands& o, int64_t line) {
+Tile row_tile(const Work& o, int64_t line) {
   const Geometry& g = o.g;
   const int64_t top = line % g.y.out * g.y.stride - g.y.before;
   const Taps rows(g.y, top);
   const int64_t row = line / g.y.out * g.y.in + top + rows.first * g.y.dilation;
   const int64_t at = line * g.x.out * g.channels;
-  return {.image = o.image + (rows.last > rows.first ? row * g.x.in * g.channels : 0),
+  return {.image = o.data.image + (rows.last > rows.first ? row * g.x.in * g.channels : 0),
           .row_step = g.y.dilation * g.x.in * g.channels,
           .pixel_step = g.x.dilation * g.channels,
           .first = 0,
           .last = 0,
-          .weights = o.weights + rows.first * g.x.kernel * g.channels,
+          .weights = o.data.weights + rows.first * g.x.kernel * g.channels,
           .rows = rows.last - rows.first,
           .channels = g.channels,
           .bias = o.epilogue.bias,
-          .out = o.out + at,
-          .residual = o.residual ? o.residual + at : nullptr,
+          .out = o.data.out + at,
+          .residual = o.data.residual ? o.data.residual + at : nullptr,
           .out_step = g.x.dilation * g.channels,
           .count = 0,
           .bounds = o.bounds};
@@ -109,9 +107,18 @@ void for_tiles(const conv::Axis& x, F&& f) {
   }
 }
 
+// Activates what a tile has written, while it is near; dilated pixels lie apart.
+void activate(const Tile& tile, const Epilogue& epilogue) {
+  const int64_t runs = tile.out_step == tile.channels ? 1 : tile.count;
+  const int64_t length = tile.channels * tile.count / runs;
+  for (int64_t i = 0; i < runs; ++i) {
+    apply_activation(tile.out + i * tile.out_step, length, epilogue);
+  }
+}
+
 // Output rows [begin, end) of all images, in bands: the input rows that those of a band share are
 // read from the nearest cache.
-void run_rows(depthwise::Run run, const Operands& o, int64_t begin, int64_t end) {
+void run_rows(depthwise::Run run, const Work& o, int64_t begin, int64_t end) {
   for (int64_t top = begin; top < end; top += kBand) {
     const int64_t rows = std::min(end - top, kBand);
     Tile row[kBand];
@@ -119,7 +126,9 @@ void run_rows(depthwise::Run run, const Operands& o, int64_t begin, int64_t end)
     for_tiles(o.g.x, [&](int64_t x, int64_t count) {
       const Columns columns(o.g.x, x);
       for (int64_t i = 0; i < rows; ++i) {
-        run(tile_at(row[i], columns, x, count));
+        const Tile tile = tile_at(row[i], columns, x, count);
+        run(tile);
+        if (o.activates) activate(tile, o.epilogue);
       }
     });
   }
@@ -128,7 +137,7 @@ void run_rows(depthwise::Run run, const Operands& o, int64_t begin, int64_t end)
 // Four channels (or the last fewer) from c on of N output pixels from x on, all of which see the
 // same columns of the kernel.
 template <int N>
-void run_pixels(const Operands& o, const Tile& row, int64_t x, const Taps& columns, int64_t c) {
+void run_pixels(const Work& o, const Tile& row, int64_t x, const Taps& columns, int64_t c) {
   const conv::Axis& a = o.g.x;
   const int64_t channels = o.g.channels, step = a.stride * channels;
   const int64_t lanes = std::min<int64_t>(channels - c, depthwise::kLanes);
@@ -155,7 +164,7 @@ void run_pixels(const Operands& o, const Tile& row, int64_t x, const Taps& colum
 }
 
 // Any kernel width, stride and dilation: several pixels at a time where none of them sees padding.
-void run_row(const Operands& o, int64_t line) {
+void run_row(const Work& o, int64_t line) {
   const conv::Axis& a = o.g.x;
   const Tile row = row_tile(o, line);
   const auto columns_of = [&a](int64_t x) { return Taps(a, x * a.stride - a.before); };
@@ -168,25 +177,23 @@ void run_row(const Operands& o, int64_t line) {
     for (int64_t c = 0; c < o.g.channels; c += depthwise::kLanes) pixels(o, row, x, columns, c);
     x += several ? kPixels : 1;
   }
+  if (o.activates) apply_activation(row.out, a.out * o.g.channels, o.epilogue);
 }
 
 Code run(Call& call) {
-  const Tensor& y = call.out();
-  if (y.numel == 0) return Code::ok;
+  if (call.out().numel == 0) return Code::ok;
   const Geometry& g = call.memo<Geometry>();
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
-  const Operands o = {
-      .g = g,
-      .image = call.in(op::input_).as<float>(),
-      .weights = call.in(op::weight_).as<float>(),
-      .residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
-      .out = y.as<float>(),
-      .epilogue = epilogue,
-      .bounds = clamp_of(epilogue)};
+  const Clamp bounds = clamp_of(epilogue);
+  const Work o = {.g = g,
+                  .data = conv::operands_of(call, op::residual_),
+                  .epilogue = epilogue,
+                  .bounds = bounds,
+                  .activates = epilogue.activation != Activation::none && !bounds.active};
   const bool fits = g.channels >= depthwise::kLanes && (g.x.stride == 1 || g.x.dilation == 1);
   const auto specialised = fits ? depthwise::specialised(g.x.kernel, g.x.stride) : nullptr;
-  const int64_t lines = g.batch * g.y.out, width = g.x.out * g.channels;
-  const int64_t flops = 2 * width * g.y.kernel * g.x.kernel;
+  const int64_t lines = g.batch * g.y.out;
+  const int64_t flops = 2 * g.x.out * g.channels * g.y.kernel * g.x.kernel;
   const int64_t block = std::max<int64_t>(kChunkFlops / flops, 1);
   pool::parallel(ceil_div(lines, block), [&](int64_t chunk, int) {
     const int64_t first = chunk * block, last = std::min(first + block, lines);
@@ -194,9 +201,6 @@ Code run(Call& call) {
       run_rows(specialised, o, first, last);
     } else {
       for (int64_t line = first; line < last; ++line) run_row(o, line);
-    }
-    if (epilogue.activation != Activation::none && !o.bounds.active) {
-      apply_activation(o.out + first * width, (last - first) * width, epilogue);
     }
   });
   return Code::ok;

@@ -214,7 +214,7 @@ Strip strip_at(const Product& product, const Tile& tile, int64_t panel, int64_t 
           .panels = static_cast<ptrdiff_t>(count),
           .weights = static_cast<ptrdiff_t>(panel * step),
           .step = static_cast<ptrdiff_t>(step),
-          .left = static_cast<ptrdiff_t>(panel * product.left_step),
+          .left = static_cast<ptrdiff_t>(tile.left + panel * product.left_step),
           .left_step = static_cast<ptrdiff_t>(product.left_step),
           .stride = static_cast<ptrdiff_t>(tile.stride),
           .out = tile.out + column,
@@ -226,9 +226,11 @@ Strip strip_at(const Product& product, const Tile& tile, int64_t panel, int64_t 
 }  // namespace
 
 void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last) {
-  const int64_t width = product.width, full = std::min(last, product.n / width);
+  const bool half = product.width == kVector;
+  const int64_t width = half ? kVector : kPanel;
+  const int64_t full = std::min(last, half ? product.n / kVector : product.n / kPanel);
   if (first < full) {
-    const Run run = (width == kVector ? kHalf : kWhole)[tile.rows - 1];
+    const Run run = (half ? kHalf : kWhole)[tile.rows - 1];
     run_panels(strip_at(product, tile, first, full - first), run, width);
   }
   if (full < last) {
@@ -237,8 +239,10 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
   const Epilogue& e = product.epilogue;
   if (e.activation == Activation::none || clamp_of(e).active) return;
   const int64_t columns = std::min(last * width, product.n) - first * width;
-  for (int64_t r = 0; r < tile.rows; ++r) {
-    apply_activation(tile.out + r * tile.stride + first * width, columns, e);
+  // Rows without gaps are one.
+  const int64_t rows = columns == tile.stride ? 1 : tile.rows, length = columns * tile.rows / rows;
+  for (int64_t r = 0; r < rows; ++r) {
+    apply_activation(tile.out + r * tile.stride + first * width, length, e);
   }
 }
 
@@ -259,8 +263,9 @@ void run_block(const Block& b) {
              .bounds = {}};
   const float* row = b.left;
   const int64_t tiles = tiles_of(b.m);
+  const Spread spread(b.m);
   for (int64_t t = 0; t < tiles; ++t) {
-    const int64_t rows = first_row(t + 1, b.m) - first_row(t, b.m);
+    const int64_t rows = spread.rows + (t < spread.more);
     for (int64_t r = 0; r < rows; ++r, row += b.left_stride) tap.row[r] = row;
     kWhole[rows - 1](s);
     s.out += rows * b.out_stride;
@@ -279,8 +284,9 @@ Blocking blocking(int64_t tiles, int64_t panels, int64_t k) {
 
 void run_rows(const Product& product, const Blocking& blocking, int64_t chunk, Rows rows) {
   Tap tap;
+  const Spread spread(rows.m);
   run_chunk(product, blocking, chunk, [&](int64_t index) {
-    const int64_t first = first_row(index, rows.m), last = first_row(index + 1, rows.m);
+    const int64_t first = spread.first(index), last = spread.first(index + 1);
     rows.offsets.seek(first);
     for (int64_t row = first; row < last; ++row, rows.offsets.next()) {
       tap.row[row - first] = rows.left + rows.offsets[0];

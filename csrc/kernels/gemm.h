@@ -40,6 +40,7 @@ struct Tile {
   float* out;             // column 0 of the first row
   int64_t stride;         // from row to row of the output, in floats
   const float* residual;  // added to `out`, at the same strides; or null
+  int64_t left = 0;       // floats from where the taps point to where they begin
 };
 
 // What all tiles of a product share.
@@ -81,7 +82,14 @@ Blocking blocking(int64_t tiles, int64_t panels, int64_t k);  // tiles, panels >
 
 // Rows are spread evenly over the tiles: none of them is much narrower than the others.
 constexpr int64_t tiles_of(int64_t m) { return ceil_div(m, kRows); }
-constexpr int64_t first_row(int64_t tile, int64_t m) { return tile * m / tiles_of(m); }
+struct Spread {
+  int64_t rows, more;  // of each tile; tiles that have one more
+
+  constexpr explicit Spread(int64_t m)
+      : rows(m / std::max<int64_t>(tiles_of(m), 1)), more(m - rows * tiles_of(m)) {}
+  constexpr int64_t first(int64_t tile) const { return tile * rows + std::min(tile, more); }
+};
+constexpr int64_t first_row(int64_t tile, int64_t m) { return Spread(m).first(tile); }
 
 // One chunk; make(index) gives a tile, whose taps may lie where those of the last one lay.
 template <class Make>

@@ -84,13 +84,10 @@ Code check(Call& call) {
   return Code::ok;
 }
 
-struct Operands {
+struct Work {
   const Memo& memo;
   const Transforms& transforms;
-  const float* image;
-  const float* weights;
-  const float* residual;
-  float* out;
+  conv::Operands data;
   Epilogue epilogue;
 };
 
@@ -107,13 +104,13 @@ struct Place {
 };
 
 // A copy of the n x n pixels at (top, left) of an image: zeros outside, whole vectors of channels.
-void copy_border(const Operands& o, int64_t image, int64_t top, int64_t left, float* to) {
+void copy_border(const Work& o, int64_t image, int64_t top, int64_t left, float* to) {
   const Geometry& g = o.memo.g;
   const int64_t n = o.transforms.points(), depth = o.memo.depth();
   const int64_t first = std::clamp<int64_t>(-left, 0, n), last = std::min(g.x.in - left, n);
   std::memset(to, 0, n * n * depth * sizeof(float));
   for (int64_t i = std::max<int64_t>(-top, 0); i < std::min(g.y.in - top, n); ++i) {
-    const float* row = o.image + ((image * g.y.in + top + i) * g.x.in + left) * g.channels;
+    const float* row = o.data.image + ((image * g.y.in + top + i) * g.x.in + left) * g.channels;
     for (int64_t j = first; j < last; ++j) {
       std::memcpy(to + (i * n + j) * depth, row + j * g.channels, g.channels * sizeof(float));
     }
@@ -121,7 +118,7 @@ void copy_border(const Operands& o, int64_t image, int64_t top, int64_t left, fl
 }
 
 // Tiles [first, last); `planes` begins with tile `base`.
-void transform_inputs(const Operands& o, int64_t base, int64_t first, int64_t last, float* border,
+void transform_inputs(const Work& o, int64_t base, int64_t first, int64_t last, float* border,
                       float* planes) {
   const Memo& memo = o.memo;
   const Geometry& g = memo.g;
@@ -137,7 +134,7 @@ void transform_inputs(const Operands& o, int64_t base, int64_t first, int64_t la
                                 .planes = planes + (t - base) * depth,
                                 .plane_step = static_cast<ptrdiff_t>(memo.input_plane())};
     if (inside && g.channels == depth) {
-      tile.pixels = o.image + ((at.image * g.y.in + top) * g.x.in + left) * depth;
+      tile.pixels = o.data.image + ((at.image * g.y.in + top) * g.x.in + left) * depth;
       tile.row_step = static_cast<ptrdiff_t>(g.x.in * depth);
     } else {
       copy_border(o, at.image, top, left, border);
@@ -147,7 +144,7 @@ void transform_inputs(const Operands& o, int64_t base, int64_t first, int64_t la
 }
 
 // All planes of `tiles` tiles with panels [first, last).
-void multiply(const Operands& o, int64_t tiles, int64_t first, int64_t last, const float* in,
+void multiply(const Work& o, int64_t tiles, int64_t first, int64_t last, const float* in,
               float* out) {
   const Memo& memo = o.memo;
   const int64_t planes = o.transforms.planes(), plane = memo.g.channels * kPanel;
@@ -155,7 +152,7 @@ void multiply(const Operands& o, int64_t tiles, int64_t first, int64_t last, con
     run_block({.left = in + p * memo.input_plane(),
                .left_stride = static_cast<ptrdiff_t>(memo.depth()),
                .m = tiles,
-               .panels = o.weights + (first * planes + p) * plane,
+               .panels = o.data.weights + (first * planes + p) * plane,
                .step = static_cast<ptrdiff_t>(planes * plane),
                .depth = static_cast<ptrdiff_t>(memo.g.channels),
                .count = static_cast<ptrdiff_t>(last - first),
@@ -175,7 +172,7 @@ void activate(const winograd::OutputTile& tile) {
 }
 
 // Channels of panels [first, last) of tiles [base, end).
-void transform_outputs(const Operands& o, int64_t base, int64_t end, int64_t first, int64_t last,
+void transform_outputs(const Work& o, int64_t base, int64_t end, int64_t first, int64_t last,
                        const float* planes) {
   const Memo& memo = o.memo;
   const Geometry& g = memo.g;
@@ -187,8 +184,8 @@ void transform_outputs(const Operands& o, int64_t base, int64_t end, int64_t fir
     winograd::OutputTile tile = {
         .planes = planes + (t - base) * memo.width(),
         .plane_step = static_cast<ptrdiff_t>(memo.output_plane()),
-        .out = o.out + offset,
-        .residual = o.residual ? o.residual + offset : nullptr,
+        .out = o.data.out + offset,
+        .residual = o.data.residual ? o.data.residual + offset : nullptr,
         .row_step = static_cast<ptrdiff_t>(g.x.out * g.out_channels),
         .pixel_step = static_cast<ptrdiff_t>(g.out_channels),
         .rows = static_cast<ptrdiff_t>(std::min(memo.outputs, g.y.out - at.y)),
@@ -202,7 +199,7 @@ void transform_outputs(const Operands& o, int64_t base, int64_t end, int64_t fir
 }
 
 // Panel block `index` of the tiles [base, end).
-void run_panels(const Operands& o, int64_t base, int64_t end, int64_t index, const float* in,
+void run_panels(const Work& o, int64_t base, int64_t end, int64_t index, const float* in,
                 float* out) {
   const int64_t first = index * o.memo.panel_block;
   const int64_t last = std::min(first + o.memo.panel_block, o.memo.panels());
@@ -210,7 +207,7 @@ void run_panels(const Operands& o, int64_t base, int64_t end, int64_t index, con
   transform_outputs(o, base, end, first, last, out);
 }
 
-void share_blocks(Call& call, const Operands& o) {
+void share_blocks(Call& call, const Work& o) {
   const Memo& memo = o.memo;
   pool::parallel(memo.blocks(), [&](int64_t block, int worker) {
     float* border = reinterpret_cast<float*>(call.worker_scratch(worker));
@@ -221,7 +218,7 @@ void share_blocks(Call& call, const Operands& o) {
   });
 }
 
-void share_panels(Call& call, const Operands& o) {
+void share_panels(Call& call, const Work& o) {
   const Memo& memo = o.memo;
   float* in = reinterpret_cast<float*>(call.scratch());
   const int64_t some = std::max<int64_t>(kTransformFloats / memo.depth(), 1);
@@ -240,17 +237,12 @@ void share_panels(Call& call, const Operands& o) {
 }
 
 Code run(Call& call) {
-  const Tensor& y = call.out();
-  if (y.numel == 0) return Code::ok;
+  if (call.out().numel == 0) return Code::ok;
   const Memo& memo = call.memo<Memo>();
-  const Operands o = {
-      .memo = memo,
-      .transforms = memo.transforms(),
-      .image = call.in(op::input_).as<float>(),
-      .weights = call.in(op::weight_).as<float>(),
-      .residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
-      .out = y.as<float>(),
-      .epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_)};
+  const Work o = {.memo = memo,
+                  .transforms = memo.transforms(),
+                  .data = conv::operands_of(call, op::residual_),
+                  .epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_)};
   memo.shares_blocks() ? share_blocks(call, o) : share_panels(call, o);
   return Code::ok;
 }

@@ -18,8 +18,10 @@ from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases,
 from wasm_torch_web.ops.samples import channels_last, corners, normal
 from wasm_torch_web.ops.table import (
     F32,
+    Attribute,
     Attributes,
     Case,
+    Operand,
     Shapes,
     integer,
     integers,
@@ -34,6 +36,25 @@ if TYPE_CHECKING:
 
 # (height, width); padding may also be (top, left, bottom, right).
 GEOMETRY = (integers("stride", (1, 1)), integers("padding", (0, 0)), integers("dilation", (1, 1)))
+
+
+def _forward_row(
+    name: str, input: Operand, weight: Operand, *attributes: Attribute, **rest: Any
+) -> None:
+    """A row with bias, padding by zeros, residual and activation."""
+    row(
+        name,
+        inputs=[
+            input,
+            weight,
+            tensor("bias", F32, optional=True),
+            tensor("residual", F32, "channels_last", optional=True),
+        ],
+        outputs=[tensor("output", F32, "channels_last")],
+        attributes=[*GEOMETRY, *attributes, *activation_attributes()],
+        pads_zeros=True,
+        **rest,
+    )
 
 
 def _pad(x: torch.Tensor, padding: Sequence[int]) -> torch.Tensor:
@@ -107,6 +128,9 @@ def _conv2d_cases() -> Iterator[Case]:
     yield case((1, 8, 1, 30), 9, (1, 5), padding=(0, 2), stride=(1, 3))
     yield case((1, 64, 9, 9), 300, (3, 3), padding=(1, 1))
     yield case((0, 4, 5, 5), 3, (3, 3))
+    for size, kernel, stride in (((2, 8, 5, 23), 1, 1), ((1, 16, 7, 33), 3, 2)):
+        x, weight = channels_last(normal(*size)), normal(12, kernel, kernel, size[1], seed=1)
+        yield Case((x, weight, None, None), {"stride": (stride, stride)})
     for attributes in activation_cases():
         x, weight = normal(1, 5, 4, 6), normal(11, 3, 3, 5, seed=1) / 4
         residual = channels_last(normal(1, 11, 4, 6, seed=3))
@@ -118,21 +142,15 @@ def _conv2d_cases() -> Iterator[Case]:
     yield Case((corners(1, 4, 3, 5), ones, None, None), {"activation": "relu6"})
 
 
-row(
+_forward_row(
     "conv2d",
     # weight: (O, KH, KW, I / groups).
-    inputs=[
-        tensor("input", F32, "channels_last", "strided"),
-        tensor("weight", F32, "panel8", "dense"),
-        tensor("bias", F32, optional=True),
-        tensor("residual", F32, "channels_last", optional=True),
-    ],
-    outputs=[tensor("output", F32, "channels_last")],
-    attributes=[*GEOMETRY, integer("groups", 1), *activation_attributes()],
+    tensor("input", F32, "channels_last", "strided"),
+    tensor("weight", F32, "panel8", "dense"),
+    integer("groups", 1),
     reference=_conv2d,
     flops=_conv_flops,
     channels=(0, 1),
-    pads_zeros=True,
     cases=_conv2d_cases,
 )
 
@@ -180,21 +198,14 @@ def _depthwise_cases() -> Iterator[Case]:
     yield Case((corners(1, 4, 3, 5), torch.ones(1, 1, 4), None, None), {"activation": "relu"})
 
 
-row(
+_forward_row(
     "depthwise_conv2d",
     # weight: (KH, KW, C).
-    inputs=[
-        tensor("input", F32, "channels_last"),
-        tensor("weight", F32),
-        tensor("bias", F32, optional=True),
-        tensor("residual", F32, "channels_last", optional=True),
-    ],
-    outputs=[tensor("output", F32, "channels_last")],
-    attributes=[*GEOMETRY, *activation_attributes()],
+    tensor("input", F32, "channels_last"),
+    tensor("weight", F32),
     reference=_depthwise_conv2d,
     flops=_depthwise_flops,
     channels=(2, 1),
-    pads_zeros=True,
     cases=_depthwise_cases,
 )
 

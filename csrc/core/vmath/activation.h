@@ -23,11 +23,11 @@ struct ActivationConstants {
 };
 inline ActivationConstants kActivation;
 
-// 4.0 ulp.
-inline f32x4 sigmoid(f32x4 x) { return div(kCommon.one, add(kCommon.one, exp(neg(x)))); }
+// 3.3 ulp.
+inline f32x4 sigmoid(f32x4 x) { return div(kCommon.one, one_plus_exp_neg(x)); }
 
-// 4.3 ulp.
-inline f32x4 silu(f32x4 x) { return div(x, add(kCommon.one, exp(neg(x)))); }
+// 3.6 ulp.
+inline f32x4 silu(f32x4 x) { return div(x, one_plus_exp_neg(x)); }
 
 // -t / (2 + t), t = e^(-2 |x|) - 1: 2.5 ulp.
 inline f32x4 tanh(f32x4 x) {
