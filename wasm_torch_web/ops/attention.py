@@ -65,8 +65,8 @@ def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
 
 def plain(scale: float, **others: Any) -> dict[str, Any]:
     """Attributes of attention as torch has it, without a causal mask; `others` differ."""
-    default = {"is_causal": False, "enable_gqa": False, "fill": -math.inf, "safe": True}
-    return {"scale": scale, **default, **others}
+    causal = {"is_causal": False, "enable_gqa": False}
+    return {"scale": scale, **causal, "fill": -math.inf, "safe": True, **others}
 
 
 def _cases() -> Iterator[Case]:
@@ -78,7 +78,8 @@ def _cases() -> Iterator[Case]:
         **attributes: Any,
     ) -> Case:
         v = normal(*kv[:3], depth or kv[3], seed=2)
-        return Case((normal(*q), normal(*kv, seed=1), v, mask), plain(q[3] ** -0.5, **attributes))
+        attributes = plain(q[3] ** -0.5) | attributes
+        return Case((normal(*q), normal(*kv, seed=1), v, mask), attributes)
 
     for t, s, d in ((1, 1, 1), (3, 5, 4), (15, 17, 8), (50, 49, 20), (5, 130, 16)):
         yield case((2, 3, t, d), (2, 3, s, d))
