@@ -55,6 +55,8 @@ int bench_attention(int heads, int key_heads, int queries, int keys, int depth, 
   job.integers({mask == 3});
   job.real(1.0 / __builtin_sqrt(depth));
   job.integers({heads != key_heads});
+  job.real(-__builtin_inf());
+  job.integers({1});
   return finish(kernel_scaled_dot_product_attention);
 }
 

@@ -12,7 +12,7 @@ namespace wtw::attention {
 struct Sizes {
   int64_t batch, heads, queries, depth, key_heads, keys, width;
   bool causal;  // query t sees keys 0 to t
-  float scale;  // of scores that are exponents of 2
+  float scale;
 
   explicit Sizes(const Call& call);
   int64_t group() const { return heads / key_heads; }  // heads that share keys and values
@@ -32,14 +32,17 @@ class Softmax {
  public:
   explicit Softmax(const Call& call);
 
-  // Scores of the first n keys become 2^(score - max), those behind, up to `room`, 0; `room` is a
-  // multiple of 8. Gives 1 / sum, and 0 where all keys are masked, as in PyTorch.
+  // Scores of the first n keys become e^(score - max), those behind, up to `room`, 0; `room` is a
+  // multiple of 8. Gives 1 / sum; where all keys are masked 0 if `safe`, else infinity, whose
+  // product with these zeros is NaN.
   float row(float* scores, int64_t n, int64_t room, const Place& place) const;
 
  private:
   void apply_mask(float* scores, int64_t n, const Place& place) const;
 
   const Tensor* mask_ = nullptr;
+  const float fill_;  // for scores where a mask of bools is false
+  const bool safe_;
   int64_t step_[4] = {};  // of the mask along (B, H, T, S); 0 where it is broadcast
 };
 

@@ -12,6 +12,7 @@
 namespace wtw {
 namespace {
 
+constexpr int64_t kFloat = sizeof(float);
 constexpr int kInput = 0, kWeight = 1, kBias = 2;  // of both; rms_norm has no bias
 
 struct Plan {
@@ -20,13 +21,25 @@ struct Plan {
   bool centered;  // layer_norm
 };
 
-void normalize_row(const Plan& plan, const float* x, float* y, const float* weight,
-                   const float* bias) {
-  const double n = static_cast<double>(plan.length);
-  const float mean = plan.centered ? static_cast<float>(rows::sum(x, plan.length) / n) : 0;
-  const double variance = rows::sum_of_squares(x, plan.length, mean) / n;
-  const float scale = static_cast<float>(1 / std::sqrt(variance + plan.eps));
-  normalization::scale_row(x, y, plan.length, mean, scale, weight, bias);
+// Rows whose sums are made before any is scaled: a sum does not wait for the root before it.
+constexpr int64_t kTogether = 4;
+
+// `rows` rows of x, one behind the other, to y; at most kTogether of them.
+void normalize_rows(const Plan& plan, int64_t rows, const float* x, float* y, const float* weight,
+                    const float* bias) {
+  const int64_t n = plan.length;
+  const double part = 1 / static_cast<double>(n);
+  float mean[kTogether] = {}, scale[kTogether];
+  for (int64_t r = 0; r < rows && plan.centered; ++r) {
+    mean[r] = static_cast<float>(rows::sum(x + r * n, n) * part);
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    const double variance = rows::sum_of_squares(x + r * n, n, mean[r]) * part;
+    scale[r] = static_cast<float>(1 / std::sqrt(variance + plan.eps));
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    normalization::scale_row(x + r * n, y + r * n, n, mean[r], scale[r], weight, bias);
+  }
 }
 
 const float* optional(const Call& call, int operand) {
@@ -45,7 +58,7 @@ Code check_rows(Call& call, std::span<const int64_t> normalized_shape, double ep
     WTW_CHECK(!call.has(i) || call.in(i).numel == length);
   }
   call.memo<Plan>() = {x.numel / length, length, eps, centered};
-  if (size_of(x.dtype) == 2) call.need_worker_scratch(length * static_cast<int64_t>(sizeof(float)));
+  if (size_of(x.dtype) == 2) call.need_worker_scratch(kTogether * length * kFloat);
   return Code::ok;
 }
 
@@ -64,18 +77,24 @@ Code run_rows(Call& call) {
   if (y.numel == 0) return Code::ok;
   const Plan plan = call.memo<Plan>();
   const float *weight = optional(call, kWeight), *bias = optional(call, kBias);
-  const int64_t bytes = plan.length * size_of(x.dtype), grain = normalization::kGrain / plan.length;
-  parallel_ranges(plan.count, grain, [&](int64_t begin, int64_t end, int worker) {
-    float* scratch = reinterpret_cast<float*>(call.worker_scratch(worker));
-    for (int64_t i = begin * bytes; i < end * bytes; i += bytes) {
-      const bool direct = x.dtype == DType::float32;
-      const float* from = direct ? reinterpret_cast<const float*>(x.data + i) : scratch;
-      float* to = direct ? reinterpret_cast<float*>(y.data + i) : scratch;
-      if (!direct) load_as(DType::float32, scratch, x.dtype, x.data + i, plan.length);
-      normalize_row(plan, from, to, weight, bias);
-      if (!direct) store_as(y.dtype, y.data + i, DType::float32, scratch, plan.length);
-    }
-  });
+  const int64_t length = plan.length, item = size_of(x.dtype);
+  parallel_ranges(plan.count, normalization::kGrain / length,
+                  [&](int64_t begin, int64_t end, int worker) {
+                    float* scratch = reinterpret_cast<float*>(call.worker_scratch(worker));
+                    for (int64_t i = begin; i < end; i += kTogether) {
+                      const int64_t rows = std::min(kTogether, end - i), n = rows * length;
+                      const std::byte* from = x.data + i * length * item;
+                      std::byte* to = y.data + i * length * item;
+                      if (x.dtype == DType::float32) {
+                        normalize_rows(plan, rows, reinterpret_cast<const float*>(from),
+                                       reinterpret_cast<float*>(to), weight, bias);
+                        continue;
+                      }
+                      load_as(DType::float32, scratch, x.dtype, from, n);
+                      normalize_rows(plan, rows, scratch, scratch, weight, bias);
+                      store_as(y.dtype, to, DType::float32, scratch, n);
+                    }
+                  });
   return Code::ok;
 }
 }  // namespace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -179,9 +180,42 @@ def test_attention_written_out() -> None:
 
     assert rows(plain, x=HEADS) == {ATTENTION: 1}
     assert rows(filled, x=HEADS) == {ATTENTION: 1}
-    assert rows(chosen, x=HEADS) == {ATTENTION: 1, "gt": 1, "where": 1}
+    assert rows(chosen, x=HEADS) == {ATTENTION: 1, "gt": 1}
     assert rows(biased, bias, x=HEADS) == {ATTENTION: 1}
     assert rows(of_matrices, x=HEADS) == {ATTENTION: 1}
+
+
+@pytest.mark.parametrize("fill", [-math.inf, -1e9, torch.finfo().min, -50.0])
+def test_query_that_sees_no_key(fill: float) -> None:
+    """As in eager PyTorch: NaN where all scores are -inf, else weights of equal scores."""
+
+    def filled(x: Tensor) -> Tensor:
+        q, k, v = heads((x * 3).round())  # scores up to 100; -1e9 + 40 would be -1e9 + 64
+        return (q @ k.mT).masked_fill(x[:, None, :, :9] < 2, fill).softmax(-1) @ v
+
+    def kept(x: Tensor) -> Tensor:
+        q, k, v = heads((x * 3).round())
+        return torch.where(x[:, None, :, :9] > 2, q @ k.mT, fill).softmax(-1) @ v
+
+    def added(x: Tensor) -> Tensor:
+        q, k, v = heads((x * 3).round())
+        mask = torch.where(x[:, None, :, :9] > 2, 0.0, fill)
+        return (q @ k.mT + mask).softmax(-1) @ v
+
+    for function in (filled, kept, added):
+        assert rows(function, x=HEADS)[ATTENTION] == 1
+
+
+def test_several_masks() -> None:
+    """They are one sum where each is one; a number put in place of a score is not."""
+
+    def twice(fill: float, x: Tensor) -> Tensor:
+        q, k, v = heads(x)
+        scores = (q @ k.mT).masked_fill(x[:, None, :, :9] < 0, fill) + x[:, None, :, 9:18]
+        return scores.masked_fill(x[:, None, :, :9] > 2, -math.inf).softmax(-1) @ v
+
+    assert rows(partial(twice, -math.inf), x=HEADS)[ATTENTION] == 1
+    assert ATTENTION not in rows(partial(twice, -1e9), x=HEADS)
 
 
 def test_attention_that_is_another_function() -> None:

@@ -22,7 +22,7 @@ def compiled(module: nn.Module, args: tuple[Any, ...]) -> tuple[Compiled, Counte
     torch.manual_seed(0)
     result = compile_program(export_module(module, args, {}))
     for given, expected in run_native(result, module, args):
-        torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(given, expected, rtol=1e-5, atol=1e-5, equal_nan=True)
     return result, Counter(node.row.name for node in result.graph.nodes)
 
 

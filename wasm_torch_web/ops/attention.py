@@ -37,16 +37,36 @@ def _reference(
     is_causal: bool,
     scale: float,
     enable_gqa: bool,
+    fill: float,
+    safe: bool,
 ) -> torch.Tensor:
-    y = F.scaled_dot_product_attention(
-        query, key, value, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
-    )
-    return y.transpose(1, 2)
+    if safe and fill == -math.inf:
+        y = F.scaled_dot_product_attention(
+            query, key, value, attn_mask, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
+        )
+        return y.transpose(1, 2)
+    if enable_gqa:
+        key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], 1) for x in (key, value))
+    scores = query @ key.mT * scale
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, fill)
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    if is_causal:
+        scores = scores.masked_fill(scores.new_ones(scores.shape[2:]).tril() == 0, -math.inf)
+    weights = torch.ops.aten._safe_softmax(scores, -1) if safe else scores.softmax(-1)
+    return (weights @ value).transpose(1, 2)
 
 
 def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
     batch, heads, time, depth = inputs[0]
     return 2 * batch * heads * time * inputs[1][2] * (depth + inputs[2][3])
+
+
+def plain(scale: float, **others: Any) -> dict[str, Any]:
+    """Attributes of attention as torch has it, without a causal mask; `others` differ."""
+    causal = {"is_causal": False, "enable_gqa": False}
+    return {"scale": scale, **causal, "fill": -math.inf, "safe": True, **others}
 
 
 def _cases() -> Iterator[Case]:
@@ -58,7 +78,7 @@ def _cases() -> Iterator[Case]:
         **attributes: Any,
     ) -> Case:
         v = normal(*kv[:3], depth or kv[3], seed=2)
-        attributes = {"is_causal": False, "scale": q[3] ** -0.5, "enable_gqa": False} | attributes
+        attributes = plain(q[3] ** -0.5) | attributes
         return Case((normal(*q), normal(*kv, seed=1), v, mask), attributes)
 
     for t, s, d in ((1, 1, 1), (3, 5, 4), (15, 17, 8), (50, 49, 20), (5, 130, 16)):
@@ -80,8 +100,16 @@ def _cases() -> Iterator[Case]:
     kept = normal(2, 1, 9, 7, dtype=torch.bool, seed=3)
     kept[0, 0, 4] = False
     yield case((2, 2, 9, 8), (2, 2, 7, 8), kept)
+    for fill, safe in ((-math.inf, False), (-1e9, False), (-1e9, True)):
+        yield case((2, 2, 9, 8), (2, 2, 7, 8), kept, scale=40.0, fill=fill, safe=safe)
+    yield case((2, 4, 1, 8), (2, 2, 7, 8), kept[:, :, 4:5], enable_gqa=True, fill=0.5, safe=False)
+    lowest = torch.zeros(9, 7).masked_fill(~kept[0, 0], torch.finfo().min)
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), lowest)
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), lowest, safe=False, is_causal=True)
     floats = torch.zeros(9, 7).masked_fill(~kept[0, 0], -math.inf)
     yield case((2, 2, 9, 8), (2, 2, 7, 8), floats)
+    yield case((2, 2, 9, 8), (2, 2, 7, 8), floats, safe=False)
+    yield case((2, 2, 1, 8), (2, 2, 7, 8), floats[4], safe=False)
     floats = floats.clone()
     floats[2, 3] = math.nan
     yield case((2, 2, 9, 8), (2, 2, 7, 8), floats)
@@ -89,13 +117,12 @@ def _cases() -> Iterator[Case]:
     yield case((1, 2, 0, 4), (1, 2, 5, 4))
     yield case((1, 2, 3, 4), (1, 2, 0, 4))
     heads = normal(2, 9, 3, 8).transpose(1, 2)
-    plain = {"is_causal": False, "scale": 0.25, "enable_gqa": False}
-    yield Case((heads, heads * 2, heads + 1, None), plain)
-    yield Case((heads * 30, heads, heads, None), plain)
+    yield Case((heads, heads * 2, heads + 1, None), plain(0.25))
+    yield Case((heads * 30, heads, heads, None), plain(0.25))
     for time in (3, 20):
         joint = normal(2, time, 3, 4, 16).permute(2, 0, 3, 1, 4)
-        yield Case((*joint, None), plain)
-    yield Case((normal(1, 2, 3, 0), normal(1, 2, 5, 0), normal(1, 2, 5, 4), None), plain)
+        yield Case((*joint, None), plain(0.25))
+    yield Case((normal(1, 2, 3, 0), normal(1, 2, 5, 0), normal(1, 2, 5, 4), None), plain(0.25))
 
 
 row(
@@ -109,7 +136,15 @@ row(
     ],
     # (B, T, H, E): what comes next is nearly always the transpose back and a reshape.
     outputs=[tensor("output", F32)],
-    attributes=[flag("is_causal", False), real("scale"), flag("enable_gqa", False)],
+    # fill: what a score becomes where a mask of bools is False. safe: where all scores of a query
+    # are -inf (masked) the result is 0 instead of NaN.
+    attributes=[
+        flag("is_causal", False),
+        real("scale"),
+        flag("enable_gqa", False),
+        real("fill", -math.inf),
+        flag("safe", True),
+    ],
     reference=_reference,
     flops=_flops,
     cases=_cases,
@@ -133,7 +168,7 @@ def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Any:
         query, key, value = (b.emit("unsqueeze", [x], {"dim": 0}) for x in (query, key, value))
     heads = key.shape[1] if a["enable_gqa"] else query.shape[1]
     key, value = (_expanded(b, x, query.shape[0], heads) for x in (key, value))
-    attributes = {"is_causal": a["is_causal"], "scale": scale, "enable_gqa": a["enable_gqa"]}
+    attributes = plain(scale, is_causal=a["is_causal"], enable_gqa=a["enable_gqa"])
     y = b.emit("scaled_dot_product_attention", [query, key, value, a["attn_mask"]], attributes)
     y = b.emit("permute", [y], {"dims": (0, 2, 1, 3)})
     for _ in range(4 - rank):

@@ -10,7 +10,12 @@ namespace wtw::simd {
 
 struct ActivationConstants {
   Constant minus_two{-2.0f}, minus_one{-1.0f}, three{3.0f}, six{6.0f}, sixth{1.0f / 6.0f};
-  Constant sqrt_half{0.707106769f};
+  // gelu(x) = x (1 / 2 + h), h = x p / q in x^2, for |x| <= 5.4.
+  Constant minus_half{-0.5f}, gelu_limit{5.4f * 5.4f};
+  Constant u0{0.3989422024f}, u1{0.03356028721f}, u2{4.662944469e-3f}, u3{1.663523144e-4f},
+      u4{6.384625522e-6f}, u5{2.329829485e-8f};
+  Constant v1{0.2507888675f}, v2{0.02848797292f}, v3{1.870219246e-3f}, v4{7.311346417e-5f},
+      v5{1.215881298e-6f};
   // gelu_tanh: tanh(z) = 2 sigmoid(2 z) - 1 with z = sqrt(2 / pi) (x + 0.044715 x^3).
   Constant gelu1{-1.59576917f}, gelu3{-0.0713548139f};
   Constant mish_limit{20.0f};
@@ -45,10 +50,15 @@ inline f32x4 erf(f32x4 x) {
   return clamp(div(mul(x, p), q), k.minus_one, kCommon.one);
 }
 
-// x (1 + erf(x / sqrt(2))) / 2, to 2.2e-7 of the larger of 1 and |x|.
+// x (1 + erf(x / sqrt(2))) / 2, to 2.2e-7 of the larger of 1 and |x|. Beyond the limit h grows with
+// x, so that it is clamped to exactly 1 / 2.
 inline f32x4 gelu(f32x4 x) {
-  f32x4 half = mul(x, kCommon.half);
-  return madd(half, erf(mul(x, kActivation.sqrt_half)), half);
+  const ActivationConstants& k = kActivation;
+  f32x4 z = at_most(mul(x, x), k.gelu_limit);
+  f32x4 p = polynomial(z, k.u0, k.u1, k.u2, k.u3, k.u4, k.u5);
+  f32x4 q = polynomial(z, kCommon.one, k.v1, k.v2, k.v3, k.v4, k.v5);
+  f32x4 h = clamp(div(mul(x, p), q), k.minus_half, kCommon.half);
+  return mul(x, add(h, kCommon.half));
 }
 
 // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2, to 1.2e-7 of the larger of 1 and |x|.

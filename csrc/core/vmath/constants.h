@@ -15,11 +15,15 @@ struct Constant {
   operator f32x4() const { return load(lanes); }
 };
 
-// c[0] + x (c[1] + x (c[2] + ...)) by Estrin's scheme: half as deep as Horner's. The chains of four
-// operations a level are what bounds these functions, not their number.
+// c[0] + x (c[1] + x (c[2] + ...)). With FMA by Horner's scheme, which has the fewest operations;
+// without it by Estrin's, as Horner's chain of additions and products would be too long.
 template <size_t n>
 inline f32x4 sum_powers(f32x4 x, const f32x4 (&c)[n]) {
-  if constexpr (n == 1) {
+  if constexpr (kFused) {
+    f32x4 sum = c[n - 1];
+    for (size_t i = n - 1; i-- > 0;) sum = madd(sum, x, c[i]);
+    return sum;
+  } else if constexpr (n == 1) {
     return c[0];
   } else {
     f32x4 pairs[(n + 1) / 2];

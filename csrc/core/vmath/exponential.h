@@ -20,7 +20,7 @@ struct ExpConstants {
 };
 inline ExpConstants kExp;
 
-// 2^(n - 1) from n + 1.5 * 2^23, for -126 < n <= 128.
+// 2^(n - 1) from n + 1.5 * 2^23, for -126 <= n <= 128; 0 of -126.
 inline f32x4 half_power(f32x4 shifted) {
   return wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), kCommon.half);  // bits: 126 << 23
 }
@@ -37,20 +37,18 @@ inline f32x4 minus_ln2(f32x4 x, f32x4 shifted) {
   return madd(n, kExp.ln2_low, madd(n, kExp.ln2_high, x));
 }
 
-// 3.0 ulp.
+// 3.0 ulp. At `low` the power of 2 is 0.
 inline f32x4 exp(f32x4 x) {
-  x = at_most(x, kExp.high);
+  x = clamp(x, kExp.low, kExp.high);
   f32x4 shifted = madd(x, kExp.log2e, kExp.round);
-  f32x4 y = exp_parts(shifted, minus_ln2(x, shifted));
-  return wasm_v128_andnot(y, wasm_f32x4_lt(x, kExp.low));
+  return exp_parts(shifted, minus_ln2(x, shifted));
 }
 
 // 3.0 ulp.
 inline f32x4 exp2(f32x4 x) {
-  x = at_most(x, kExp.high2);
+  x = clamp(x, kExp.low2, kExp.high2);
   f32x4 shifted = add(x, kExp.round);
-  f32x4 r = mul(sub(x, sub(shifted, kExp.round)), kExp.ln2);
-  return wasm_v128_andnot(exp_parts(shifted, r), wasm_f32x4_lt(x, kExp.low2));
+  return exp_parts(shifted, mul(sub(x, sub(shifted, kExp.round)), kExp.ln2));
 }
 
 // 1 + e^-x, what sigmoid and its kin divide by. Multiplying is what bounds it: Horner's scheme has

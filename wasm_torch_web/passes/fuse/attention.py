@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
 
 from wasm_torch_web.ir import Node, Value, same_shape
+from wasm_torch_web.ops.attention import plain
 from wasm_torch_web.passes.fuse.pattern import Reads, is_pointwise, number, pattern
 from wasm_torch_web.strides import broadcast_shape
 
@@ -18,21 +20,38 @@ HIDDEN = -1e9
 HEADS_BACK = (0, 2, 1, 3)  # (B, T, H, E) to (B, H, T, E)
 
 
+@dataclass(frozen=True)
+class Replaced:
+    """A mask that puts a number in place of scores: where `condition` is not `kept`."""
+
+    condition: Value
+    kept: bool
+    fill: float
+
+
+Mask = Value | Replaced  # a Value is added to the scores
+
+
 @dataclass
 class Scores:
-    """query @ key^T * scale + each of the masks.
-
-    A mask is a tensor, or (condition, a number, another one) for where it holds and where not.
-    """
+    """query @ key^T * scale, then each of the masks."""
 
     product: Node
     scale: float = 1.0
-    masks: list[Value | tuple[Value, float, float]] = field(default_factory=list)
+    masks: list[Mask] = field(default_factory=list)
+
+    def take(self, mask: Mask) -> bool:
+        """One mask can be anything; several must be sums, and to replace by -inf is to add it."""
+        masks = [*self.masks, mask]
+        sums = all(isinstance(m, Value) or m.fill == -math.inf for m in masks)
+        fits = sums or len(masks) == 1
+        self.masks = masks if fits else self.masks
+        return fits
 
 
 @pattern
 def fuse_attention(node: Node, reads: Reads) -> Node | None:
-    """softmax(query @ key^T * scale + mask) @ value; where all is masked, the result is 0."""
+    """softmax(query @ key^T * scale + mask) @ value."""
     softmax = reads.sole(node.inputs[0]) if node.row.name == "matmul" else None
     if softmax is None or softmax.row.name != "softmax" or softmax.attributes["log"]:
         return None
@@ -44,13 +63,14 @@ def fuse_attention(node: Node, reads: Reads) -> Node | None:
     assert query is not None and key is not None
     if not _alike(query, key, value):
         return None
+    mask, fill = _mask(scores, node, reads)
     key = _turned(key, node, reads)
-    mask = _mask(scores, node, reads)
-    operands = [_with_rank_4(x, node, reads) for x in (query, key, value, mask)]
-    batch, heads, length, _ = operands[QUERY].shape  # type: ignore[union-attr]
+    operands = [_with_rank_4(x, node, reads) for x in (query, key, value)]
+    batch, heads, length, _ = operands[QUERY].shape
     shape = (batch, length, heads, value.shape[-1])
-    attributes = {"is_causal": False, "scale": scores.scale, "enable_gqa": False}
-    y = reads.emit(NAME, operands, attributes, node, shape)
+    attributes = plain(scores.scale, fill=fill, safe=softmax.attributes["safe"])
+    masks = [None if mask is None else _with_rank_4(mask, node, reads)]
+    y = reads.emit(NAME, [*operands, *masks], attributes, node, shape)
     if value.rank == 4:
         return reads.become(node, "permute", [y], dims=list(HEADS_BACK))
     swapped = tuple(shape[axis] for axis in HEADS_BACK)
@@ -103,7 +123,8 @@ def recognise_causal(node: Node, reads: Reads) -> Node | None:
     if mask is None or mask.data is None or not mask.is_constant or node.attributes["is_causal"]:
         return None
     seen = mask.data if mask.dtype == torch.bool else mask.data == 0
-    hidden = ~mask.data if mask.dtype == torch.bool else mask.data <= HIDDEN
+    added = node.attributes["fill"] if mask.dtype == torch.bool else mask.data
+    hidden = ~seen & (torch.as_tensor(added) <= HIDDEN)
     query, key = node.inputs[QUERY], node.inputs[KEY]
     assert query is not None and key is not None
     if not same_shape(mask.shape[-2:], (query.shape[2], key.shape[2])):
@@ -134,23 +155,22 @@ def _scores(value: Value | None, reads: Reads) -> Scores | None:
         return scores
     for this, mask in _maskings(made):
         scores = _scores(made.inputs[this], reads)
-        if scores and same_shape(made.output.shape, scores.product.output.shape):
-            scores.masks.append(mask)
+        whole = scores and same_shape(made.output.shape, scores.product.output.shape)
+        if scores and whole and scores.take(mask):
             return scores
     return None
 
 
-def _maskings(node: Node) -> Iterator[tuple[int, Value | tuple[Value, float, float]]]:
+def _maskings(node: Node) -> Iterator[tuple[int, Mask]]:
     """(operand that may be the scores, mask) of x + mask and where(condition, number, x)."""
     first, second = node.inputs[0], node.inputs[1] if len(node.inputs) > 1 else None
     if node.row.name == "add" and first is not None and second is not None:
         yield from ((i, m) for i, m in ((0, second), (1, first)) if m.dtype == torch.float32)
     if node.row.name == "where" and first is not None and first.dtype == torch.bool:
-        when, otherwise = number(second), number(node.inputs[2])
-        if when is not None and when <= HIDDEN:
-            yield 2, (first, when, 0.0)
-        if otherwise is not None and otherwise <= HIDDEN:
-            yield 1, (first, 0.0, otherwise)
+        for this, other in ((1, 2), (2, 1)):
+            fill = number(node.inputs[other])
+            if fill is not None:
+                yield this, Replaced(first, this == 1, fill)
 
 
 def _factor(node: Node) -> tuple[Value, float] | None:
@@ -185,35 +205,46 @@ def _turned(key: Value, node: Node, reads: Reads) -> Value:
     return reads.emit("permute", [key], {"dims": dims}, node, [key.shape[i] for i in dims])
 
 
-def _mask(scores: Scores, node: Node, reads: Reads) -> Value | None:
-    """The sum of the masks."""
+def _mask(scores: Scores, node: Node, reads: Reads) -> tuple[Value | None, float]:
+    """The operand that does what all masks do, and what a mask of bools puts where it is False."""
+    first = scores.masks[0] if scores.masks else None
+    if isinstance(first, Replaced) and len(scores.masks) == 1:
+        if first.kept:
+            return first.condition, first.fill
+        return _chosen(first.condition, torch.tensor((False, True)), node, reads), first.fill
     total: Value | None = None
-    float32 = {"compute": torch.float32, "dtype": torch.float32}
     for mask in scores.masks:
-        term = mask if isinstance(mask, Value) else _floats(*mask, node, reads)
+        if isinstance(mask, Replaced):
+            numbers = torch.tensor((0.0, -math.inf) if mask.kept else (-math.inf, 0.0))
+            mask = _chosen(mask.condition, numbers, node, reads)
         if total is not None:
-            shape = broadcast_shape((total.shape, term.shape))
-            term = reads.emit("add", [total, term], float32, node, shape)
-        total = term
-    return total
+            shape = broadcast_shape((total.shape, mask.shape))
+            mask = reads.emit("add", [total, mask], _computed(mask.dtype), node, shape)
+        total = mask
+    return total, -math.inf
 
 
-def _floats(condition: Value, when: float, otherwise: float, node: Node, reads: Reads) -> Value:
-    """One number where the condition holds, another one elsewhere."""
-    numbers = [torch.tensor(n, dtype=torch.float32) for n in (when, otherwise)]
+def _chosen(condition: Value, either: torch.Tensor, node: Node, reads: Reads) -> Value:
+    """The first of two constants where the condition holds, the second elsewhere."""
     name, shape = f"{condition.name}__mask", condition.shape
+    first, second = either.unbind()
     if condition.is_constant and condition.data is not None:
-        data = torch.where(condition.data, numbers[0], numbers[1])
-        return Value(name, torch.float32, shape, "constant", data)
-    scalars = [Value(name, torch.float32, (), "constant", n) for n in numbers]
-    float32 = {"compute": torch.float32, "dtype": torch.float32}
-    return reads.emit("where", [condition, *scalars], float32, node, shape)
+        data = torch.where(condition.data, first, second)
+        return Value(name, either.dtype, shape, "constant", data)
+    scalars = [Value(name, either.dtype, (), "constant", x) for x in (first, second)]
+    inputs = [condition, *scalars]
+    return reads.emit("where", inputs, _computed(either.dtype), node, shape, either.dtype)
 
 
-def _with_rank_4(x: Value | None, node: Node, reads: Reads) -> Value | None:
-    if x is None or x.rank != 3:
+def _computed(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """Attributes of a pointwise row."""
+    return {"compute": torch.int64 if dtype == torch.bool else dtype, "dtype": dtype}
+
+
+def _with_rank_4(x: Value, node: Node, reads: Reads) -> Value:
+    if x.rank != 3:
         return x
-    return reads.emit("unsqueeze", [x], {"dim": 0}, node, (1, *x.shape))
+    return reads.emit("unsqueeze", [x], {"dim": 0}, node, (1, *x.shape), x.dtype)
 
 
 def _unrepeated(value: Value | None) -> Value | None:

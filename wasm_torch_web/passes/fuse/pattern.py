@@ -68,10 +68,11 @@ class Reads:
         attributes: dict[str, Any],
         like: Node,
         shape: Sequence[Dim],
+        dtype: torch.dtype | None = None,
     ) -> Value:
-        """The output of a new node, which comes from where the node `like` does."""
+        """The output of a new node, which comes from where `like` does, and has its dtype."""
         name = f"{like.output.name}__{row}"
-        output = Value(name, like.output.dtype, tuple(shape))
+        output = Value(name, dtype or like.output.dtype, tuple(shape))
         output.producer = Node(ROWS[row], list(inputs), attributes, [output], like.origin)
         self.count.update(inputs)
         self.made.append(output.producer)
