@@ -10,7 +10,7 @@ namespace wtw::normalization {
 
 using simd::f32x4;
 
-inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
+inline constexpr int64_t kGrain = 16 << 10;  // elements of a chunk
 
 // y = (x - mean) * scale * weight + bias; weight and bias may be null. y may be x.
 inline void scale_row(const float* x, float* y, int64_t n, float mean, float scale,
