@@ -98,10 +98,10 @@ class Place:
         request = Request(turn.system.adapter, options, address, keep=keep)
         self.recorder.paths.clear()
         try:
-            return visits.visit(self.browser, self.url, request), self.mailbox.take(address)
-        except WtwError:
-            self.mailbox.take(address)
-            raise
+            visit = visits.visit(self.browser, self.url, self.mailbox, request)
+        finally:
+            outputs = self.mailbox.take(address)
+        return visit, outputs
 
 
 def run(turns: Sequence[Turn], rounds: int, results: Results, tell: Callable[[str], None]) -> None:

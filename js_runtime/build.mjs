@@ -27,7 +27,7 @@ function run(...command) {
   if (status !== 0) throw new Error(`failed: ${command.join(' ')}`);
 }
 
-/** errors.ts from Python's table, manifest.ts from the schema. */
+/** errors.ts and variants.ts from Python's tables, manifest.ts from the schema. */
 async function generate() {
   const python = existsSync('.venv/bin/python') ? '.venv/bin/python' : 'python3';
   run(python, '-m', 'wasm_torch_web.codegen', GENERATED);
@@ -66,9 +66,12 @@ function declarations() {
     '--outDir',
     'build/js_types',
   );
-  const parts = ['types', 'wtw_error'].map((name) =>
-    readFileSync(`build/js_types/${SOURCE}/${name}.d.ts`, 'utf8'),
-  );
+  const read = (name) => readFileSync(`build/js_types/${name}.d.ts`, 'utf8');
+  const [variant] = /^export type Variant = .*$/m.exec(read(`${GENERATED}/variants`));
+  const types = read(`${SOURCE}/types`)
+    .replace(/^import type { Variant }.*\n/m, '')
+    .replace(/^export type { Variant };$/m, variant);
+  const parts = [types, read(`${SOURCE}/wtw_error`)];
   const loader = 'export declare const loadModel: LoadModel;\n';
   writeFileSync(`${OUT}/runtime.d.ts`, `${BANNER}\n${parts.join('')}${loader}`);
 }

@@ -30,6 +30,8 @@ from compile import (
     say,
 )
 
+from wasm_torch_web.variants import VARIANTS as NAMES
+
 OUT = ROOT / "wasm_torch_web/runtime"
 # V8 keeps wasm's instruction order, and LLVM's schedulers hoist loads until registers spill:
 # source order doubles the speed of the hot loops.
@@ -50,6 +52,7 @@ LEVELS = (
 )
 LINK = ("-O3", "-sSTANDALONE_WASM", "--no-entry", "-sALLOW_MEMORY_GROWTH", "-sMAXIMUM_MEMORY=4GB")
 IMPORTED = ("-sIMPORTED_MEMORY", "-sINITIAL_MEMORY=4MB", "-sSTACK_SIZE=256KB")
+SHARED = ("-sSHARED_MEMORY",)
 STRICT = ("-Werror", "-Wl,--fatal-warnings")
 SIMD = {"relaxed": ("-mrelaxed-simd",), "simd128": ()}
 
@@ -64,15 +67,16 @@ class Variant:
     link: tuple[str, ...]
 
 
-VARIANTS = (
-    *(
-        Variant(f"{simd}-{name}", simd, bool(shared), (*IMPORTED, *shared))
-        for simd in SIMD
-        for name, shared in (("threads", ("-sSHARED_MEMORY",)), ("single", ()))
-    ),
-    # For running from Python: the same objects with a memory of its own.
-    Variant("wasi", "simd128", False, ("-sSTACK_SIZE=256KB",)),
-)
+def shipped(name: str) -> Variant:
+    """A variant of wasm_torch_web/variants.py."""
+    simd, kind = name.split("-")
+    threads = kind == "threads"
+    return Variant(name, simd, threads, (*IMPORTED, *(SHARED if threads else ())))
+
+
+# For running from Python: the same objects with a memory of its own.
+WASI = Variant("wasi", "simd128", False, ("-sSTACK_SIZE=256KB",))
+VARIANTS = (*map(shipped, NAMES), WASI)
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ namespace {
 using namespace gemm;
 namespace op = op::scaled_dot_product_attention;
 
-constexpr int64_t kChunkFlops = 2'000'000;   // about 40 us
-constexpr int64_t kChunkPacked = 256 << 10;  // floats: about 40 us
+constexpr int64_t kChunkFlops = 500'000;    // about 10 us
+constexpr int64_t kChunkPacked = 32 << 10;  // floats: about 5 us
 
 int64_t packed_keys(const Sizes& s) { return packed_size(s.keys, s.depth); }
 int64_t packed_values(const Sizes& s) { return packed_size(s.width, s.keys); }

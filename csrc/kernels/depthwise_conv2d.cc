@@ -15,7 +15,7 @@ using depthwise::kPixels;
 using depthwise::Tile;
 namespace op = op::depthwise_conv2d;
 
-constexpr int64_t kChunkFlops = 1'000'000;
+constexpr int64_t kChunkFlops = 250'000;
 constexpr int64_t kBand = 4;  // output rows that are worked on side by side
 
 Code check(Call& call) {

@@ -13,7 +13,7 @@ namespace {
 using simd::f32x4;
 
 constexpr int64_t kCachedWeights = 512 << 10;  // bytes that stay near while all tiles pass
-constexpr int64_t kChunkFlops = 2'000'000;     // about 40 us
+constexpr int64_t kChunkFlops = 500'000;       // about 10 us: the longest wait for another thread
 constexpr int64_t kLongSum = 2048;             // products that are summed up without a break
 constexpr int kVector = 4;
 

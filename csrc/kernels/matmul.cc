@@ -11,7 +11,7 @@ namespace {
 using namespace gemm;
 namespace op = op::matmul;
 
-constexpr int64_t kBatchFlops = 2'000'000;    // small products share a chunk
+constexpr int64_t kBatchFlops = 500'000;      // small products share a chunk
 constexpr int64_t kPart = 1024;               // of the reduction
 constexpr int64_t kPlainProducts = 32 << 10;  // of a chunk of other numbers
 constexpr int64_t kChunkFloats = 128 << 10;   // of a right side that is read in place: about 20 us

@@ -10,7 +10,7 @@ namespace wtw::normalization {
 
 using simd::f32x4;
 
-inline constexpr int64_t kGrain = 64 << 10;  // elements of a chunk
+inline constexpr int64_t kGrain = 16 << 10;  // elements of a chunk
 
 // In place of an absent weight or bias, from which no step leads on.
 alignas(16) inline constexpr float kOnes[4] = {1, 1, 1, 1}, kZeros[4] = {};

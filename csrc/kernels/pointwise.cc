@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kBlockBytes = 8192;           // of each operand: they stay in the nearest cache
 constexpr int64_t kRawBytes = 2 * kBlockBytes;  // before conversion: 8 bytes for each float32
 constexpr int64_t kVector = 16;
-constexpr int64_t kChunk = 32768;  // elements that a thread takes at a time
+constexpr int64_t kChunk = 16384;  // elements that a thread takes at a time
 
 struct Memo {
   Block function;

@@ -3,16 +3,8 @@ import { answering } from './answer.ts';
 import { fromWire, wtwError } from './errors.ts';
 import { open, type OpenOptions } from './open.ts';
 import type { Platform, Port } from './platform.ts';
-import type {
-  CallName,
-  Calls,
-  FromWorker,
-  Reply,
-  Request,
-  Summary,
-  ToWorker,
-  WireInput,
-} from './protocol.ts';
+import type { CallName, Calls, FromWorker, Reply, Request, Summary, ToWorker } from './protocol.ts';
+import { Staging } from './staging.ts';
 import type { MemoryInfo } from './types.ts';
 import type { WtwError } from './wtw_error.ts';
 
@@ -70,6 +62,7 @@ class WorkerBackend implements Backend {
   private alive = false;
   private ended: WtwError | undefined;
   private readonly pending = new Map<number, Pending>();
+  private readonly staging = new Staging();
   private calls = 0;
 
   constructor(private readonly port: Port) {}
@@ -100,7 +93,8 @@ class WorkerBackend implements Backend {
     const id = ++this.calls;
     return new Promise((resolve, reject) => {
       this.pending.set(id, { resolve: resolve as never, reject });
-      this.post({ kind: 'call', id, request: movable({ call: name, ...request } as Request) });
+      const copied = this.staging.copied({ call: name, ...request } as Request);
+      this.post({ kind: 'call', id, ...copied });
       this.port.busy(true);
     });
   }
@@ -128,9 +122,11 @@ class WorkerBackend implements Backend {
         break;
       case 'reply':
         this.memory = message.memory;
+        this.staging.back(message.staged);
         this.settle(message.id)?.resolve(message.reply);
         break;
       case 'refused':
+        this.staging.back(message.staged);
         this.settle(message.id)?.reject(fromWire(message.error));
     }
   }
@@ -155,23 +151,8 @@ class WorkerBackend implements Backend {
   }
 
   private post(message: ToWorker): void {
-    this.port.post(message, message.kind === 'call' ? inputBuffers(message.request) : []);
+    this.port.post(message, message.kind === 'call' && message.staged ? [message.staged] : []);
   }
 }
 
 const LOADING = 0;
-
-// The caller keeps its arrays: the worker gets copies, which move.
-function movable(request: Request): Request {
-  if (!('inputs' in request)) return request;
-  const copy = (input: WireInput): WireInput =>
-    'bytes' in input ? { ...input, bytes: new Uint8Array(input.bytes) } : input;
-  return { ...request, inputs: request.inputs.map(copy) };
-}
-
-function inputBuffers(request: Request): ArrayBuffer[] {
-  if (!('inputs' in request)) return [];
-  return request.inputs.flatMap((input) =>
-    'bytes' in input ? [input.bytes.buffer as ArrayBuffer] : [],
-  );
-}

@@ -1,4 +1,5 @@
 // A package's assets and the user's options in, a model out.
+import { VARIANTS } from '../../build/generated/variants.ts';
 import { type Backend, localBackend, NoWorker, workerBackend } from './backend.ts';
 import { Budget } from './budget.ts';
 import { reasonOf, wtwError } from './errors.ts';
@@ -7,7 +8,7 @@ import type { OpenOptions } from './open.ts';
 import type { Platform, Port } from './platform.ts';
 import type { Addresses } from './protocol.ts';
 import type { Assets, LoadModel, LoadOptions } from './types.ts';
-import { MAX_THREADS, VARIANTS } from './variants.ts';
+import { MAX_THREADS } from './variants.ts';
 
 const WORKER = 'worker.js';
 

@@ -67,10 +67,14 @@ export interface HelperStart {
   readonly handle: number;
 }
 
+/** The buffer that a request's inputs lie in: it moves with the call, and back with the answer. */
+export type Staged = ArrayBuffer | undefined;
+
 export interface CallMessage {
   readonly kind: 'call';
   readonly id: number;
   readonly request: Request;
+  readonly staged: Staged;
 }
 export type ToWorker = ModelStart | HelperStart | CallMessage;
 
@@ -80,8 +84,13 @@ export type FromWorker =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'loaded'; readonly summary: Summary }
   | { readonly kind: 'failed'; readonly error: WtwErrorParts }
-  | ({ readonly kind: 'reply'; readonly id: number } & Answered)
-  | { readonly kind: 'refused'; readonly id: number; readonly error: WtwErrorParts };
+  | ({ readonly kind: 'reply'; readonly id: number; readonly staged: Staged } & Answered)
+  | {
+      readonly kind: 'refused';
+      readonly id: number;
+      readonly staged: Staged;
+      readonly error: WtwErrorParts;
+    };
 
 /** The buffers of a reply, which move instead of being copied. */
 export function buffersOf(reply: Reply): ArrayBuffer[] {

@@ -5,25 +5,34 @@ export interface Schema {
   readonly [keyword: string]: unknown;
 }
 
-type Rule = (parameter: never, data: unknown, at: string, check: Check) => string | undefined;
-type Check = (schema: Schema, data: unknown, at: string) => string | undefined;
+/** Faults begin with the rest of the path to them: only what is at fault costs a text. */
+type Fault = string | undefined;
+type Check = (schema: Schema, data: unknown) => Fault;
+type Rule = (parameter: never, data: unknown, check: Check, schema: Schema) => Fault;
 
 /** Where and what, such as `/plan/bytes: less than 1`; undefined if all is well. */
-export function faultOf(root: Schema, data: unknown): string | undefined {
+export function faultOf(root: Schema, data: unknown): Fault {
   const definitions = root.$defs as Record<string, Schema>;
-  const check: Check = (schema, value, at) => {
-    for (const [keyword, parameter] of Object.entries(schema)) {
-      const fault =
-        keyword === '$ref'
-          ? check(definitions[(parameter as string).slice('#/$defs/'.length)] as Schema, value, at)
-          : RULES[keyword]?.(parameter as never, value, at, check);
+  const known = new Map<Schema, [Rule, never][]>();
+  const refer: Rule = (name: string, value, check) =>
+    check(definitions[name.slice('#/$defs/'.length)] as Schema, value);
+  const rulesOf = (schema: Schema) => {
+    const keywords = Object.entries(schema) as [string, never][];
+    const rules = keywords.flatMap(([keyword, parameter]): [Rule, never][] => {
+      const rule = keyword === '$ref' ? refer : RULES[keyword];
+      return rule ? [[rule, parameter]] : [];
+    });
+    known.set(schema, rules);
+    return rules;
+  };
+  const check: Check = (schema, value) => {
+    for (const [rule, parameter] of known.get(schema) ?? rulesOf(schema)) {
+      const fault = rule(parameter, value, check, schema);
       if (fault !== undefined) return fault;
     }
-    return schema.additionalProperties === undefined
-      ? undefined
-      : additionalFault(schema, value, at, check);
+    return undefined;
   };
-  return check(root, data, '');
+  return check(root, data);
 }
 
 const isObject = (data: unknown): data is Record<string, unknown> =>
@@ -37,9 +46,15 @@ function typeOf(data: unknown): string {
   return Number.isInteger(data) ? 'integer' : typeof data;
 }
 
-const say = (wrong: boolean, at: string, what: string) => (wrong ? `${at}: ${what}` : undefined);
+function fits(type: string, data: unknown): boolean {
+  const found = typeOf(data);
+  return found === type || (type === 'number' && found === 'integer');
+}
 
-function firstFault<T>(items: Iterable<T>, fault: (item: T) => string | undefined) {
+const within = (name: string | number, fault: Fault): Fault =>
+  fault === undefined ? undefined : `/${name}${fault}`;
+
+function firstFault<T>(items: Iterable<T>, fault: (item: T) => Fault): Fault {
   for (const item of items) {
     const found = fault(item);
     if (found !== undefined) return found;
@@ -47,68 +62,81 @@ function firstFault<T>(items: Iterable<T>, fault: (item: T) => string | undefine
   return undefined;
 }
 
-function additionalFault(schema: Schema, data: unknown, at: string, check: Check) {
-  if (!isObject(data)) return undefined;
-  const known = (schema.properties ?? {}) as Record<string, Schema>;
-  const others = Object.entries(data).filter(([name]) => !has(known, name));
-  const rule = schema.additionalProperties;
-  return firstFault(others, ([name, value]) =>
-    rule === false ? `${at}: unknown ${name}` : check(rule as Schema, value, `${at}/${name}`),
-  );
-}
+// In code points, of which a string has at most its length.
+const shorter = (text: string, least: number) =>
+  text.length < 2 * least && [...text].length < least;
+const longer = (text: string, most: number) => text.length > most && [...text].length > most;
 
-const number = (data: unknown) => typeof data === 'number';
-const string = (data: unknown) => typeof data === 'string';
+const patterns = new Map<string, RegExp>();
+
+function matches(pattern: string, text: string): boolean {
+  const known = patterns.get(pattern) ?? new RegExp(pattern, 'u');
+  patterns.set(pattern, known);
+  return known.test(text);
+}
 
 /** Keywords with a rule; each looks only at data of its own type, as JSON Schema has it. */
 const RULES: Readonly<Record<string, Rule>> = {
-  type: (types: string | string[], data, at) => {
-    const type = typeOf(data);
-    const fits = [types].flat().some((t) => t === type || (t === 'number' && type === 'integer'));
-    return say(!fits, at, `${type} instead of ${[types].flat().join(' or ')}`);
-  },
-  const: (value: unknown, data, at) => say(data !== value, at, `not ${JSON.stringify(value)}`),
-  enum: (values: unknown[], data, at) =>
-    say(!values.includes(data), at, `none of ${values.join(', ')}`),
-  minimum: (least: number, data, at) =>
-    say(number(data) && (data as number) < least, at, `less than ${least}`),
-  maximum: (most: number, data, at) =>
-    say(number(data) && (data as number) > most, at, `more than ${most}`),
-  multipleOf: (step: number, data, at) =>
-    say(number(data) && (data as number) % step !== 0, at, `no multiple of ${step}`),
-  minLength: (least: number, data, at) =>
-    say(string(data) && [...(data as string)].length < least, at, `shorter than ${least}`),
-  maxLength: (most: number, data, at) =>
-    say(string(data) && [...(data as string)].length > most, at, `longer than ${most}`),
-  pattern: (pattern: string, data, at) =>
-    say(string(data) && !new RegExp(pattern, 'u').test(data as string), at, `not ${pattern}`),
-  minItems: (least: number, data, at) =>
-    say(Array.isArray(data) && data.length < least, at, `fewer than ${least} items`),
-  maxItems: (most: number, data, at) =>
-    say(Array.isArray(data) && data.length > most, at, `more than ${most} items`),
-  items: (schema: Schema, data, at, check) =>
+  type: (types: string | string[], data) =>
+    typeof types === 'string'
+      ? fits(types, data)
+        ? undefined
+        : `: ${typeOf(data)} instead of ${types}`
+      : types.some((type) => fits(type, data))
+        ? undefined
+        : `: ${typeOf(data)} instead of ${types.join(' or ')}`,
+  const: (value: unknown, data) => (data !== value ? `: not ${JSON.stringify(value)}` : undefined),
+  enum: (values: unknown[], data) =>
+    values.includes(data) ? undefined : `: none of ${values.join(', ')}`,
+  minimum: (least: number, data) =>
+    typeof data === 'number' && data < least ? `: less than ${least}` : undefined,
+  maximum: (most: number, data) =>
+    typeof data === 'number' && data > most ? `: more than ${most}` : undefined,
+  multipleOf: (step: number, data) =>
+    typeof data === 'number' && data % step !== 0 ? `: no multiple of ${step}` : undefined,
+  minLength: (least: number, data) =>
+    typeof data === 'string' && shorter(data, least) ? `: shorter than ${least}` : undefined,
+  maxLength: (most: number, data) =>
+    typeof data === 'string' && longer(data, most) ? `: longer than ${most}` : undefined,
+  pattern: (pattern: string, data) =>
+    typeof data === 'string' && !matches(pattern, data) ? `: not ${pattern}` : undefined,
+  minItems: (least: number, data) =>
+    Array.isArray(data) && data.length < least ? `: fewer than ${least} items` : undefined,
+  maxItems: (most: number, data) =>
+    Array.isArray(data) && data.length > most ? `: more than ${most} items` : undefined,
+  items: (schema: Schema, data, check) =>
     Array.isArray(data)
-      ? firstFault(data.entries(), ([i, item]) => check(schema, item, `${at}/${i}`))
+      ? firstFault(data.entries(), ([i, item]) => within(i, check(schema, item)))
       : undefined,
-  required: (names: string[], data, at) =>
-    isObject(data)
-      ? firstFault(names, (name) => say(!has(data, name), at, `${name} is missing`))
+  required: (names: string[], data) => {
+    const missing = isObject(data) ? names.find((name) => !has(data, name)) : undefined;
+    return missing === undefined ? undefined : `: ${missing} is missing`;
+  },
+  maxProperties: (most: number, data) =>
+    isObject(data) && Object.keys(data).length > most
+      ? `: more than ${most} properties`
       : undefined,
-  maxProperties: (most: number, data, at) =>
-    say(isObject(data) && Object.keys(data).length > most, at, `more than ${most} properties`),
-  propertyNames: (schema: Schema, data, at, check) =>
+  propertyNames: (schema: Schema, data, check) =>
     isObject(data)
-      ? firstFault(Object.keys(data), (name) => check(schema, name, `${at}/${name}`))
+      ? firstFault(Object.keys(data), (name) => within(name, check(schema, name)))
       : undefined,
-  properties: (schemas: Record<string, Schema>, data, at, check) =>
+  properties: (schemas: Record<string, Schema>, data, check) =>
     isObject(data)
-      ? firstFault(Object.entries(schemas), ([name, schema]) =>
-          has(data, name) ? check(schema, data[name], `${at}/${name}`) : undefined,
+      ? firstFault(Object.keys(data), (name) =>
+          has(schemas, name) ? within(name, check(schemas[name] as Schema, data[name])) : undefined,
         )
       : undefined,
-  oneOf: (schemas: Schema[], data, at, check) => {
-    const faults = schemas.map((schema) => check(schema, data, at));
-    const fitting = faults.filter((fault) => fault === undefined).length;
-    return say(fitting !== 1, at, `fits ${fitting} of ${schemas.length} forms instead of one`);
+  additionalProperties: (rule: false | Schema, data, check, { properties = {} }) => {
+    if (!isObject(data)) return undefined;
+    const others = Object.keys(data).filter((name) => !has(properties as object, name));
+    return firstFault(others, (name) =>
+      rule === false ? `: unknown ${name}` : within(name, check(rule, data[name])),
+    );
+  },
+  oneOf: (schemas: Schema[], data, check) => {
+    const fitting = schemas.filter((schema) => check(schema, data) === undefined).length;
+    return fitting === 1
+      ? undefined
+      : `: fits ${fitting} of ${schemas.length} forms instead of one`;
   },
 };

@@ -1,4 +1,5 @@
 // The types that users see: copied into every package as runtime.d.ts.
+import type { Variant } from '../../build/generated/variants.ts';
 
 /** PyTorch's names. */
 export type DType = keyof DataOf;
@@ -67,7 +68,7 @@ export interface TensorOutput<D extends DType = DType> {
 export type InputValue = TensorInput | InputData | number | bigint | boolean;
 export type OutputValue = TensorOutput | number | boolean;
 
-export type Variant = 'relaxed-threads' | 'relaxed-single' | 'simd128-threads' | 'simd128-single';
+export type { Variant };
 
 /** Bytes of the model, over all its files. */
 export interface Progress {

@@ -19,12 +19,6 @@ export interface Choice {
   readonly why: readonly string[];
 }
 
-export const VARIANTS: readonly Variant[] = [
-  'relaxed-threads',
-  'relaxed-single',
-  'simd128-threads',
-  'simd128-single',
-];
 /** As many as the runtime takes (csrc/core/pool.h). */
 export const MAX_THREADS = 32;
 // Beyond, memory bandwidth is what limits.

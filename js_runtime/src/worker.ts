@@ -33,12 +33,13 @@ async function start({ addresses, variant, threads }: ModelStart): Promise<void>
   }
 }
 
-async function reply({ id, request }: CallMessage): Promise<void> {
+async function reply({ id, request, staged }: CallMessage): Promise<void> {
+  const moving = staged ? [staged] : [];
   try {
     const answered = await (answer as Answer)(request);
-    post({ kind: 'reply', id, ...answered }, buffersOf(answered.reply));
+    post({ kind: 'reply', id, staged, ...answered }, [...moving, ...buffersOf(answered.reply)]);
   } catch (error) {
-    post({ kind: 'refused', id, error: toWire(error) });
+    post({ kind: 'refused', id, staged, error: toWire(error) }, moving);
   }
 }
 

@@ -29,8 +29,8 @@ test('a share is the cores over the models that run', async () => {
 
 test('a failed call ends its share, and threads that were asked for are not shared', async () => {
   await assert.rejects(new Budget(4).use(() => Promise.reject(new Error('x'))));
-  const forced = await running(new Budget());
+  const asked = await running(new Budget());
   const other = await running(new Budget(3));
-  assert.deepEqual([forced.threads, other.threads], [32, 1]);
-  await Promise.all([forced.end(), other.end()]);
+  assert.deepEqual([asked.threads, other.threads], [32, 1]);
+  await Promise.all([asked.end(), other.end()]);
 });

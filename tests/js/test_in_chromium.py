@@ -83,7 +83,7 @@ def test_the_best_variant_is_the_default(isolated: Page) -> None:
 
 
 @pytest.mark.parametrize("variant", ["simd128-threads", "simd128-single"])
-def test_a_variant_can_be_forced(isolated: Page, variant: str) -> None:
+def test_a_variant_can_be_asked_for(isolated: Page, variant: str) -> None:
     facts = call(isolated, "load", {"variant": variant})
     assert facts["passed"] and facts["variant"] == variant, facts
 

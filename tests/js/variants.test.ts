@@ -44,7 +44,7 @@ const CHOICES: readonly (readonly [string, Facts, Wanted, string, number, string
     ['no relaxed SIMD here', 'one thread: as asked for'],
   ],
   [
-    'forced SIMD128',
+    'SIMD128 wanted',
     ALL,
     { variant: 'simd128-threads' },
     'simd128-threads',
@@ -52,7 +52,7 @@ const CHOICES: readonly (readonly [string, Facts, Wanted, string, number, string
     ['SIMD128 as asked for'],
   ],
   [
-    'forced single',
+    'single wanted',
     ALL,
     { variant: 'relaxed-single' },
     'relaxed-single',

@@ -140,7 +140,7 @@ def measure(
             for number, one in enumerate(asked):
                 progress(f"page {page + 1} of {PAGES}, configuration {number + 1} of {len(asked)}")
                 request = Request(ADAPTER, one.options(), address, timing=timing)
-                visits[one].append(visit(browser, url, request))
+                visits[one].append(visit(browser, url, mailbox, request))
         return Report(manifest["name"], describe(browser), [*map(_figures, visits.values())])
 
 

@@ -16,7 +16,7 @@ from wasm_torch_web.ir import Value
 from wasm_torch_web.ops.table import dtype_name
 
 ALIGNMENT = 64
-BLOCK_BYTES = 1 << 20  # what is hashed at a time, and a buffer of the loader
+BLOCK_BYTES = 1 << 19  # what is hashed at a time, and a buffer of the loader: stays in cache
 SHARD_BYTES = 24 << 20  # under the 25 MiB that hosts such as Cloudflare Pages allow for a file
 
 

@@ -1,11 +1,12 @@
-// What a fresh page does: `window.visit(request)` opens a model through an adapter, runs it cold,
-// warms up, and times runs. The answer goes to the console behind MARK, as JSON.
+// What a fresh page does: it takes a request out of the mailbox, opens a model through an adapter,
+// runs it cold, warms up, times runs, and posts its answer. The page's query is the address.
 //
 // An adapter exports open(options) -> { info, run(inputs) -> outputs }; inputs and outputs are
 // { name: { data, shape, dtype } }, the outputs readable by the page.
 import { decode, encode } from '/verify/exchange.js';
 
-const MARK = 'visit:';
+const DOOR = `/exchange/${location.search.slice(1)}`;
+const POLL_MS = 20;
 
 async function timed(action) {
   const start = performance.now();
@@ -35,7 +36,17 @@ async function measure({ adapter, options, address, warmup, timing, keep }) {
   return { load, first, runs, info: model.info };
 }
 
-window.visit = async (request) => {
-  const failed = (error) => ({ error: String(error?.message ?? error) });
-  console.log(MARK + JSON.stringify(await measure(request).catch(failed)));
-};
+const post = (body) => fetch(DOOR, { method: 'POST', body });
+
+// What is there from the start is an empty message.
+async function request() {
+  await post('');
+  for (;;) {
+    const text = await (await fetch(DOOR)).text();
+    if (text) return JSON.parse(text);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+const failed = (error) => ({ error: String(error?.message ?? error) });
+await post(JSON.stringify(await request().then(measure).catch(failed)));
