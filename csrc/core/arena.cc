@@ -19,17 +19,19 @@ int64_t end_of(const Placement& buffer) { return buffer.offset + aligned(buffer.
 
 // The most bytes at one node; -1 where memory ran out or they are absurd.
 int64_t most_at_once(Placement* const* buffers, size_t count) {
-  int64_t nodes = 0;
-  for (size_t i = 0; i < count; ++i) nodes = std::max<int64_t>(nodes, buffers[i]->last + 1);
-  Array<int64_t> change;  // from node to node; node -1 comes first
-  if (!change.reset(static_cast<size_t>(nodes) + 2)) return -1;
+  // Moments are counted from 0, at which the inputs are written: node -1.
+  const auto moment = [](int32_t node) { return static_cast<size_t>(int64_t{node} + 1); };
+  size_t end = 0;
+  for (size_t i = 0; i < count; ++i) end = std::max(end, moment(buffers[i]->last) + 1);
+  Array<int64_t> change;  // from moment to moment; the last frees what lives to the end
+  if (!change.reset(end + 1)) return -1;
   int64_t total = 0;
   for (size_t i = 0; i < count; ++i) {
     const int64_t bytes = aligned(buffers[i]->bytes);
     if (bytes > kLargest - total) return -1;
     total += bytes;
-    change[static_cast<size_t>(buffers[i]->first) + 1] += bytes;
-    change[static_cast<size_t>(buffers[i]->last) + 2] -= bytes;
+    change[moment(buffers[i]->first)] += bytes;
+    change[moment(buffers[i]->last) + 1] -= bytes;
   }
   int64_t live = 0, most = 0;
   for (const int64_t step : change) most = std::max(most, live += step);

@@ -33,7 +33,7 @@ Code bind_and_run(Session& session, uint32_t program) {
 Code prepare(Model& model, Failure* failure) {
   if (model.plan.prepare == kAbsent) return Code::ok;
   WTW_TRY(allocate_prepared(model, failure));
-  Session* session = new_session(&model, failure);
+  Session* session = new_session(&model, failure, /*with_states=*/false);
   if (session == nullptr) return failure->code;
   const Code code = bind_and_run(*session, model.plan.prepare);
   *failure = session->failure;

@@ -24,9 +24,6 @@ int64_t state_bytes(const Plan& plan, const BufferRecord& buffer) {
 
 Code allocate_states(Session& session) {
   const Plan& plan = session.model->plan;
-  if (!session.states.reset(plan.buffers.count) || !session.state_bytes.reset(plan.buffers.count)) {
-    return Code::out_of_memory;
-  }
   for (uint32_t i = 0; i < plan.buffers.count; ++i) {
     if (plan.buffers[i].kind != BufferKind::state) continue;
     const int64_t bytes = state_bytes(plan, plan.buffers[i]);
@@ -39,8 +36,11 @@ Code allocate_states(Session& session) {
   return Code::ok;
 }
 
-Code allocate_io(Session& session) {
+Code allocate_tables(Session& session) {
   const Plan& plan = session.model->plan;
+  if (!session.states.reset(plan.buffers.count) || !session.state_bytes.reset(plan.buffers.count)) {
+    return Code::out_of_memory;
+  }
   if (!session.io.reset(plan.programs.count) || !session.bound.reset(plan.programs.count)) {
     return Code::out_of_memory;
   }
@@ -55,9 +55,9 @@ Code allocate_io(Session& session) {
   return Code::ok;
 }
 
-Code allocate_all(Session& session) {
-  WTW_TRY(allocate_io(session));
-  return allocate_states(session);
+Code allocate_all(Session& session, bool with_states) {
+  WTW_TRY(allocate_tables(session));
+  return with_states ? allocate_states(session) : Code::ok;
 }
 
 // Whether the nodes from `first` on may run: bound, for the helpers that there are, and after those
@@ -72,13 +72,13 @@ Code may_run(const Session& session, uint32_t program, uint32_t first) {
 
 }  // namespace
 
-Session* new_session(Model* model, Failure* failure) {
+Session* new_session(Model* model, Failure* failure, bool with_states) {
   void* memory = std::malloc(sizeof(Session));
   Code code = Code::out_of_memory;
   if (memory != nullptr) {
     auto* session = new (memory) Session;
     session->model = model;
-    code = allocate_all(*session);
+    code = allocate_all(*session, with_states);
     if (code == Code::ok) {
       reset_states(*session);
       return session;

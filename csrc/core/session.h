@@ -36,8 +36,9 @@ struct Session {
   Failure failure;
 };
 
-// A session with its states allocated and reset; null with `failure` filled in.
-Session* new_session(Model* model, Failure* failure);
+// A session with its states allocated and reset; null with `failure` filled in. The program
+// `prepare` touches none of them.
+Session* new_session(Model* model, Failure* failure, bool with_states = true);
 void free_session(Session* session);
 void reset_states(Session& session);
 

@@ -14,6 +14,7 @@ using gemm::kPanel;
 using simd::f32x4;
 
 constexpr int kLanes = 4;
+constexpr int kTileVectors = kWeightChannels * kPanel / kLanes;
 
 // The transforms of one axis, for m outputs. An object keeps the constants that a loop needs.
 template <int m>
@@ -195,36 +196,57 @@ template <int m>
   }
 }
 
-// One input channel's weights for four output channels.
-f32x4 gather(const float* weight, ptrdiff_t step, ptrdiff_t rows) {
-  f32x4 v = simd::splat(0);
-  if (rows > 0) v = wasm_v128_load32_lane(weight, v, 0);
-  if (rows > 1) v = wasm_v128_load32_lane(weight + step, v, 1);
-  if (rows > 2) v = wasm_v128_load32_lane(weight + 2 * step, v, 2);
-  if (rows > 3) v = wasm_v128_load32_lane(weight + 3 * step, v, 3);
-  return v;
+using Taps = float[9][kTileVectors][kLanes];
+
+// Weights of four input channels (fewer in the last vector) for one output; zeros beyond them.
+f32x4 load_weights(const WeightTile& t, const float* from, ptrdiff_t output, ptrdiff_t channel) {
+  const ptrdiff_t left = t.channels - channel;
+  if (output >= t.outputs || left <= 0) return simd::splat(0);
+  from += output * t.output_step + channel;
+  return left < kLanes ? rows::load_part(from, left, 0) : simd::load(from);
 }
 
-template <int m>
-[[gnu::noinline]] void weight(const WeightPanel& t) {
-  constexpr int n = m + 2;
-  const ptrdiff_t channels = t.channels, plane_step = channels * kPanel, row = 9 * channels;
-  const Axis<m> axis;
-  alignas(16) Square<n> half;
-  f32x4 w[3], y[n];
-  for (ptrdiff_t j = 0; j < channels * 2; ++j) {
-    const ptrdiff_t first = j % 2 * kLanes, rows = t.rows - first;
-    const float* corner = t.weights + j / 2 + (rows > 0 ? first * row : 0);
-    for (int x = 0; x < 3; ++x) {
-      for (int i = 0; i < 3; ++i) w[i] = gather(corner + (i * 3 + x) * channels, row, rows);
-      axis.weight(w, y);
-      for (int i = 0; i < n; ++i) simd::store(half[i][x], y[i]);
-    }
-    float* plane = t.planes + j * kLanes;
+// In the order of a panel: by input channels, then outputs.
+void gather(const WeightTile& t, Taps& taps) {
+  const float* tap = t.weights;
+  for (int k = 0; k < 9; ++k, tap += t.tap_step) {
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < n; ++i) {
-      for (int x = 0; x < 3; ++x) w[x] = simd::load(half[i][x]);
+    for (int j = 0; j < kTileVectors / kLanes; ++j) {
+      const int channel = j / 2 * kLanes, output = j % 2 * kLanes;
+      f32x4 v[kLanes];
+      for (int i = 0; i < kLanes; ++i) v[i] = load_weights(t, tap, output + i, channel);
+      simd::transpose(v);
+      for (int i = 0; i < kLanes; ++i) simd::store(taps[k][(channel + i) * 2 + j % 2], v[i]);
+    }
+  }
+}
+
+// Planes are written line by line: they may lie a power of two apart and share cache sets.
+template <int m>
+[[gnu::noinline]] void weight(const WeightTile& t) {
+  constexpr int n = m + 2;
+  const ptrdiff_t plane_step = t.plane_step, vectors = 2 * t.channels;
+  const Axis<m> axis;
+  alignas(16) Taps taps;
+  alignas(16) float half[n][3][kTileVectors][kLanes];
+  f32x4 w[3], y[n];
+  gather(t, taps);
+  for (int x = 0; x < 3; ++x) {
+#pragma clang loop unroll(disable)
+    for (int v = 0; v < kTileVectors; ++v) {
+      for (int i = 0; i < 3; ++i) w[i] = simd::load(taps[3 * i + x][v]);
       axis.weight(w, y);
+      for (int i = 0; i < n; ++i) simd::store(half[i][x][v], y[i]);
+    }
+  }
+  float* line = t.planes;
+#pragma clang loop unroll(disable)
+  for (int i = 0; i < n; ++i, line += n * plane_step) {
+#pragma clang loop unroll(disable)
+    for (ptrdiff_t v = 0; v < vectors; ++v) {
+      for (int x = 0; x < 3; ++x) w[x] = simd::load(half[i][x][v]);
+      axis.weight(w, y);
+      float* plane = line + v * kLanes;
       for (int x = 0; x < n; ++x, plane += plane_step) simd::store(plane, y[x]);
     }
   }

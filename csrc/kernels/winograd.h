@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "kernels/activation.h"
+#include "kernels/gemm.h"
 
 namespace wtw::winograd {
 
@@ -31,18 +32,23 @@ struct OutputTile {
   Epilogue epilogue;  // its bias from the tile's first channel on
 };
 
-// Weights (3, 3, I) of 8 output channels; rows beyond `rows` are zeros.
-struct WeightPanel {
+inline constexpr int64_t kWeightChannels = 8;
+
+// Weights (3, 3, I) of 8 output channels, for up to kWeightChannels input channels. Outputs beyond
+// `outputs` are zeros.
+struct WeightTile {
   const float* weights;
-  ptrdiff_t rows, channels;
-  float* planes;  // [n][n][I][8]
+  ptrdiff_t output_step, tap_step;
+  ptrdiff_t outputs, channels;
+  float* planes;  // [n][n][channels][8]
+  ptrdiff_t plane_step;
 };
 
 struct Transforms {
   int64_t outputs;  // m
   void (*input)(const InputTile& tile);
   void (*output)(const OutputTile& tile);
-  void (*weight)(const WeightPanel& panel);
+  void (*weight)(const WeightTile& tile);
 
   int64_t points() const { return outputs + 2; }
   int64_t planes() const { return points() * points(); }
@@ -50,5 +56,9 @@ struct Transforms {
 
 // For m outputs; null where there are none.
 const Transforms* transforms(int64_t outputs);
+
+// gemm::run_block, while weights that the next product takes come from memory: they lie `next`
+// floats behind those of this one (0: there are none).
+void multiply(const gemm::Block& block, ptrdiff_t next);
 
 }  // namespace wtw::winograd

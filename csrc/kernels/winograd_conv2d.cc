@@ -149,15 +149,17 @@ void multiply(const Work& o, int64_t tiles, int64_t first, int64_t last, const f
   const Memo& memo = o.memo;
   const int64_t planes = o.transforms.planes(), plane = memo.g.channels * kPanel;
   for (int64_t p = 0; p < planes; ++p) {
-    run_block({.left = in + p * memo.input_plane(),
-               .left_stride = static_cast<ptrdiff_t>(memo.depth()),
-               .m = tiles,
-               .panels = o.data.weights + (first * planes + p) * plane,
-               .step = static_cast<ptrdiff_t>(planes * plane),
-               .depth = static_cast<ptrdiff_t>(memo.g.channels),
-               .count = static_cast<ptrdiff_t>(last - first),
-               .out = out + p * memo.output_plane(),
-               .out_stride = static_cast<ptrdiff_t>(memo.width())});
+    const bool is_last = p + 1 == planes && last == memo.panels();
+    winograd::multiply({.left = in + p * memo.input_plane(),
+                        .left_stride = static_cast<ptrdiff_t>(memo.depth()),
+                        .m = tiles,
+                        .panels = o.data.weights + (first * planes + p) * plane,
+                        .step = static_cast<ptrdiff_t>(planes * plane),
+                        .depth = static_cast<ptrdiff_t>(memo.g.channels),
+                        .count = static_cast<ptrdiff_t>(last - first),
+                        .out = out + p * memo.output_plane(),
+                        .out_stride = static_cast<ptrdiff_t>(memo.width())},
+                       is_last ? 0 : static_cast<ptrdiff_t>(plane));
   }
 }
 

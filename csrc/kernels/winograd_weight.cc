@@ -20,18 +20,31 @@ Code check(Call& call) {
   return Code::ok;
 }
 
+// Weights (O, 3, 3, I), its panel `index` in; that panel out.
+void transform(const Tensor& w, const winograd::Transforms& transforms, int64_t index, float* to) {
+  const int64_t channels = w.size(3), first = index * kPanel;
+  const float* from = w.as<float>() + first * 9 * channels;
+  for (int64_t c = 0; c < channels; c += winograd::kWeightChannels) {
+    const int64_t some = std::min(channels - c, winograd::kWeightChannels);
+    transforms.weight({.weights = from + c,
+                       .output_step = static_cast<ptrdiff_t>(9 * channels),
+                       .tap_step = static_cast<ptrdiff_t>(channels),
+                       .outputs = static_cast<ptrdiff_t>(w.size(0) - first),
+                       .channels = static_cast<ptrdiff_t>(some),
+                       .planes = to + c * kPanel,
+                       .plane_step = static_cast<ptrdiff_t>(channels * kPanel)});
+  }
+}
+
 Code run(Call& call) {
   const Tensor &w = call.in(op::weight_), &u = call.out();
   if (u.numel == 0) return Code::ok;
   const winograd::Transforms& transforms = *winograd::transforms(call.integer(op::tile_));
-  const int64_t channels = w.size(3), panels = u.size(0), each = u.numel / panels;
+  const int64_t panels = u.size(0), each = u.numel / panels;
   const int64_t block = std::max<int64_t>(kChunkElements / each, 1);
   pool::parallel(ceil_div(panels, block), [&](int64_t chunk, int) {
     for (int64_t p = chunk * block; p < std::min((chunk + 1) * block, panels); ++p) {
-      transforms.weight({.weights = w.as<float>() + p * kPanel * 9 * channels,
-                         .rows = static_cast<ptrdiff_t>(w.size(0) - p * kPanel),
-                         .channels = static_cast<ptrdiff_t>(channels),
-                         .planes = u.as<float>() + p * each});
+      transform(w, transforms, p, u.as<float>() + p * each);
     }
   });
   return Code::ok;
