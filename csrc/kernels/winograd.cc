@@ -91,6 +91,22 @@ struct Axis<4> {
 template <int n>
 using Square = float[n][n][kLanes];
 
+template <int n>
+[[gnu::always_inline]] inline void load(const float* from, ptrdiff_t step, f32x4 (&v)[n]) {
+  for (f32x4& one : v) {
+    one = simd::load(from);
+    from += step;
+  }
+}
+
+template <int n>
+[[gnu::always_inline]] inline void store(const f32x4 (&v)[n], float* to, ptrdiff_t step) {
+  for (const f32x4& one : v) {
+    simd::store(to, one);
+    to += step;
+  }
+}
+
 template <int m>
 [[gnu::noinline]] void input(const InputTile& t) {
   constexpr int n = m + 2;
@@ -102,17 +118,16 @@ template <int m>
     const float* column = t.pixels + c;
 #pragma clang loop unroll(disable)
     for (int x = 0; x < n; ++x, column += pixel_step) {
-      const float* pixel = column;
-      for (int i = 0; i < n; ++i, pixel += row_step) d[i] = simd::load(pixel);
+      load(column, row_step, d);
       axis.input(d, y);
-      for (int i = 0; i < n; ++i) simd::store(half[i][x], y[i]);
+      store(y, half[0][x], n * kLanes);
     }
     float* plane = t.planes + c;
 #pragma clang loop unroll(disable)
-    for (int i = 0; i < n; ++i) {
-      for (int x = 0; x < n; ++x) d[x] = simd::load(half[i][x]);
+    for (int i = 0; i < n; ++i, plane += n * plane_step) {
+      load(half[i][0], kLanes, d);
       axis.input(d, y);
-      for (int x = 0; x < n; ++x, plane += plane_step) simd::store(plane, y[x]);
+      store(y, plane, plane_step);
     }
   }
 }
@@ -135,24 +150,21 @@ struct Store {
     if (clamped) {
       for (f32x4& v : y) v = simd::clamp(v, low, high);
     }
-    for (f32x4& v : y) {
-      simd::store(out, v);
-      out += pixel_step;
-    }
+    store(y, out, pixel_step);
   }
 
   template <int m>
   void part(f32x4 (&y)[m], const float* residual, float* out) const {
     for (ptrdiff_t x = 0; x < columns; ++x) {
       f32x4 v = simd::add(y[x], bias);
-      if (residual) v = simd::add(v, load(residual + x * pixel_step, lanes));
+      if (residual) v = simd::add(v, load_lanes(residual + x * pixel_step, lanes));
       v = simd::clamp(v, low, high);
       float* pixel = out + x * pixel_step;
       lanes == kLanes ? simd::store(pixel, v) : rows::store_part(pixel, v, lanes);
     }
   }
 
-  static f32x4 load(const float* x, ptrdiff_t lanes) {
+  static f32x4 load_lanes(const float* x, ptrdiff_t lanes) {
     return lanes == kLanes ? simd::load(x) : rows::load_part(x, lanes, 0);
   }
 };
@@ -162,13 +174,13 @@ template <int m>
   constexpr int n = m + 2;
   const ptrdiff_t plane_step = t.plane_step, row_step = t.row_step, rows = t.rows;
   const Clamp bounds = clamp_of(t.epilogue);
-  Store store = {.bias = {},
-                 .low = simd::splat(bounds.low),
-                 .high = simd::splat(bounds.high),
-                 .pixel_step = t.pixel_step,
-                 .columns = t.columns,
-                 .lanes = kLanes,
-                 .clamped = bounds.active};
+  Store finish = {.bias = {},
+                  .low = simd::splat(bounds.low),
+                  .high = simd::splat(bounds.high),
+                  .pixel_step = t.pixel_step,
+                  .columns = t.columns,
+                  .lanes = kLanes,
+                  .clamped = bounds.active};
   const Axis<m> axis;
   alignas(16) Square<n> half;
   f32x4 p[n], y[m];
@@ -176,21 +188,20 @@ template <int m>
     const float* column = t.planes + c;
 #pragma clang loop unroll(disable)
     for (int x = 0; x < n; ++x, column += plane_step) {
-      const float* plane = column;
-      for (int i = 0; i < n; ++i, plane += n * plane_step) p[i] = simd::load(plane);
+      load(column, n * plane_step, p);
       axis.output(p, y);
-      for (int i = 0; i < m; ++i) simd::store(half[i][x], y[i]);
+      store(y, half[0][x], n * kLanes);
     }
-    store.lanes = std::min<ptrdiff_t>(t.channels - c, kLanes);
-    store.bias = Store::load(t.epilogue.bias + c, store.lanes);
-    const bool whole = store.lanes == kLanes && store.columns == m;
+    finish.lanes = std::min<ptrdiff_t>(t.channels - c, kLanes);
+    finish.bias = Store::load_lanes(t.epilogue.bias + c, finish.lanes);
+    const bool whole = finish.lanes == kLanes && finish.columns == m;
     float* out = t.out + c;
     const float* residual = t.residual ? t.residual + c : nullptr;
 #pragma clang loop unroll(disable)
     for (ptrdiff_t i = 0; i < rows; ++i, out += row_step) {
-      for (int x = 0; x < n; ++x) p[x] = simd::load(half[i][x]);
+      load(half[i][0], kLanes, p);
       axis.output(p, y);
-      whole ? store.whole(y, residual, out) : store.part(y, residual, out);
+      whole ? finish.whole(y, residual, out) : finish.part(y, residual, out);
       if (residual) residual += row_step;
     }
   }
@@ -234,9 +245,9 @@ template <int m>
   for (int x = 0; x < 3; ++x) {
 #pragma clang loop unroll(disable)
     for (int v = 0; v < kTileVectors; ++v) {
-      for (int i = 0; i < 3; ++i) w[i] = simd::load(taps[3 * i + x][v]);
+      load(taps[x][v], 3 * kTileVectors * kLanes, w);
       axis.weight(w, y);
-      for (int i = 0; i < n; ++i) simd::store(half[i][x][v], y[i]);
+      store(y, half[0][x][v], 3 * kTileVectors * kLanes);
     }
   }
   float* line = t.planes;
@@ -244,10 +255,9 @@ template <int m>
   for (int i = 0; i < n; ++i, line += n * plane_step) {
 #pragma clang loop unroll(disable)
     for (ptrdiff_t v = 0; v < vectors; ++v) {
-      for (int x = 0; x < 3; ++x) w[x] = simd::load(half[i][x][v]);
+      load(half[i][0][v], kTileVectors * kLanes, w);
       axis.weight(w, y);
-      float* plane = line + v * kLanes;
-      for (int x = 0; x < n; ++x, plane += plane_step) simd::store(plane, y[x]);
+      store(y, line + v * kLanes, plane_step);
     }
   }
 }
