@@ -8,6 +8,9 @@
 #include "core/vmath.h"
 
 namespace wtw::gemm {
+
+int tile_rows = simd::is_arm() ? kMostRows : kRows;
+
 namespace {
 
 using simd::f32x4;

@@ -22,11 +22,11 @@ inline constexpr int kPanel = 8;
 // 6 x 2 accumulators, 2 vectors of weights and 1 broadcast are the 15 vector registers that V8 has
 // on x86; without FMA a product takes one more.
 inline constexpr int kRows = simd::kFused ? 6 : 5;
-// ARM has 32 registers, and cores that begin four multiply-adds a cycle and finish them four cycles
-// later: 8 x 2 accumulators keep them busy.
-inline constexpr int kMostRows = 8;
+// ARM has 32 registers, and cores that begin four FMAs a cycle and finish them four cycles later: 8
+// x 2 accumulators keep them busy.
+inline constexpr int kMostRows = simd::kFused ? 8 : kRows;
 // The rows of a tile on this processor. Set before the first binding if at all.
-inline int tile_rows = simd::is_arm() ? kMostRows : kRows;
+extern int tile_rows;
 
 constexpr int64_t panels_of(int64_t n) { return ceil_div(n, kPanel); }
 constexpr int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * k * kPanel; }
