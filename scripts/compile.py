@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -102,5 +103,6 @@ def prune() -> None:
     """Forget results that nothing has asked for in a month."""
     for folder in ("objects", "links", "tidy"):
         for path in (cache_home() / folder).glob("*"):
-            if path.stat().st_mtime < time.time() - KEEP_SECONDS:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another build's, and already renamed
+                if path.stat().st_mtime < time.time() - KEEP_SECONDS:
+                    path.unlink()

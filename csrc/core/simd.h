@@ -5,6 +5,7 @@
 // wasm_simd128.h intrinsics; only this header knows which body it is.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -105,6 +106,13 @@ inline void transpose(f32x4 (&v)[4]) {
   v[1] = wasm_i64x2_shuffle(ab_low, cd_low, 1, 3);
   v[2] = wasm_i64x2_shuffle(ab_high, cd_high, 0, 2);
   v[3] = wasm_i64x2_shuffle(ab_high, cd_high, 1, 3);
+}
+
+// Whether the processor is an ARM, where V8 has 32 vector registers: there the NaN that subtracting
+// infinities makes has its sign clear, on x86 set.
+inline bool is_arm() {
+  const volatile float infinity = __builtin_inff();
+  return std::bit_cast<int32_t>(infinity - infinity) >= 0;
 }
 
 // Keeps LLVM from moving work across this point, and from knowing the value after it: V8 has 15

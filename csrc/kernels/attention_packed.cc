@@ -39,7 +39,7 @@ class Tiles {
 
     multiply({pitch, s_.depth, s_.depth, {}}, q, q_.stride[2], keys_ + key_head * packed_keys(s_),
              rows, panels_of(seen), scores, pitch);
-    float inverse[kRows];
+    float inverse[kMostRows];
     for (int64_t r = 0; r < rows; ++r) {
       inverse[r] = softmax_.row(scores + r * pitch, s_.seen(first + r + 1), Sizes::padded(seen),
                                 {b, h, first + r});
@@ -116,7 +116,7 @@ int64_t packed_floats(const Sizes& s) {
   return s.batch * s.key_heads * (packed_keys(s) + packed_values(s));
 }
 
-int64_t score_floats(const Sizes& s) { return kRows * s.pitch(); }
+int64_t score_floats(const Sizes& s) { return tile_rows * s.pitch(); }
 
 void run_packed(const Call& call, const Sizes& s) {
   float* keys = reinterpret_cast<float*>(call.scratch());
@@ -124,7 +124,7 @@ void run_packed(const Call& call, const Sizes& s) {
   pack_all(call, s, keys, values);
   const Tiles tiles(call, s, keys, values);
   const int64_t each = tiles_of(s.queries);
-  const int64_t flops = 2 * kRows * s.keys * (s.depth + s.width) + 1;
+  const int64_t flops = 2 * tile_rows * s.keys * (s.depth + s.width) + 1;
   parallel_ranges(s.batch * s.heads * each, kChunkFlops / flops,
                   [&](int64_t begin, int64_t end, int worker) {
                     float* scores = reinterpret_cast<float*>(call.worker_scratch(worker));

@@ -104,7 +104,7 @@ Code check(Call& call) {
 
 // The top left corners of neighbouring output pixels' windows.
 struct Corners {
-  int64_t top[kRows], left[kRows], pixel[kRows];  // pixel: counted through all images
+  int64_t top[kMostRows], left[kMostRows], pixel[kMostRows];  // pixel: counted through all images
 
   Corners(const Geometry& g, int64_t first, int64_t count) {
     int64_t x = first % g.x.out, y = first / g.x.out % g.y.out, n = first / g.x.out / g.y.out;
@@ -140,13 +140,14 @@ int64_t Windows::fill_inside(const Corners& at, Tap* taps) const {
   const Geometry& g = memo.g;
   const int64_t step = memo.pixel_step(), columns = memo.runs ? 1 : g.x.kernel;
   const ptrdiff_t panel = memo.depth() * kPanel;
-  const float* corner[kRows];
-  for (int r = 0; r < kRows; ++r) corner[r] = data.image + at.pixel[r] * step;
+  const float* corner[kMostRows];
+  const int rows = tile_rows;
+  for (int r = 0; r < rows; ++r) corner[r] = data.image + at.pixel[r] * step;
   const float* weights = data.weights;
   for (int64_t ky = 0; ky < g.y.kernel; ++ky) {
     for (int64_t kx = 0; kx < columns; ++kx, ++taps, weights += panel) {
       const ptrdiff_t offset = (ky * g.y.dilation * g.x.in + kx * g.x.dilation) * step;
-      for (int r = 0; r < kRows; ++r) taps->row[r] = corner[r] + offset;
+      for (int r = 0; r < rows; ++r) taps->row[r] = corner[r] + offset;
       taps->weights = weights;
     }
   }
@@ -157,7 +158,7 @@ int64_t Windows::fill(int64_t first, int64_t last, Tap* taps) const {
   const Geometry& g = memo.g;
   // Inside, whole tiles: those that share the taps may have a row more than this one.
   const bool inside = !g.y.is_padded() && !g.x.is_padded();
-  const int64_t columns = memo.runs ? 1 : g.x.kernel, count = inside ? kRows : last - first;
+  const int64_t columns = memo.runs ? 1 : g.x.kernel, count = inside ? tile_rows : last - first;
   const Corners at(g, first, count);
   if (inside) return fill_inside(at, taps);
   const auto within = [](int64_t i, int64_t n) {
@@ -186,7 +187,7 @@ int64_t Windows::reach(int64_t first) const {
   const Geometry& g = memo.g;
   if (g.y.is_padded() || g.x.is_padded()) return 0;
   const int64_t end = (first / g.x.out + 1) * g.x.out;
-  return first + kRows <= end ? end : 0;
+  return first + tile_rows <= end ? end : 0;
 }
 
 void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const Windows& windows,

@@ -8,6 +8,9 @@
 #include "core/vmath.h"
 
 namespace wtw::gemm {
+
+int tile_rows = simd::is_arm() ? kMostRows : kRows;
+
 namespace {
 
 using simd::f32x4;
@@ -135,12 +138,12 @@ template <int R, int V>
 
 using Run = void (*)(const Strip& strip);
 template <int V, size_t... R>
-constexpr std::array<Run, kRows> runs(std::index_sequence<R...>) {
+constexpr std::array<Run, kMostRows> runs(std::index_sequence<R...>) {
   return {run_strip<R + 1, V>...};
 }
 // By rows of the tile: half panels, and whole ones.
-constexpr std::array<Run, kRows> kHalf = runs<1>(std::make_index_sequence<kRows>());
-constexpr std::array<Run, kRows> kWhole = runs<2>(std::make_index_sequence<kRows>());
+constexpr std::array<Run, kMostRows> kHalf = runs<1>(std::make_index_sequence<kMostRows>());
+constexpr std::array<Run, kMostRows> kWhole = runs<2>(std::make_index_sequence<kMostRows>());
 
 // One panel, its long sums in parts that are added up in `out`: that keeps their error small.
 void run_parts(Strip s, Run run) {
@@ -189,7 +192,7 @@ void copy_columns(const float* from, int64_t from_stride, float* to, int64_t to_
 
 // The last panel where n is no multiple of its width: computed beside the output.
 void run_partial(const Tile& tile, const Strip& last, int64_t columns) {
-  alignas(16) float out[kRows * kPanel], residual[kRows * kPanel] = {}, bias[kPanel] = {};
+  alignas(16) float out[kMostRows * kPanel], residual[kMostRows * kPanel] = {}, bias[kPanel] = {};
   Strip beside = last;
   beside.out = out;
   beside.stride = kPanel;
@@ -275,7 +278,7 @@ void run_block(const Block& b) {
 Blocking blocking(int64_t tiles, int64_t panels, int64_t k) {
   const int64_t panel = std::max<int64_t>(k, 1) * kPanel;  // floats
   const int64_t near = kCachedWeights / int64_t{sizeof(float)} / panel;
-  const int64_t wanted = std::max<int64_t>(kChunkFlops / (2 * kRows * panel), 1);
+  const int64_t wanted = std::max<int64_t>(kChunkFlops / (2 * tile_rows * panel), 1);
   // A single tile meets each panel once: only the length of the chunk counts.
   const int64_t most = std::clamp<int64_t>(tiles > 1 ? near : wanted, 1, panels);
   const int64_t panel_block = ceil_div(panels, ceil_div(panels, most));

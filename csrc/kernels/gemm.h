@@ -1,10 +1,8 @@
 // The core of linear, matmul, convolution and attention: tiles of rows times packed panels.
 //
-// A tile is up to 6 rows of the output; a panel is 8 columns of it, with the weights stored
-// [K][8]. 6 x 2 accumulators, 2 vectors of weights and 1 broadcast are the 15 vector registers
-// that V8 has on x86; without FMA a product takes one more, and a tile has 5 rows. A row of the
-// left side need not be contiguous: it is a list of runs ("taps"), so that a convolution is a
-// product without a copy of its input.
+// A tile is some rows of the output; a panel is 8 columns of it, with the weights stored [K][8]. A
+// row of the left side need not be contiguous: it is a list of runs ("taps"), so that a convolution
+// is a product without a copy of its input.
 #pragma once
 
 #include <algorithm>
@@ -19,8 +17,16 @@
 
 namespace wtw::gemm {
 
-inline constexpr int kRows = simd::kFused ? 6 : 5;
 inline constexpr int kPanel = 8;
+
+// 6 x 2 accumulators, 2 vectors of weights and 1 broadcast are the 15 vector registers that V8 has
+// on x86; without FMA a product takes one more.
+inline constexpr int kRows = simd::kFused ? 6 : 5;
+// ARM has 32 registers, and cores that begin four FMAs a cycle and finish them four cycles later: 8
+// x 2 accumulators keep them busy.
+inline constexpr int kMostRows = simd::kFused ? 8 : kRows;
+// The rows of a tile on this processor. Set before the first binding if at all.
+extern int tile_rows;
 
 constexpr int64_t panels_of(int64_t n) { return ceil_div(n, kPanel); }
 constexpr int64_t packed_size(int64_t n, int64_t k) { return panels_of(n) * k * kPanel; }
@@ -28,7 +34,7 @@ constexpr int64_t packed_bytes(int64_t n, int64_t k) { return packed_size(n, k) 
 
 // A run of the reduction: where it begins in each row, and in a panel.
 struct Tap {
-  const float* row[kRows];
+  const float* row[kMostRows];
   const float* weights;  // in panel 0
 };
 
@@ -36,7 +42,7 @@ struct Tap {
 struct Tile {
   const Tap* taps;
   int64_t n_taps;
-  int64_t rows;           // 1 to kRows
+  int64_t rows;           // 1 to tile_rows
   float* out;             // column 0 of the first row
   int64_t stride;         // from row to row of the output, in floats
   const float* residual;  // added to `out`, at the same strides; or null
@@ -81,15 +87,15 @@ struct Blocking {
 Blocking blocking(int64_t tiles, int64_t panels, int64_t k);  // tiles, panels >= 1
 
 // Rows are spread evenly over the tiles: none of them is much narrower than the others.
-constexpr int64_t tiles_of(int64_t m) { return ceil_div(m, kRows); }
+inline int64_t tiles_of(int64_t m) { return ceil_div(m, tile_rows); }
 struct Spread {
   int64_t rows, more;  // of each tile; tiles that have one more
 
-  constexpr explicit Spread(int64_t m)
+  explicit Spread(int64_t m)
       : rows(m / std::max<int64_t>(tiles_of(m), 1)), more(m - rows * tiles_of(m)) {}
-  constexpr int64_t first(int64_t tile) const { return tile * rows + std::min(tile, more); }
+  int64_t first(int64_t tile) const { return tile * rows + std::min(tile, more); }
 };
-constexpr int64_t first_row(int64_t tile, int64_t m) { return Spread(m).first(tile); }
+inline int64_t first_row(int64_t tile, int64_t m) { return Spread(m).first(tile); }
 
 // One chunk; make(index) gives a tile, whose taps may lie where those of the last one lay.
 template <class Make>

@@ -17,7 +17,7 @@ using conv::Geometry;
 using winograd::Transforms;
 namespace op = op::winograd_conv2d;
 
-constexpr int64_t kBlockRows = 6;         // row tiles (of 6 winograd tiles) in a block, at most
+constexpr int64_t kBlockRows = 6;         // row tiles of a product in a block, at most
 constexpr int64_t kManyBlocks = 6;        // enough to share them out instead of panels
 constexpr int64_t kNearFloats = 4 << 10;  // of a plane's weights that pass all tiles of a block
 constexpr int64_t kMaxPanelBlock = 8;
@@ -43,7 +43,7 @@ struct Memo {
   // Floats, of one tile or one plane.
   int64_t depth() const { return ceil_div(g.channels, 4) * 4; }
   int64_t width() const { return panel_block * kPanel; }
-  int64_t block_tiles() const { return block_rows * kRows; }
+  int64_t block_tiles() const { return block_rows * tile_rows; }
   int64_t input_plane() const { return block_tiles() * depth() + kPlanePadding; }
   int64_t output_plane() const { return block_tiles() * width() + kPlanePadding; }
 

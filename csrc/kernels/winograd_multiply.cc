@@ -8,8 +8,8 @@ namespace wtw::winograd {
 namespace {
 
 using gemm::Block;
+using gemm::kMostRows;
 using gemm::kPanel;
-using gemm::kRows;
 using simd::f32x4;
 
 constexpr int kVector = 4, kLeastRows = 3;  // of two tiles or more
@@ -62,7 +62,7 @@ template <size_t... R>
 constexpr std::array<Run, sizeof...(R)> runs(std::index_sequence<R...>) {
   return {multiply_rows<kLeastRows + R>...};
 }
-constexpr auto kRuns = runs(std::make_index_sequence<kRows - kLeastRows + 1>());
+constexpr auto kRuns = runs(std::make_index_sequence<kMostRows - kLeastRows + 1>());
 
 }  // namespace
 

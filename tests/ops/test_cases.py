@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 import torch
 from support.cases import Plan, all_plans, fault
 
@@ -25,7 +26,14 @@ def test_every_row_has_cases() -> None:
     assert not [row.name for row in ROWS.values() if row.cases is None]
 
 
-def test_native_under_sanitizers() -> None:
+@pytest.mark.parametrize(
+    "choice",
+    [
+        pytest.param([], id="all"),
+        pytest.param(["conv|linear|matmul|attention", "8"], id="products in the tiles of ARM"),
+    ],
+)
+def test_native_under_sanitizers(choice: list[str]) -> None:
     """Built by scripts/build_native.py, as make test does; any report of a sanitizer fails."""
     import build_native
 
@@ -33,7 +41,7 @@ def test_native_under_sanitizers() -> None:
     environment = {**os.environ, **build_native.sanitizer_environment()}
     script = ROOT / "tests" / "support" / "run_native_cases.py"
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, library],
+        [sys.executable, "-W", "ignore", script, library, *choice],
         capture_output=True,
         text=True,
         env=environment,

@@ -67,6 +67,7 @@ class Library:
             "wtw_failure": (ctypes.POINTER(ctypes.c_int64), []),
             "wtw_helper_new": (pointer, []),
             "wtw_helper_run": (None, [pointer]),
+            "wtw_set_tile_rows": (None, [ctypes.c_int]),
         }
         for name, (result, arguments) in signatures.items():
             function = getattr(self.c, name)

@@ -1,6 +1,6 @@
 """Runs every case of every row on a native library; prints what differs.
 
-python tests/support/run_native_cases.py LIBRARY [PATTERN]
+python tests/support/run_native_cases.py LIBRARY [PATTERN [ROWS OF A PRODUCT'S TILE]]
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ def run(library: Library, plan: Plan) -> str | None:
 def main() -> int:
     """The exit code: 1 where a case differs."""
     library = Library(Path(sys.argv[1]))
+    pattern, rows = (sys.argv[2:] + ["", ""])[:2]
+    if rows:
+        library.c.wtw_set_tile_rows(int(rows))
     passed, wrong = 0, 0
-    for plan in all_plans(sys.argv[2] if len(sys.argv) > 2 else ""):
+    for plan in all_plans(pattern):
         text = run(library, plan)
         if text is None:
             passed += 1
