@@ -104,6 +104,7 @@ def _conv_cases() -> Iterator[Case]:
         yield case((1, 4, 1, 2), 8, tile, padding=(4, 5, 4, 5))
         yield case((1, 33, 30, 26), 31, tile)
         yield case((1, 160, 7, 7), 100, tile)
+        yield case((1, 8, tile, 7 * tile), 12, tile)  # 7 tiles: 3 rows of a product, then 4
         yield case((0, 4, 5, 5), 8, tile)
         for attributes in activation_cases():
             residual = channels_last(normal(1, 11, 6, 5, seed=3))
