@@ -19,10 +19,11 @@ CHUNK = 1 << 20
 
 def provenance(source: Source, options: Options, dynamic: Sequence[str]) -> dict[str, Any]:
     """The entry `provenance` of model.json; `options` are words of the command line."""
+    files = (*source.files, *_named_files(options))
     return {
         "python": platform.python_version(),
         "source": _text(source.name),
-        "files": [_described(path) for path in (*source.files, *_named_files(options))],
+        "files": [_described(path) for path in dict.fromkeys(files)],
         "options": [_text(word) for word in _words(options, dynamic)],
     }
 

@@ -236,8 +236,15 @@ class TestHuggingFace:
 
     def test_its_tokenizer(self, folder: Path) -> None:
         assert load(folder).tokenizer is None
-        (folder / "tokenizer.json").write_text("{}")
-        assert load(folder).tokenizer == folder / "tokenizer.json"
+        file = folder / "tokenizer.json"
+        file.write_text('{"model": {"vocab": {}}}')
+        source = load(folder)
+        assert source.tokenizer == file
+        assert file in source.files
+        file.write_text("version https://git-lfs.github.com/spec/v1")
+        damaged = load(folder)
+        assert damaged.tokenizer is None
+        assert any("tokenizer.json" in notice for notice in damaged.notices)
 
     def test_missing_weights(self, folder: Path) -> None:
         from safetensors.torch import load_file, save_file

@@ -28,7 +28,7 @@ def run(library: Library, plan: Plan) -> str | None:
 def main() -> int:
     """The exit code: 1 where a case differs."""
     library = Library(Path(sys.argv[1]))
-    pattern, rows = (sys.argv[2:] + ["", ""])[:2]
+    pattern, rows = [*sys.argv[2:], "", ""][:2]
     if rows:
         library.c.wtw_set_tile_rows(int(rows))
     passed, wrong = 0, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,17 @@ def routes(mailbox: Mailbox, folder: Path = PAGE) -> list[BaseRoute]:
 def visit(browser: Browser, url: str, mailbox: Mailbox, request: Request) -> Visit:
     """Opens a page without any cache and does what is asked. Raises UserError browser-failed."""
     door = mailbox.put(b"")
+    seconds = OPENING_SECONDS
     try:
         with unwatched(browser, f"{url}/?{door}"):
-            mailbox.wait(door, OPENING_SECONDS)  # the page is there
-            memory = PeakMemory(browser)
-            mailbox.replace(door, json.dumps(asdict(request)).encode())
-            answer: dict[str, Any] = json.loads(mailbox.wait(door, TIMEOUT_SECONDS))
-            grown = memory.growth()
-            memory.close()
+            mailbox.wait(door, seconds)  # the page is there
+            with closing(PeakMemory(browser)) as memory:
+                mailbox.replace(door, json.dumps(asdict(request)).encode())
+                seconds = TIMEOUT_SECONDS
+                answer: dict[str, Any] = json.loads(mailbox.wait(door, seconds))
+                grown = memory.growth()
     except TimeoutError as error:
-        reason = f"no answer within {TIMEOUT_SECONDS} seconds"
+        reason = f"no answer within {seconds} seconds: the page did not load, or has crashed"
         raise UserError("browser-failed", reason=reason) from error
     except PlaywrightError as error:
         raise UserError("browser-failed", reason=error.message.splitlines()[0]) from error
@@ -108,10 +109,13 @@ def unwatched(browser: Browser, url: str) -> Iterator[None]:
     leaves pages alone whose profile it has not made.
     """
     session = browser.new_browser_cdp_session()
-    profile = {"browserContextId": session.send("Target.createBrowserContext")["browserContextId"]}
     try:
-        session.send("Target.createTarget", {"url": url, **profile})
-        yield
+        made = session.send("Target.createBrowserContext")
+        profile = {"browserContextId": made["browserContextId"]}
+        try:
+            session.send("Target.createTarget", {"url": url, **profile})
+            yield
+        finally:
+            session.send("Target.disposeBrowserContext", profile)
     finally:
-        session.send("Target.disposeBrowserContext", profile)
         session.detach()

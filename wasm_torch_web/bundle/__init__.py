@@ -15,6 +15,7 @@ from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
+from wasm_torch_web.tokenizer import FILE as TOKENIZER
 
 __all__ = ["check_name", "check_replaceable", "check_version", "pack", "staged", "suggest_name"]
 
@@ -66,7 +67,7 @@ def copy_runtime(folder: Path, runtime: Path) -> None:
 def copy_tokenizer(folder: Path, tokenizer: Path | None) -> None:
     """tokenizer.json, where the source had one."""
     if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / entry.TOKENIZER)
+        shutil.copyfile(tokenizer, folder / TOKENIZER)
 
 
 def write_types(folder: Path, manifest: Manifest) -> None:
@@ -77,7 +78,7 @@ def write_types(folder: Path, manifest: Manifest) -> None:
 
 def write_readme(folder: Path, manifest: Manifest) -> None:
     """README.md."""
-    text = readme.readme(manifest, (folder / entry.TOKENIZER).is_file())
+    text = readme.readme(manifest, (folder / TOKENIZER).is_file())
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 

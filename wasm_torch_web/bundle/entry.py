@@ -10,13 +10,13 @@ from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.oldest import NODE
+from wasm_torch_web.tokenizer import FILE as TOKENIZER
 from wasm_torch_web.variants import VARIANTS
 
 WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
 SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
 # What a page needs besides the assets when it is served without a bundler.
 PAGE_FILES = ("index.js", "loader.js")
-TOKENIZER = "tokenizer.json"  # of packages whose source had one; the model does not read it
 
 
 def assets(manifest: Manifest) -> list[str]:

@@ -109,7 +109,7 @@ class _Memory:
             if own in pieces:
                 self.move(own, memory, at)
             else:
-                yield self.copy(value, output, memory, at)
+                yield self.copy(value, node, memory, at)
             at = at + value.shape[node.attributes["dim"]] * output.strides[node.attributes["dim"]]
         output.kind, output.producer, output.storage = "view", None, memory
         self.owners[memory].values += self.owners.pop(output).values
@@ -122,12 +122,13 @@ class _Memory:
         self.owners[memory].values += moved.values
         self.owners[memory].writers += moved.writers
 
-    def copy(self, value: Value, output: Value, memory: Value, at: Dim) -> Node:
-        node = copy_node(value)
-        node.output.strides, node.output.storage, node.output.offset = output.strides, memory, at
-        self.owners[memory].values.append(node.output)
-        self.owners[memory].writers.append(node)
-        return node
+    def copy(self, value: Value, node: Node, memory: Value, at: Dim) -> Node:
+        copied = copy_node(value, node.origin)
+        strides = node.output.strides
+        copied.output.strides, copied.output.storage, copied.output.offset = strides, memory, at
+        self.owners[memory].values.append(copied.output)
+        self.owners[memory].writers.append(copied)
+        return copied
 
 
 def _roots(values: Iterable[Value | None]) -> Iterator[Value]:

@@ -74,10 +74,11 @@ def _copy_of(graph: Graph, value: Value) -> Value:
     return node.output
 
 
-def copy_node(value: Value) -> Node:
-    """A `copy` of the value with an output of its own."""
+def copy_node(value: Value, origin: Origin | None = None) -> Node:
+    """A `copy` of the value with an output of its own; its origin is the value's if not given."""
     output = Value(f"{value.name}__copy", value.dtype, value.shape, fake=value.fake)
-    origin = value.producer.origin if value.producer is not None else Origin()
+    if origin is None:
+        origin = value.producer.origin if value.producer is not None else Origin()
     node = Node(ROWS["copy"], [value], {}, [output], origin)
     output.producer = node
     return node

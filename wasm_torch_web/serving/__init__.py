@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
+from wasm_torch_web import tokenizer
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
-from wasm_torch_web.serving import tokenizer
 from wasm_torch_web.serving.files import Files
 from wasm_torch_web.serving.guard import STRICT_CSP, Guard
 from wasm_torch_web.serving.hints import Hints

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-TOKENIZER = "/tokenizer.json"
+from wasm_torch_web.tokenizer import FILE as TOKENIZER
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Hints:
         """`/hints.json`, `/samples/0` and so on, `/tokenizer.json`."""
         files = {_address(i): path for i, path in enumerate(self.samples)}
         if self.tokenizer is not None:
-            files[TOKENIZER] = self.tokenizer
+            files[f"/{TOKENIZER}"] = self.tokenizer
         return [
             Route("/hints.json", self._answer),
             *(Route(address, _file(path)) for address, path in files.items()),
@@ -54,7 +54,7 @@ class Hints:
                 {"name": path.stem, "url": _address(i)[1:]} for i, path in enumerate(self.samples)
             ]
         if self.tokenizer is not None:
-            hints["tokenizer"] = TOKENIZER[1:]
+            hints["tokenizer"] = TOKENIZER
         return JSONResponse(hints)
 
 

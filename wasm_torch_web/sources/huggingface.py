@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 
+from wasm_torch_web import tokenizer
 from wasm_torch_web.errors import UserError, summary
+from wasm_torch_web.sources.detect import INDEX
 from wasm_torch_web.sources.factory import Examples
 from wasm_torch_web.sources.objects import module_source
 from wasm_torch_web.sources.source import Options, Source
@@ -32,14 +34,19 @@ def read(path: Path, options: Options) -> Source:
     model = _load(path, notices)
     source = module_source(model, _examples(model), options, path.resolve().name)
     source.notices[:0] = notices
-    tokenizer = path / "tokenizer.json"
-    source.tokenizer = tokenizer if tokenizer.is_file() else None
+    if (path / tokenizer.FILE).exists():
+        try:
+            source.tokenizer = tokenizer.find(path)
+        except UserError as error:
+            source.notices.append(f"The tokenizer stays out of the package: {error}.")
     return source
 
 
 def files(path: Path) -> list[Path]:
-    """Those that make the model: its configuration and weights."""
-    return [path / "config.json", *sorted(path.glob("*.safetensors"))]
+    """Those that make the package: configuration, tokenizer and weights, with their index."""
+    names = ("config.json", tokenizer.FILE, INDEX)
+    present = [path / name for name in names if (path / name).is_file()]
+    return [*present, *sorted(path.glob("*.safetensors"))]
 
 
 def _load(path: Path, notices: list[str]) -> torch.nn.Module:

@@ -15,7 +15,7 @@ from wasm_torch_web.strides import broadcast_shape
 
 NAME = "scaled_dot_product_attention"
 QUERY, KEY, VALUE, MASK = range(4)
-# To add this to a score is to replace it: float32 keeps nothing of what it is added to.
+# A score as low as this beside one that is seen has the weight 0.
 HIDDEN = -1e9
 HEADS_BACK = (0, 2, 1, 3)  # (B, T, H, E) to (B, H, T, E)
 
@@ -41,7 +41,8 @@ class Scores:
     masks: list[Mask] = field(default_factory=list)
 
     def take(self, mask: Mask) -> bool:
-        """One mask can be anything; several must be sums, and to replace by -inf is to add it."""
+        """One mask can be anything; several must be sums; to replace finite scores by
+        -inf is to add it."""
         masks = [*self.masks, mask]
         sums = all(isinstance(m, Value) or m.fill == -math.inf for m in masks)
         fits = sums or len(masks) == 1

@@ -35,8 +35,10 @@ def gate_weights(node: Node, reads: Reads) -> Node | None:
 
 
 def _is_gate(gate: Value, image: Value) -> bool:
-    """Whether it is a number for each channel of the one image."""
-    return image.rank == 4 and same_shape(gate.shape, (1, image.shape[1], 1, 1))
+    """Whether it is a number, known in the run alone, for each channel of the one image."""
+    floats = gate.dtype == image.dtype == torch.float32
+    fits = image.rank == 4 and same_shape(gate.shape, (1, image.shape[1], 1, 1))
+    return floats and fits and not gate.is_constant
 
 
 def _pays(weight: Value, image: Value) -> bool:

@@ -14,9 +14,13 @@ def find(path: Path) -> Path:
     """The file itself. Raises UserError tokenizer-invalid; what it means, the page says."""
     file = path / FILE if path.is_dir() else path
     if not file.is_file():
-        raise UserError("tokenizer-invalid", path=path, reason=f"the folder has no {FILE}")
+        reason = f"the folder has no {FILE}" if path.is_dir() else "no file"
+        raise UserError("tokenizer-invalid", path=path, reason=reason)
     try:
         content = json.loads(file.read_bytes())
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise UserError("tokenizer-invalid", path=file, reason=reason) from error
     except (ValueError, RecursionError) as error:
         raise UserError("tokenizer-invalid", path=file, reason="not JSON") from error
     model = content.get("model") if isinstance(content, dict) else None
