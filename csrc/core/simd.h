@@ -108,11 +108,11 @@ inline void transpose(f32x4 (&v)[4]) {
   v[3] = wasm_i64x2_shuffle(ab_high, cd_high, 1, 3);
 }
 
-// Whether the processor is an ARM, where V8 has 32 vector registers: there the NaN that subtracting
-// infinities makes has its sign clear, on x86 set.
-inline bool is_arm() {
+// Whether the processor is an x86: the NaN that subtracting infinities makes has its sign set
+// there, and clear on ARM, where V8 has 32 vector registers. js_runtime/src/cores.ts asks the same.
+inline bool is_x86() {
   const volatile float infinity = __builtin_inff();
-  return std::bit_cast<int32_t>(infinity - infinity) >= 0;
+  return std::bit_cast<int32_t>(infinity - infinity) < 0;
 }
 
 // Keeps LLVM from moving work across this point, and from knowing the value after it: V8 has 15

@@ -47,6 +47,11 @@ inline Clamp clamp_of(const Epilogue& e) {
   }
 }
 
+// Whether there is an activation that is not a clamp.
+inline bool activates(const Epilogue& e) {
+  return e.activation != Activation::none && !clamp_of(e).active;
+}
+
 // Applies any activation that is not a clamp, by the loop of the pointwise operator of that name.
 void apply_activation(float* row, int64_t n, const Epilogue& epilogue);
 

@@ -1,6 +1,6 @@
 // Many queries: keys and values are packed once, then each tile of queries is finished for itself.
 //
-// A tile is 6 queries of one head: their scores, softmax with the division left for the end, and
+// A tile is some queries of one head: their scores, softmax with the division left for the end, and
 // the product with the values. The scale is in the packed keys.
 #include "kernels/attention.h"
 #include "kernels/gemm.h"

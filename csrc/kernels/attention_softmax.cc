@@ -7,14 +7,14 @@
 namespace wtw::attention {
 
 // Not in the unnamed namespace: the compiler would make v128.const of what nobody changes.
-struct ExpConstants {
+struct ScoreConstants {
   simd::Constant round{12582912.0f};  // 1.5 * 2^23: adding it rounds to an integer
   simd::Constant low{-88.0296919f}, log2e{1.44269504f};  // log(2^-127)
   // 2^r for |r| <= 1 / 2.
   simd::Constant p1{0.6931470037f}, p2{0.2402224243f}, p3{0.05550733581f}, p4{9.671512991e-3f},
       p5{1.326472731e-3f};
 };
-inline ExpConstants kScores;
+inline ScoreConstants kScoreExp;
 
 namespace {
 
@@ -37,9 +37,9 @@ struct Pair {
   return wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), one);
 }
 
-// e^x for x <= 0, about 2 ulp and 2^-24 |x|; below 2^-126 it falls to 0. NaN stays.
+// e^x for x <= 0, about 2 ulp and 2^-24 |x|; 0 below 2^-126.5. NaN stays.
 [[gnu::always_inline]] inline Pair exp(Pair x) {
-  const ExpConstants& k = kScores;
+  const ScoreConstants& k = kScoreExp;
   const f32x4 round = k.round, low = k.low, log2e = k.log2e, highest = k.p5;
   x = {simd::at_least(x.a, low), simd::at_least(x.b, low)};
   const Pair shifted = madd(x, {log2e, log2e}, round);

@@ -13,7 +13,7 @@ namespace op = op::scaled_dot_product_attention;
 
 constexpr int64_t kChunkFloats = 128 << 10;  // of keys and values: about 20 us
 
-constexpr int64_t kMostRows = 16;  // of all heads that share keys
+constexpr int64_t kMostStreamed = 16;  // of all heads that share keys
 
 int64_t rows_of(const Sizes& s) { return s.group() * s.queries; }
 
@@ -69,7 +69,7 @@ class Head {
     float* out =
         out_.as<float>() + ((p.batch * s_.queries + p.query) * s_.heads + p.head) * s_.width;
     float* scores = scores_ + first * pitch;
-    float inverse[kMostRows];
+    float inverse[kMostStreamed];
     for (int64_t r = 0; r < rows; ++r) {
       const Place at = place(first + r);
       inverse[r] = softmax_.row(scores + r * pitch, s_.seen(at.query + 1), Sizes::padded(seen), at);
@@ -89,7 +89,7 @@ class Head {
 }  // namespace
 
 bool streams(const Call& call, const Sizes& s) {
-  return s.queries <= few_rows::kMost && rows_of(s) <= kMostRows && call.in(op::key_).rows() &&
+  return s.queries <= few_rows::kMost && rows_of(s) <= kMostStreamed && call.in(op::key_).rows() &&
          call.in(op::value_).rows();
 }
 

@@ -16,6 +16,7 @@ namespace {
 using namespace gemm;
 using conv::Geometry;
 namespace op = op::conv2d;
+static_assert(int{op::input_} == 0 && int{op::weight_} == 1);  // operands_of
 
 constexpr int64_t kFewChannels = 16;  // taps this short cost more than a copy of the image
 
@@ -127,10 +128,11 @@ struct Windows {
   conv::Operands data;
   const float* zeros;
 
-  // Fills the taps that touch the image for output pixels [first, last); gives their number.
+  // Fills the taps that touch the image for output pixels [first, last), without padding for
+  // tile_rows of them from `first` on; gives their number.
   int64_t fill(int64_t first, int64_t last, Tap* taps) const;
   // The end of the pixels whose windows are as far apart as those of the tile at `first`; 0 where
-  // only some of their taps lie in the image, or where the tile may reach into the next line.
+  // the image is padded, or where the tile may reach into the next line.
   int64_t reach(int64_t first) const;
   int64_t fill_inside(const Corners& at, Tap* taps) const;
 };
@@ -196,15 +198,15 @@ void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const
   const conv::Operands& data = windows.data;
   Tap* taps = reinterpret_cast<Tap*>(call.worker_scratch(worker));
   const Spread rows(g.pixels());
-  const int64_t pixel = g.x.stride * windows.memo.pixel_step();
-  // The taps of output pixels from `origin` on serve all tiles that end at or before `reach`.
-  int64_t n_taps = 0, origin = 0, reach = 0;
+  const int64_t apart = g.x.stride * windows.memo.pixel_step();
+  // The taps of output pixels from `origin` on serve all tiles up to `shared_end`.
+  int64_t n_taps = 0, origin = 0, shared_end = 0;
   run_chunk(product, cut, chunk, [&](int64_t index) {
     const int64_t first = rows.first(index), last = rows.first(index + 1);
-    if (last > reach) {
+    if (last > shared_end) {
       n_taps = windows.fill(first, last, taps);
       origin = first;
-      reach = windows.reach(first);
+      shared_end = windows.reach(first);
     }
     const int64_t at = first * g.out_channels;
     return Tile{.taps = taps,
@@ -213,7 +215,7 @@ void run_group(Call& call, const Blocking& cut, int64_t chunk, int worker, const
                 .out = data.out + at,
                 .stride = g.out_channels,
                 .residual = data.residual ? data.residual + at : nullptr,
-                .left = (first - origin) * pixel};
+                .left = (first - origin) * apart};
   });
 }
 

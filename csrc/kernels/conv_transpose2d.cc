@@ -15,6 +15,7 @@ using namespace gemm;
 using conv::Axis;
 using conv::Geometry;
 namespace op = op::conv_transpose2d;
+static_assert(int{op::input_} == 0 && int{op::weight_} == 1);  // operands_of
 
 struct Memo {
   Geometry g;

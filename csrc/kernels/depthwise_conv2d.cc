@@ -14,6 +14,7 @@ using conv::Geometry;
 using depthwise::kPixels;
 using depthwise::Tile;
 namespace op = op::depthwise_conv2d;
+static_assert(int{op::input_} == 0 && int{op::weight_} == 1);  // operands_of
 
 constexpr int64_t kChunkFlops = 250'000;
 constexpr int64_t kBand = 4;  // output rows that are worked on side by side
@@ -184,12 +185,11 @@ Code run(Call& call) {
   if (call.out().numel == 0) return Code::ok;
   const Geometry& g = call.memo<Geometry>();
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
-  const Clamp bounds = clamp_of(epilogue);
   const Work o = {.g = g,
                   .data = conv::operands_of(call, op::residual_),
                   .epilogue = epilogue,
-                  .bounds = bounds,
-                  .activates = epilogue.activation != Activation::none && !bounds.active};
+                  .bounds = clamp_of(epilogue),
+                  .activates = wtw::activates(epilogue)};
   const bool fits = g.channels >= depthwise::kLanes && (g.x.stride == 1 || g.x.dilation == 1);
   const auto specialised = fits ? depthwise::specialised(g.x.kernel, g.x.stride) : nullptr;
   const int64_t lines = g.batch * g.y.out;

@@ -9,15 +9,16 @@
 
 namespace wtw::gemm {
 
-int tile_rows = simd::is_arm() ? kMostRows : kRows;
+int tile_rows = simd::is_x86() ? kRows : kMostRows;
 
 namespace {
 
 using simd::f32x4;
 
 constexpr int64_t kCachedWeights = 512 << 10;  // bytes that stay near while all tiles pass
-constexpr int64_t kChunkFlops = 500'000;       // about 10 us: the longest wait for another thread
-constexpr int64_t kLongSum = 2048;             // products that are summed up without a break
+// About 10 us; where the weights leave the cache, a tile with kCachedWeights: about 35 us.
+constexpr int64_t kChunkFlops = 500'000;
+constexpr int64_t kLongSum = 2048;  // products that are summed up without a break
 constexpr int kVector = 4;
 
 alignas(16) constexpr float kZeros[kPanel] = {};
@@ -240,7 +241,7 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
     run_partial(tile, strip_at(product, tile, full, 1), product.n - full * width);
   }
   const Epilogue& e = product.epilogue;
-  if (e.activation == Activation::none || clamp_of(e).active) return;
+  if (!activates(e)) return;
   const int64_t columns = std::min(last * width, product.n) - first * width;
   // Rows without gaps are one.
   const int64_t rows = columns == tile.stride ? 1 : tile.rows, length = columns * tile.rows / rows;
@@ -251,28 +252,20 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
 
 void run_block(const Block& b) {
   Tap tap = {.row = {}, .weights = b.panels};
-  Strip s = {.taps = &tap,
-             .end = &tap + 1,
-             .depth = b.depth,
-             .panels = b.count,
-             .weights = 0,
-             .step = b.step,
-             .left = 0,
-             .left_step = 0,
-             .stride = b.out_stride,
-             .out = b.out,
-             .bias = nullptr,
-             .residual = nullptr,
-             .bounds = {}};
-  const float* row = b.left;
-  const int64_t tiles = tiles_of(b.m);
-  const Spread spread(b.m);
-  for (int64_t t = 0; t < tiles; ++t) {
-    const int64_t rows = spread.rows + (t < spread.more);
-    for (int64_t r = 0; r < rows; ++r, row += b.left_stride) tap.row[r] = row;
-    kWhole[rows - 1](s);
-    s.out += rows * b.out_stride;
-  }
+  for (int64_t r = 0; r < b.m; ++r) tap.row[r] = b.left + r * b.left_stride;
+  kWhole[b.m - 1]({.taps = &tap,
+                   .end = &tap + 1,
+                   .depth = b.depth,
+                   .panels = b.count,
+                   .weights = 0,
+                   .step = b.step,
+                   .left = 0,
+                   .left_step = 0,
+                   .stride = b.out_stride,
+                   .out = b.out,
+                   .bias = nullptr,
+                   .residual = nullptr,
+                   .bounds = {}});
 }
 
 Blocking blocking(int64_t tiles, int64_t panels, int64_t k) {

@@ -63,6 +63,7 @@ struct Product {
 void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t last);
 
 // A small product of whole panels without an epilogue: out (m, 8 count) = left (m, k) x panels.
+// run_block takes one tile of it: m is 1 to tile_rows.
 struct Block {
   const float* left;
   ptrdiff_t left_stride;

@@ -58,7 +58,8 @@ Code check_rows(Call& call, std::span<const int64_t> normalized_shape, double ep
     WTW_CHECK(!call.has(i) || call.in(i).numel == length);
   }
   call.memo<Plan>() = {x.numel / length, length, eps, centered};
-  if (size_of(x.dtype) == 2) call.need_worker_scratch(kTogether * length * kFloat);
+  const int64_t rows = std::clamp<int64_t>(normalization::kGrain / length, 1, kTogether);
+  if (size_of(x.dtype) == 2) call.need_worker_scratch(rows * length * kFloat);
   return Code::ok;
 }
 

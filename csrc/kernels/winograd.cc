@@ -47,12 +47,12 @@ constexpr float kRoot = 1.41421356f;
 struct Constants {
   simd::Constant half_root{kRoot / 2}, root{kRoot}, half{0.5f}, two{2.0f}, sum{2.5f};
 };
-inline Constants constants;
+inline Constants kWinograd;
 
 template <>
 struct Axis<4> {
-  const f32x4 a = constants.half_root, b = constants.root;
-  const f32x4 half = constants.half, two = constants.two, sum = constants.sum;
+  const f32x4 a = kWinograd.half_root, b = kWinograd.root;
+  const f32x4 half = kWinograd.half, two = kWinograd.two, sum = kWinograd.sum;
 
   void input(const f32x4 (&d)[6], f32x4 (&y)[6]) const {
     y[0] = simd::nmadd(d[2], sum, simd::add(d[0], d[4]));

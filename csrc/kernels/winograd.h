@@ -57,8 +57,8 @@ struct Transforms {
 // For m outputs; null where there are none.
 const Transforms* transforms(int64_t outputs);
 
-// gemm::run_block, while weights that the next product takes come from memory: they lie `next`
-// floats behind those of this one (0: there are none).
+// gemm::run_block for any number of rows, while weights that the next product takes come from
+// memory: they lie `next` floats behind those of this one (0: there are none).
 void multiply(const gemm::Block& block, ptrdiff_t next);
 
 }  // namespace wtw::winograd

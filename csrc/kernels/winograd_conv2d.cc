@@ -16,6 +16,7 @@ using namespace gemm;
 using conv::Geometry;
 using winograd::Transforms;
 namespace op = op::winograd_conv2d;
+static_assert(int{op::input_} == 0 && int{op::weight_} == 1);  // operands_of
 
 constexpr int64_t kBlockRows = 6;         // row tiles of a product in a block, at most
 constexpr int64_t kManyBlocks = 6;        // enough to share them out instead of panels
@@ -149,6 +150,7 @@ void multiply(const Work& o, int64_t tiles, int64_t first, int64_t last, const f
   const Memo& memo = o.memo;
   const int64_t planes = o.transforms.planes(), plane = memo.g.channels * kPanel;
   for (int64_t p = 0; p < planes; ++p) {
+    // Behind the last plane, of a block of several panels, only the last lies in the next block.
     const bool is_last = p + 1 == planes && last == memo.panels();
     winograd::multiply({.left = in + p * memo.input_plane(),
                         .left_stride = static_cast<ptrdiff_t>(memo.depth()),
@@ -164,7 +166,7 @@ void multiply(const Work& o, int64_t tiles, int64_t first, int64_t last, const f
 }
 
 void activate(const winograd::OutputTile& tile) {
-  if (tile.epilogue.activation == Activation::none || clamp_of(tile.epilogue).active) return;
+  if (!activates(tile.epilogue)) return;
   for (ptrdiff_t i = 0; i < tile.rows; ++i) {
     for (ptrdiff_t j = 0; j < tile.columns; ++j) {
       float* pixel = tile.out + i * tile.row_step + j * tile.pixel_step;

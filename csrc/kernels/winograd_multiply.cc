@@ -33,7 +33,7 @@ template <int R>
     for (int r = 0; r < R; ++r) a[r] = left + r * left_stride;
     const char* fetched = ahead.begin;
     for (const float *w = weights, *const last = w + depth; w != last; w += kPanel) {
-      int touched = *fetched;
+      int touched = *static_cast<const volatile char*>(fetched);  // native builds read it too
       simd::pin(touched);
       fetched += ahead.step;
       const f32x4 w0 = simd::load(w), w1 = simd::load(w + kVector);
@@ -62,6 +62,7 @@ template <size_t... R>
 constexpr std::array<Run, sizeof...(R)> runs(std::index_sequence<R...>) {
   return {multiply_rows<kLeastRows + R>...};
 }
+static_assert(gemm::kRows + 1 >= 2 * kLeastRows);  // two tiles share tile_rows + 1 rows, or more
 constexpr auto kRuns = runs(std::make_index_sequence<kMostRows - kLeastRows + 1>());
 
 }  // namespace

@@ -62,7 +62,7 @@ class WorkerBackend implements Backend {
   private alive = false;
   private ended: WtwError | undefined;
   private readonly pending = new Map<number, Pending>();
-  private readonly staging = new Staging();
+  private staging = new Staging();
   private calls = 0;
 
   constructor(private readonly port: Port) {}
@@ -92,9 +92,9 @@ class WorkerBackend implements Backend {
     if (this.ended) return Promise.reject(this.ended);
     const id = ++this.calls;
     return new Promise((resolve, reject) => {
-      this.pending.set(id, { resolve: resolve as never, reject });
       const copied = this.staging.copied({ call: name, ...request } as Request);
       this.post({ kind: 'call', id, ...copied });
+      this.pending.set(id, { resolve: resolve as never, reject });
       this.port.busy(true);
     });
   }
@@ -148,6 +148,7 @@ class WorkerBackend implements Backend {
     this.ended ??= error;
     for (const { reject } of this.pending.values()) reject(this.ended);
     this.pending.clear();
+    this.staging = new Staging(); // the buffers go
   }
 
   private post(message: ToWorker): void {

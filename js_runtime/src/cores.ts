@@ -1,6 +1,7 @@
 // How many logical processors there are in, for how many of them a thread of its own pays out.
 
-// The NaN that subtracting infinities makes has its sign set on x86 and clear on ARM.
+// The NaN that subtracting infinities makes has its sign set on x86 and clear on ARM (is_x86 in
+// csrc/core/simd.h).
 function isX86(): boolean {
   const number = Float32Array.of(Infinity);
   number[0] = (number[0] as number) - (number[0] as number);

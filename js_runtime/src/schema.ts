@@ -77,14 +77,11 @@ function matches(pattern: string, text: string): boolean {
 
 /** Keywords with a rule; each looks only at data of its own type, as JSON Schema has it. */
 const RULES: Readonly<Record<string, Rule>> = {
-  type: (types: string | string[], data) =>
-    typeof types === 'string'
-      ? fits(types, data)
-        ? undefined
-        : `: ${typeOf(data)} instead of ${types}`
-      : types.some((type) => fits(type, data))
-        ? undefined
-        : `: ${typeOf(data)} instead of ${types.join(' or ')}`,
+  type: (types: string | string[], data) => {
+    const single = typeof types === 'string';
+    if (single ? fits(types, data) : types.some((type) => fits(type, data))) return undefined;
+    return `: ${typeOf(data)} instead of ${single ? types : types.join(' or ')}`;
+  },
   const: (value: unknown, data) => (data !== value ? `: not ${JSON.stringify(value)}` : undefined),
   enum: (values: unknown[], data) =>
     values.includes(data) ? undefined : `: none of ${values.join(', ')}`,

@@ -19,6 +19,7 @@ from support.native import Library, NativeModel
 
 from wasm_torch_web.format.weights import raw
 from wasm_torch_web.ops import ROWS, Case
+from wasm_torch_web.ops.samples import channels_last
 
 SECONDS = 20
 
@@ -28,9 +29,17 @@ def cases() -> list[tuple[str, Case]]:
         return torch.randn(*shape, generator=torch.Generator().manual_seed(len(shape)))
 
     winograd = (normal(1, 48, 50, 50), normal(5, 6, 6, 48, 8), normal(40), None)
+    image = channels_last(normal(1, 32, 40, 60))
+    depthwise = (channels_last(normal(1, 32, 60, 60)), normal(3, 3, 32), normal(32), None)
+    heads = normal(1, 4, 200, 32)
+    rows = (normal(302, 700), normal(700), normal(700))
 
     return [
         ("linear", Case((normal(150, 256), normal(250, 256), normal(250), None))),
+        ("conv2d", Case((image, normal(48, 3, 3, 32), normal(48), None))),
+        ("depthwise_conv2d", Case(depthwise, {"padding": (1, 1), "activation": "silu"})),
+        ("scaled_dot_product_attention", Case((heads, heads, heads, None), {"scale": 0.2})),
+        ("layer_norm", Case(rows, {"normalized_shape": (700,), "eps": 1e-5})),
         ("matmul", Case((normal(3, 70, 130), normal(3, 130, 90)))),
         ("winograd_weight", Case((normal(200, 3, 3, 96),), {"tile": 4})),
         ("winograd_conv2d", Case(winograd, {"padding": (1, 1, 1, 1)})),

@@ -109,6 +109,25 @@ test('runs are answered in order, each with its sizes, and inputs stay the calle
     assert.ok(outputs[0].logits.data.buffer instanceof ArrayBuffer);
   }));
 
+test('inputs go to the worker and back with what is refused and with runs side by side', () =>
+  using({ threads: 1 }, async (model) => {
+    const wrong = { ...inputs(), ids: { data: [1, 10], shape: [2] } };
+    const given = [
+      inputs(2),
+      { ...inputs(5), x: { data: wave(5 * 64).reverse(), shape: [5, 64] } },
+    ];
+    const alone = [];
+    for (const one of given) alone.push(bits(await model.run(one)));
+    assert.notDeepEqual(alone[0], alone[1]);
+    for (let i = 0; i < 3; ++i) {
+      await fails(model.run(wrong), 'WTW509');
+      const both = await Promise.all(given.map((one) => model.run(one)));
+      assert.deepEqual(both.map(bits), alone);
+    }
+    assert.deepEqual(given[0], inputs(2));
+    assert.deepEqual(given[1].x.data, wave(5 * 64).reverse());
+  }));
+
 for (const worker of [undefined, false]) {
   test(`mistakes are named, with worker ${worker}`, () =>
     using({ worker }, async (model) => {

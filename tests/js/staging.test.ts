@@ -56,3 +56,31 @@ test('what has no bytes needs no buffer', () => {
   });
   assert.equal(staging.copied(run()).staged, undefined);
 });
+
+test('an empty view leaves its buffer here, shared ones too', () => {
+  for (const buffer of [new ArrayBuffer(100), new SharedArrayBuffer(100)]) {
+    const { request, staged } = new Staging().copied(run(new Uint8Array(buffer, 0, 0)));
+    assert.equal(staged, undefined);
+    const input = request.call === 'run' && request.inputs[1];
+    assert.ok(input && 'bytes' in input && input.bytes.length === 0);
+    assert.equal(input.bytes.buffer.byteLength, 0);
+  }
+});
+
+test('of two buffers, the one that is large enough is filled', () => {
+  const staging = new Staging();
+  const [large, small] = [100, 10].map((size) => staging.copied(run(new Uint8Array(size))).staged);
+  staging.back(large);
+  staging.back(small);
+  assert.equal(staging.copied(run(new Uint8Array(100))).staged, large);
+  assert.equal(staging.copied(run(new Uint8Array(10))).staged, small);
+});
+
+test('small buffers make room for a large one', () => {
+  const staging = new Staging();
+  const small = [1, 2].map(() => staging.copied(run(new Uint8Array(10))).staged);
+  small.forEach((buffer) => staging.back(buffer));
+  const large = staging.copied(run(new Uint8Array(100))).staged;
+  staging.back(large);
+  assert.equal(staging.copied(run(new Uint8Array(100))).staged, large);
+});

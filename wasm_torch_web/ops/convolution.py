@@ -131,6 +131,9 @@ def _conv2d_cases() -> Iterator[Case]:
     for size, kernel, stride in (((2, 8, 5, 23), 1, 1), ((1, 16, 7, 33), 3, 2)):
         x, weight = channels_last(normal(*size)), normal(12, kernel, kernel, size[1], seed=1)
         yield Case((x, weight, None, None), {"stride": (stride, stride)})
+    long, weight = channels_last(normal(1, 2100, 1, 20)), normal(8, 1, 1, 2100, seed=1) / 40
+    yield Case((long, weight, None, None))
+    yield case((1, 32, 5, 23), 32, (3, 3), groups=4)
     for attributes in activation_cases():
         x, weight = normal(1, 5, 4, 6), normal(11, 3, 3, 5, seed=1) / 4
         residual = channels_last(normal(1, 11, 4, 6, seed=3))

@@ -37,7 +37,7 @@ inline f32x4 minus_ln2(f32x4 x, f32x4 shifted) {
   return madd(n, kExp.ln2_low, madd(n, kExp.ln2_high, x));
 }
 
-// 3.0 ulp. At `low` the power of 2 is 0.
+// 3.0 ulp. From -125.5 ln(2) down the power of 2 is 0.
 inline f32x4 exp(f32x4 x) {
   x = clamp(x, kExp.low, kExp.high);
   f32x4 shifted = madd(x, kExp.log2e, kExp.round);
