@@ -81,9 +81,10 @@ export async function showInputs(
   return {
     read() {
       const typed = text?.typed();
-      const values = valuesFor(symbols.sizes, typed?.first);
-      if (!text || !typed) return { values };
-      const { second } = typed;
+      if (!text || !typed) return { values: valuesFor(symbols.sizes) };
+      const { first, second } = typed;
+      text.resize(first);
+      const values = valuesFor(symbols.sizes, first);
       if (!second) return { values, typed };
       return { values, typed, other: valuesFor(text.sizesFor(second), second) };
     },
