@@ -86,7 +86,7 @@ function tokenBox(
     element: h('div', {}, field.element, told),
     encoded: () => encoded,
     empty: () => now.trim() === '',
-    append: (more) => field.set(now + more),
+    append: field.append,
   };
 }
 
