@@ -67,13 +67,13 @@ export function numberBox(
   return h('label', { class: 'field' }, h('span', {}, label), box);
 }
 
-/** A labelled box for text; `changed` gets it once typing pauses. */
+/** A labelled box for text; `changed` gets it once typing pauses, or more is added to it. */
 export function textBox(
   label: string,
   text: string,
   pauseMs: number,
   changed: (text: string) => void,
-): { element: HTMLLabelElement; set(text: string): void } {
+): { element: HTMLLabelElement; append(more: string): void } {
   const box = h('textarea', { rows: 2, spellcheck: 'false' }, text);
   let timer = 0;
   box.addEventListener('input', () => {
@@ -82,10 +82,10 @@ export function textBox(
   });
   return {
     element: h('label', { class: 'field wide' }, h('span', {}, label), box),
-    set(next) {
+    append(more) {
       clearTimeout(timer);
-      box.value = next;
-      changed(next);
+      box.value += more;
+      changed(box.value);
     },
   };
 }

@@ -75,7 +75,7 @@ async function openWorkbench(
     for (let left = times; left > 1; --left) await timed(inputs.read().values);
     const { values, typed, other } = inputs.read();
     const result = await timed(values);
-    outputs.show(result.values, typed, other && (await model.run(other)));
+    await outputs.show(result.values, typed, other && (() => model.run(other)));
     card.memory(model.info.memory);
     showGist(`${outputs.gist()} · ${timeText(result.ms)}`);
   }

@@ -9,8 +9,10 @@ import pytest
 from demo_page.conftest import Open, ready
 from demo_page.test_page import numbers, port, runs
 from demo_page.texts import (
+    Counting,
     Fixed,
     Following,
+    Rows,
     beside,
     byte_pairs,
     fixed_inputs,
@@ -22,6 +24,7 @@ from models import pretrained
 from playwright.sync_api import expect
 from tokenizers import Tokenizer
 from torch import arange, nn, ones
+from torch.nn.functional import cosine_similarity
 
 from wasm_torch_web.serving import Hints
 
@@ -40,6 +43,13 @@ ENCODED = """async texts => {
     const { readTokenizer } = await import(new URL('tokenizer.js', location).href);
     const tokenizer = await readTokenizer(new URL('tokenizer.json', location));
     return texts.map((text) => [1000, 7].map((most) => tokenizer.encode(text, most).ids));
+}"""
+
+
+TYPE_AND_ADD = """(box, text) => {
+    box.value = text;
+    box.dispatchEvent(new Event('input'));
+    document.querySelector('button.add').click();
 }"""
 
 
@@ -109,6 +119,22 @@ def test_the_likeliest_token_follows_the_text(following: Path, opened: Open) -> 
         assert tab.errors == []
 
 
+def test_what_was_typed_just_before_add_is_kept(following: Path, opened: Open) -> None:
+    with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
+        page = ready(tab.page)
+        box = page.get_by_role("textbox", name="Text")
+        before = box.input_value()
+        page.get_by_role("button", name="Add “").click()
+        runs(page, 2)
+        more = box.input_value().removeprefix(before)
+        box.fill(before)
+        runs(page, 3)
+        box.evaluate(TYPE_AND_ADD, "Paris is")
+        expect(box).to_have_value(f"Paris is{more}")
+        runs(page, 4)
+        assert tab.errors == []
+
+
 def test_the_masked_word_is_filled_in(masked: Path, opened: Open) -> None:
     with opened(masked, hints=Hints(tokenizer=beside(masked))) as tab:
         page = ready(tab.page)
@@ -167,6 +193,52 @@ def test_a_text_sets_the_dynamic_length(following: Path, opened: Open) -> None:
         expect(page.locator("[role=alert] .failure")).to_have_count(0)
 
 
+def test_a_text_keeps_its_length_whatever_the_box_says(following: Path, opened: Open) -> None:
+    with opened(following, hints=Hints(tokenizer=beside(following))) as tab:
+        page = ready(tab.page)
+        length = page.get_by_label("tokens_1 (1 to 40)")
+        expected = length.input_value()
+        for count, other in enumerate(("3", "30"), 2):
+            length.fill(other)
+            page.keyboard.press("Tab")
+            runs(page, count)
+            expect(length).to_have_value(expected)
+            expect(port(page, "output", "output")).to_contain_text(f"[1, {expected}, ")
+        assert tab.errors == []
+
+
+def test_vectors_of_tokens_are_compared_by_their_mean(tmp_path: Path, opened: Open) -> None:
+    module, tokenizer = Rows(), word_pieces()
+    out = package_of(module, {"ids": arange(8)}, tmp_path / "rows", tokenizer)
+    texts = ("The capital of France", "A man")
+    ids = [tokenizer.encode(text).ids for text in texts]
+    one, other = (module.vectors[each].mean(0) for each in ids)
+    with opened(out, hints=Hints(tokenizer=beside(out))) as tab:
+        page = ready(tab.page)
+        for label, text in zip(("First text", "Compared with"), texts, strict=True):
+            page.get_by_role("textbox", name=label).fill(text)
+        output = port(page, "output", "output")
+        expected = cosine_similarity(one, other, dim=0)
+        expect(output.locator(".big")).to_contain_text(f"{float(expected):.3f}")
+        expect(output).to_contain_text("each the mean of its rows")
+        assert tab.errors == []
+
+
+def test_the_second_text_runs_nothing_where_there_is_nothing_to_compare(
+    tmp_path: Path, opened: Open
+) -> None:
+    inputs = {"ids": arange(8)[None]}
+    out = package_of(Counting(), inputs, tmp_path / "counting", word_pieces())
+    with opened(out, hints=Hints(tokenizer=beside(out))) as tab:
+        page = ready(tab.page)
+        assert numbers(page, "count") == [1]
+        page.get_by_role("textbox", name="Compared with").fill("Paris")
+        runs(page, 2)
+        assert numbers(page, "count") == [2]
+        expect(page.locator("#output")).not_to_contain_text("similarity")
+        assert tab.errors == []
+
+
 def test_random_numbers_are_still_there(fixed: Path, opened: Open) -> None:
     with opened(fixed, hints=Hints(tokenizer=beside(fixed))) as tab:
         page = ready(tab.page)
@@ -178,16 +250,20 @@ def test_random_numbers_are_still_there(fixed: Path, opened: Open) -> None:
 
 
 def test_an_unknown_kind_of_tokenizer_is_explained(
-    fixed: Path, tmp_path: Path, opened: Open
+    following: Path, tmp_path: Path, opened: Open
 ) -> None:
-    content = json.loads((beside(fixed) / "tokenizer.json").read_text())
+    content = json.loads((beside(following) / "tokenizer.json").read_text())
     content["pre_tokenizer"] = {"type": "Telepathy"}
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
-    with opened(fixed, hints=Hints(tokenizer=tmp_path)) as tab:
-        page = ready(tab.page)
-        expect(page.locator("#input")).to_contain_text("The tokenizer cannot be used: ")
-        expect(page.locator("#input")).to_contain_text("Telepathy")
-        expect(port(page, "input", "input_ids")).to_be_visible()
+    relu = package_of(nn.ReLU(), {"input": ones(1, 4)}, tmp_path / "relu", word_pieces())
+    for out, name in ((following, "tokens"), (relu, "input")):
+        with opened(out, hints=Hints(tokenizer=tmp_path)) as tab:
+            panel = ready(tab.page).locator("#input")
+            expect(panel).to_contain_text("The tokenizer cannot be used: ")
+            expect(panel).to_contain_text("Telepathy")
+            expect(panel).not_to_contain_text("No input takes token ids")
+            expect(panel).not_to_contain_text("--tokenizer FILE")
+            expect(port(tab.page, "input", name)).to_be_visible()
 
 
 def test_the_only_integers_are_the_ids_of_a_text(package: Path, fixed: Path, opened: Open) -> None:
@@ -198,9 +274,16 @@ def test_the_only_integers_are_the_ids_of_a_text(package: Path, fixed: Path, ope
         expect(port(page, "input", "picture")).to_be_visible()
 
 
-def test_how_to_configure_a_tokenizer_is_told(fixed: Path, opened: Open) -> None:
-    with opened(fixed) as tab:
-        expect(ready(tab.page).locator("#input")).to_contain_text("--tokenizer FILE")
+def test_how_to_configure_a_tokenizer_is_told(
+    fixed: Path, following: Path, tmp_path: Path, opened: Open
+) -> None:
+    """Wherever a text would fill an input, whatever its name."""
+    for out in (fixed, following):
+        with opened(out) as tab:
+            expect(ready(tab.page).locator("#input")).to_contain_text("--tokenizer FILE")
+    relu = package_of(nn.ReLU(), {"input": ones(1, 4)}, tmp_path / "relu", word_pieces())
+    with opened(relu) as tab:
+        expect(ready(tab.page).locator("#input")).not_to_contain_text("tokenizer")
 
 
 def test_a_tokenizer_that_no_input_needs(fixed: Path, tmp_path: Path, opened: Open) -> None:

@@ -69,6 +69,30 @@ class Fixed(nn.Module):
         }
 
 
+class Rows(nn.Module):
+    """ids (length) -> a vector for each of them (length, 32), with no axis of texts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(20, 32))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.vectors[ids]
+
+
+class Counting(nn.Module):
+    """Scores of 40 classes, which the manifest cannot tell from an embedding; counts its runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scores = nn.Parameter(50 * torch.eye(40))
+        self.register_buffer("count", torch.zeros(1))
+
+    def forward(self, ids: Tensor) -> dict[str, Tensor]:
+        self.count += 1
+        return {"scores": self.scores[ids[:, 0]], "count": self.count + 0}
+
+
 def package_of(
     module: nn.Module, inputs: dict[str, Tensor], out: Path, tokenizer: Tokenizer, longest: int = 0
 ) -> Path:

@@ -246,6 +246,18 @@ class TestHuggingFace:
         assert damaged.tokenizer is None
         assert any("tokenizer.json" in notice for notice in damaged.notices)
 
+    def test_a_new_package_keeps_no_tokenizer_of_the_old_one(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        tokenizer, out = folder / "tokenizer.json", tmp_path / "package"
+        tokenizer.write_text("{}")
+        wasm_torch_web.build(folder, out=out, verify=False)
+        assert (out / "tokenizer.json").is_file()
+        tokenizer.unlink()
+        wasm_torch_web.build(folder, out=out, verify=False)
+        assert not (out / "tokenizer.json").exists()
+        assert "tokenizer.json" not in (out / "package.json").read_text()
+
     def test_missing_weights(self, folder: Path) -> None:
         from safetensors.torch import load_file, save_file
 

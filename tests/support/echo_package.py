@@ -20,7 +20,12 @@ def echo(runs: Sequence[Flat]) -> list[Flat]:
     return [{f"{name}_out": value for name, value in run.items()} for run in runs]
 
 
-def echo_package(folder: Path, example: dict[str, Any], shapes: dict[str, list[Any]]) -> Manifest:
+def echo_package(
+    folder: Path,
+    example: dict[str, Any],
+    shapes: dict[str, list[Any]],
+    tokenizer: Path | None = None,
+) -> Manifest:
     """A package whose inputs are those of `example`; `shapes` are the dynamic ones."""
     inputs = [_port(name, value, shapes) for name, value in example.items()]
     outputs = [port | {"name": f"{port['name']}_out"} for port in inputs]
@@ -28,7 +33,7 @@ def echo_package(folder: Path, example: dict[str, Any], shapes: dict[str, list[A
     folder.mkdir(exist_ok=True)
     fake_files(folder)
     golden.write(folder, manifest, golden.make_cases(manifest, [example], echo))
-    pack(folder, fake_runtime(folder.with_name("runtime")))
+    pack(folder, fake_runtime(folder.with_name("runtime")), tokenizer)
     return manifest
 
 

@@ -31,7 +31,7 @@ def test_with_a_source_pytorch_is_asked_too(package: Path) -> None:
 NAMES = ["plan.bin", "weights-00.bin", "golden.bin", "index.js", "runtime-simd128-single.wasm"]
 
 
-@pytest.mark.parametrize("name", [*NAMES, "headers/nginx.conf", "README.md"])
+@pytest.mark.parametrize("name", [*NAMES, "headers/nginx.conf", "README.md", "tokenizer.json"])
 def test_a_flipped_bit_is_found(package: Path, name: str) -> None:
     data = bytearray((package / name).read_bytes())
     data[-1] ^= 1

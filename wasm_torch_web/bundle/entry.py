@@ -32,7 +32,8 @@ def write(folder: Path, manifest: Manifest) -> None:
     for name in ("index.js", "index.node.js"):
         (folder / name).write_text(fill(name, assets=listed), encoding="utf-8")
     (folder / "index.cjs").write_text(fill("index.cjs"), encoding="utf-8")
-    copied = json.dumps([*PAGE_FILES, *assets(manifest)], indent=2)
+    carried = [TOKENIZER] if (folder / TOKENIZER).is_file() else []
+    copied = json.dumps([*PAGE_FILES, *assets(manifest), *carried], indent=2)
     command = folder / "copy.js"
     command.write_text(fill("copy.js", files=copied, name=manifest["name"]), encoding="utf-8")
     command.chmod(0o755)

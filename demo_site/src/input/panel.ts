@@ -14,6 +14,7 @@ import { randomEditor } from './random.ts';
 import { symbolBoxes } from './symbols.ts';
 import type { Typed } from './text.ts';
 import { textPanel } from './text_panel.ts';
+import { tokenPorts } from './token_ports.ts';
 
 type Values = Record<string, InputValue>;
 
@@ -65,7 +66,7 @@ export async function showInputs(
   const text = tokenizer && textPanel({ manifest, hints, tokenizer, symbols, editors, changed });
   const alone = inputs.filter((port) => !text?.covers(port));
   const groups = alone.map((port) => (editors.get(port) as Editor).element);
-  const note = text ? undefined : noteOn(inputs, hints);
+  const note = text ? undefined : noteOn(manifest, hints, tokenizer);
   if (text) place.append(text.element);
   if (note) place.append(h('p', { class: 'quiet' }, note));
   place.append(...groups, symbols.element);
@@ -81,9 +82,10 @@ export async function showInputs(
   return {
     read() {
       const typed = text?.typed();
-      const values = valuesFor(symbols.sizes, typed?.first);
-      if (!text || !typed) return { values };
-      const { second } = typed;
+      if (!text || !typed) return { values: valuesFor(symbols.sizes) };
+      const { first, second } = typed;
+      text.resize(first);
+      const values = valuesFor(symbols.sizes, first);
       if (!second) return { values, typed };
       return { values, typed, other: valuesFor(text.sizesFor(second), second) };
     },
@@ -91,13 +93,14 @@ export async function showInputs(
 }
 
 /** Of the tokenizer, where no text can be typed. */
-function noteOn(inputs: readonly InputPort[], { tokenizer }: Hints): string | undefined {
-  const takesIds = inputs.some(({ name }) => name === 'input_ids');
-  if (tokenizer === undefined && takesIds) {
-    return 'To type a text instead: wasm-torch-web serve PKG --tokenizer FILE.';
-  }
-  const unused = tokenizer !== undefined && !takesIds;
-  return unused ? 'No input takes token ids: the tokenizer is not used.' : undefined;
+function noteOn(
+  manifest: Manifest,
+  hints: Hints,
+  loaded: TextTokenizer | undefined,
+): string | undefined {
+  if (loaded) return 'No input takes token ids: the tokenizer is not used.';
+  if (hints.tokenizer !== undefined || !tokenPorts(manifest)) return undefined;
+  return 'To type a text instead: wasm-torch-web serve PKG --tokenizer FILE.';
 }
 
 /** The editors that suit the port, the likeliest first, behind a choice. */

@@ -3,7 +3,7 @@ import type { TensorInput } from '../../../js_runtime/src/types.ts';
 import { h, textBox } from '../dom.ts';
 import { tokenText } from '../text.ts';
 import type { Encoded, TextTokenizer } from '../tokenizer.ts';
-import { type Role, type TokenPorts, tokenValues } from './token_ports.ts';
+import { type Role, tokenValues } from './token_ports.ts';
 
 const PAUSE_MS = 250; // after the last key
 const SHOWN = 64; // tokens
@@ -26,26 +26,20 @@ export interface TextEditor {
 
 export interface TextContext {
   readonly tokenizer: TextTokenizer;
-  readonly ports: TokenPorts;
+  /** Tokens that the model takes. */
+  readonly most: number;
   /** What the first box and, where texts are compared, the second one begin with. */
   readonly texts: readonly string[];
-  /** The first text has so many tokens. */
-  resize(tokens: number): void;
   changed(): void;
 }
 
 export function textEditor(context: TextContext): TextEditor {
-  const { tokenizer, ports, resize, changed } = context;
+  const { tokenizer, most, changed } = context;
   const boxes = context.texts.map((text, i) => {
     const label = context.texts.length === 1 ? 'Text' : i ? 'Compared with' : 'First text';
-    return tokenBox(label, text, tokenizer, ports.most, () => {
-      if (i === 0) fit();
-      changed();
-    });
+    return tokenBox(label, text, tokenizer, most, changed);
   });
   const [first, second] = boxes as [TokenBox, TokenBox?];
-  const fit = () => resize(first.encoded().ids.length);
-  fit();
   return {
     element: h('div', { class: 'texts' }, ...boxes.map(({ element }) => element)),
     typed: () => ({
@@ -92,7 +86,7 @@ function tokenBox(
     element: h('div', {}, field.element, told),
     encoded: () => encoded,
     empty: () => now.trim() === '',
-    append: (more) => field.set(now + more),
+    append: field.append,
   };
 }
 

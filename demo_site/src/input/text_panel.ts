@@ -29,7 +29,9 @@ export interface TextPanel {
   typed(): Typed | undefined;
   /** Undefined for an input that takes no tokens. */
   read(port: InputPort, text: Encoded, shape: readonly number[]): TensorInput | undefined;
-  /** The dynamic sizes for a text. */
+  /** The dynamic length becomes that of a text, whatever was in its box. */
+  resize(text: Encoded): void;
+  /** The dynamic sizes for another text. */
   sizesFor(text: Encoded): ReadonlyMap<string, number>;
 }
 
@@ -40,10 +42,8 @@ export function textPanel(context: TextPanelContext): TextPanel | undefined {
   if (!ports) return undefined;
   const { length, roles } = ports;
   const roleOf = (port: InputPort) => (port.kind === 'tensor' ? roles.get(port) : undefined);
-  const resize = (tokens: number) => {
-    if (typeof length === 'string') symbols.resize(length, tokens);
-  };
-  const editor = textEditor({ tokenizer, ports, texts: examples(context), resize, changed });
+  const texts = examples(context);
+  const editor = textEditor({ tokenizer, most: ports.most, texts, changed });
   const covered = [...roles.keys()];
   const random = h('div', {}, ...covered.map((port) => (editors.get(port) as Editor).element));
   const body = h('div', {}, editor.element);
@@ -51,7 +51,6 @@ export function textPanel(context: TextPanelContext): TextPanel | undefined {
   const switcher = choice('Source', SOURCES, chosen, (source) => {
     chosen = source;
     body.replaceChildren(source === 'text' ? editor.element : random);
-    if (source === 'text') resize(editor.typed().first.ids.length);
     changed();
   });
   const names = covered.map(({ name }) => name).join(', ');
@@ -62,6 +61,9 @@ export function textPanel(context: TextPanelContext): TextPanel | undefined {
     read(port, text, shape) {
       const role = roleOf(port);
       return role && editor.read(role, text, shape);
+    },
+    resize({ ids }) {
+      if (typeof length === 'string') symbols.resize(length, ids.length);
     },
     sizesFor: ({ ids }) =>
       typeof length === 'string' ? symbols.with(length, ids.length) : symbols.sizes,

@@ -1,5 +1,5 @@
 // Outputs in, each as a person would want it out: bars, maps, similarity, lines or numbers.
-import type { OutputValue } from '../../../js_runtime/src/types.ts';
+import type { OutputValue, TensorOutput } from '../../../js_runtime/src/types.ts';
 import { lineChart } from '../chart.ts';
 import { choice, h } from '../dom.ts';
 import type { Typed } from '../input/text.ts';
@@ -63,8 +63,8 @@ type Kind = keyof typeof VIEWS;
 type Values = Readonly<Record<string, OutputValue>>;
 
 export interface OutputPanel {
-  /** `others`: what came out for the second text. */
-  show(values: Values, typed?: Typed, others?: Values): void;
+  /** `second` runs the model on the second text: only where an output can be compared. */
+  show(values: Values, typed?: Typed, second?: () => Promise<Values>): Promise<void>;
   /** A line on what came out: read aloud, and shown on screens that have no room for both. */
   gist(): string;
 }
@@ -75,8 +75,8 @@ export function outputPanel(place: HTMLElement, hints: Hints): OutputPanel {
   place.append(body);
   let line = '';
   return {
-    show(values, typed, others) {
-      const outputs = outputsOf(values, hints, typed, others);
+    async show(values, typed, second) {
+      const outputs = await compared(outputsOf(values, hints, typed), second);
       body.replaceChildren(...outputs.map(([name, output]) => oneOutput(name, output, chosen)));
       line = gistOf(outputs);
     },
@@ -86,22 +86,26 @@ export function outputPanel(place: HTMLElement, hints: Hints): OutputPanel {
 
 type Named = readonly [name: string, output: Output | number | boolean];
 
-function outputsOf(
-  values: Values,
-  hints: Hints,
-  typed: Typed | undefined,
-  others: Values | undefined,
-): Named[] {
-  let compares = others !== undefined;
-  return Object.entries(values).map(([name, value]) => {
-    if (typeof value !== 'object') return [name, value];
-    const output: Output = { ...numbersOf(value), hints, typed };
-    const other = others?.[name];
-    if (!compares || !typed || typeof other !== 'object') return [name, output];
-    if (!isEmbedding(output, typed, hints)) return [name, output];
-    compares = false; // one verdict is enough
-    return [name, { ...output, other: numbersOf(other) }];
-  });
+function outputsOf(values: Values, hints: Hints, typed: Typed | undefined): Named[] {
+  return Object.entries(values).map(([name, value]) =>
+    typeof value === 'object' ? [name, { ...numbersOf(value), hints, typed }] : [name, value],
+  );
+}
+
+/** The first embedding gets that of the second text beside it: one verdict is enough. */
+async function compared(
+  outputs: readonly Named[],
+  second: (() => Promise<Values>) | undefined,
+): Promise<readonly Named[]> {
+  const first = outputs.find(([, output]) => typeof output === 'object' && embeds(output));
+  if (!first || !second) return outputs;
+  const [name, output] = first as readonly [string, Output];
+  const other = numbersOf((await second())[name] as TensorOutput);
+  return outputs.map((each) => (each === first ? [name, { ...output, other }] : each));
+}
+
+function embeds(output: Output): boolean {
+  return !!output.typed && isEmbedding(output, output.typed, output.hints);
 }
 
 function oneOutput(

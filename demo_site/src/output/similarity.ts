@@ -23,7 +23,7 @@ export function similarityBar(one: Numbers, other: Numbers, typed: Typed): HTMLE
   const cosine = similarity(one, other, typed);
   const bar = h('div', { class: 'bar-of' });
   bar.style.setProperty('--share', String(Math.min(1, Math.max(0, cosine))));
-  const mean = one.shape.length === 3 ? ', each the mean of its tokens' : '';
+  const mean = rowsOf(one) > 1 ? ', each the mean of its rows' : '';
   return h(
     'div',
     {},
@@ -33,10 +33,13 @@ export function similarityBar(one: Numbers, other: Numbers, typed: Typed): HTMLE
   );
 }
 
-/** The first row, or the mean over the tokens; where rows are texts, they are all the same. */
-function vectorOf({ values, shape }: Numbers, tokens: number): Float64Array {
-  const [rows, width] = shape.slice(-2) as [number, number];
-  const used = Math.min(rows, tokens);
+const rowsOf = ({ shape }: Numbers) => shape[shape.length - 2] as number;
+
+/** The mean over the tokens; where rows are texts, they are all the same. */
+function vectorOf(output: Numbers, tokens: number): Float64Array {
+  const { values, shape } = output;
+  const width = shape[shape.length - 1] as number;
+  const used = Math.min(rowsOf(output), tokens);
   return Float64Array.from({ length: width }, (_, i) => {
     let sum = 0;
     for (let row = 0; row < used; ++row) sum += values[row * width + i] as number;
