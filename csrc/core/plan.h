@@ -11,7 +11,7 @@
 
 namespace wtw {
 
-inline constexpr uint32_t kAbi = 2;
+inline constexpr uint32_t kAbi = 3;
 inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
 inline constexpr size_t kMaxPlanBytes = size_t{1} << 30;  // so that counts fit 32 bits
 inline constexpr uint32_t kMaxNodes = 1u << 16;

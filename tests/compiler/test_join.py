@@ -118,7 +118,7 @@ def test_dynamic_pieces_lie_behind_each_other() -> None:
     program = export_module(Module(joined), (torch.randn(4, 3),), {}, axes)
     result = compile_program(program, axes)
     assert {node.row.name for node in result.graph.nodes} == {"exp", "tanh", "sin"}
-    for size in (1, 2, 7):
+    for size in (1, 4, 7):
         for given, expected in run_native(result, Module(joined), (torch.randn(size, 3),)):
             torch.testing.assert_close(given, expected)
 

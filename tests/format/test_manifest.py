@@ -57,7 +57,7 @@ def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "format 3": lambda m: m.update(format=3),
+    "format 9": lambda m: m.update(format=9),
     "programs": lambda m: m.pop("programs"),
     "surplus": lambda m: m.update(surplus=1),
     "plan.file": lambda m: m["plan"].update(file="../plan.bin"),
