@@ -212,7 +212,7 @@ def test_vectors_of_tokens_are_compared_by_their_mean(tmp_path: Path, opened: Op
     out = package_of(module, {"ids": arange(8)}, tmp_path / "rows", tokenizer)
     texts = ("The capital of France", "A man")
     ids = [tokenizer.encode(text).ids for text in texts]
-    one, other = (module.vectors[each].mean(0) for each in ids)
+    one, other = (module.vectors.detach()[each].mean(0) for each in ids)
     with opened(out, hints=Hints(tokenizer=beside(out))) as tab:
         page = ready(tab.page)
         for label, text in zip(("First text", "Compared with"), texts, strict=True):
