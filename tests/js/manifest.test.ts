@@ -123,9 +123,9 @@ test('what a schema cannot say is checked too', () => {
     'one hash for each',
   );
   throwsCode(
-    parse((m) => (m.format = 3)),
+    parse((m) => (m.format = 9)),
     'manifest-invalid',
-    'format 3',
+    'format 9',
   );
   throwsCode(() => parseManifest('null', 'model.json'), 'manifest-invalid', 'format undefined');
   throwsCode(() => parseManifest('<!doctype html>', 'model.json'), 'manifest-invalid', '<!doctype');
