@@ -217,9 +217,9 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes | None], str, str]] = {
     "page for a manifest": ("model.json", lambda data: b"<!doctype html>", "WTW302", "<!doctype"),
     "a foreign format": (
         "model.json",
-        lambda data: data.replace(b'"format":2', b'"format":3'),
+        lambda data: data.replace(b'"format":3', b'"format":9'),
         "WTW302",
-        "format 3",
+        "format 9",
     ),
     "a foreign runtime": (
         "model.json",
