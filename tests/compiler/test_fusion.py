@@ -287,3 +287,15 @@ def test_joined_images_stay_channels_last() -> None:
 def test_padding_by_nothing_is_nothing() -> None:
     assert rows(lambda x: torch.relu(F.pad(x, (0, 0, 0, 0)))) == {"relu": 1}
     assert rows(lambda x: F.pad(x, (1, -1))) == {"constant_pad_nd": 1}
+
+
+def test_the_scale_of_integers_is_no_scale_of_attention() -> None:
+    """`q * c` is a float, `q` is not: attention takes the product."""
+
+    def attention(q: Tensor, k: Tensor) -> Tensor:
+        return torch.nn.functional.scaled_dot_product_attention(q * 0.5, k, k)
+
+    q = torch.arange(24).reshape(1, 2, 3, 4)
+    k = torch.randn(1, 2, 5, 4, generator=torch.Generator().manual_seed(0))
+    _, rows = compiled(Module(attention), (q, k))
+    assert rows["mul"] == 1

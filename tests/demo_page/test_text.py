@@ -53,20 +53,20 @@ TYPE_AND_ADD = """(box, text) => {
 }"""
 
 
+def followed(out: Path, tokenizer: Tokenizer) -> Path:
+    """A package that says of each token which one follows."""
+    module = Following(tokenizer.get_vocab_size())
+    return package_of(module, {"tokens": arange(6)[None]}, out, tokenizer, longest=40)
+
+
 @pytest.fixture(scope="module")
 def following(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tokenizer = byte_pairs()
-    module = Following(tokenizer.get_vocab_size())
-    out = tmp_path_factory.mktemp("text") / "following"
-    return package_of(module, {"tokens": arange(6)[None]}, out, tokenizer, longest=40)
+    return followed(tmp_path_factory.mktemp("text") / "following", byte_pairs())
 
 
 @pytest.fixture(scope="module")
 def masked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tokenizer = word_pieces()
-    module = Following(tokenizer.get_vocab_size())
-    out = tmp_path_factory.mktemp("text") / "masked"
-    return package_of(module, {"tokens": arange(6)[None]}, out, tokenizer, longest=40)
+    return followed(tmp_path_factory.mktemp("text") / "masked", word_pieces())
 
 
 @pytest.fixture(scope="module")

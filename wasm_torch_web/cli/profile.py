@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.options import everywhere, variant_option
+from wasm_torch_web.cli.options import MAX_THREADS, everywhere, variant_option
 from wasm_torch_web.console import Console
 
 
@@ -17,7 +17,9 @@ from wasm_torch_web.console import Console
     "--runs", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Profiled runs."
 )
 @click.option(
-    "--threads", type=click.IntRange(1, 32), help="Threads.  [default: what the browser takes]"
+    "--threads",
+    type=click.IntRange(1, MAX_THREADS),
+    help="Threads.  [default: what the browser takes]",
 )
 @variant_option
 @click.option(

@@ -175,12 +175,14 @@ def _maskings(node: Node) -> Iterator[tuple[int, Mask]]:
 
 
 def _factor(node: Node) -> tuple[Value, float] | None:
-    """(x, c) of a node that is c * x."""
+    """(x, c) of a node that is c * x, both of one dtype."""
     if not is_pointwise(node) or node.row.name not in ("mul", "div"):
         return None
     for this, other in ((0, 1), (1, 0)):
         x, by = node.inputs[this], number(node.inputs[other])
-        if x is not None and by is not None and same_shape(x.shape, node.output.shape):
+        if x is None or by is None or x.dtype != node.output.dtype:
+            continue
+        if same_shape(x.shape, node.output.shape):
             if node.row.name == "mul":
                 return x, by
             return (x, 1 / by) if this == 0 and by != 0 else None
