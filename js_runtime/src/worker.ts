@@ -19,6 +19,8 @@ const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
 const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
 let answer: Answer | undefined;
+let prepare = () => false;
+let preparing = false;
 
 async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
   post({ kind: 'alive', lock: await platform.holdLock() });
@@ -27,10 +29,21 @@ async function start({ addresses, variant, threads }: ModelStart): Promise<void>
       post({ kind: 'progress', progress });
     const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
     answer = answering(opened);
+    prepare = () => opened.engine.prepare();
     post({ kind: 'loaded', summary: opened.summary });
   } catch (error) {
     post({ kind: 'failed', error: toWire(error) });
   }
+}
+
+// A little at a time, so that a request never waits for it.
+function prepareLater(): void {
+  if (preparing) return;
+  preparing = true;
+  setTimeout(() => {
+    preparing = false;
+    if (prepare()) prepareLater();
+  });
 }
 
 async function reply({ id, request, staged }: CallMessage): Promise<void> {
@@ -38,6 +51,7 @@ async function reply({ id, request, staged }: CallMessage): Promise<void> {
   try {
     const answered = await (answer as Answer)(request);
     post({ kind: 'reply', id, staged, ...answered }, [...moving, ...buffersOf(answered.reply)]);
+    prepareLater();
   } catch (error) {
     post({ kind: 'refused', id, staged, error: toWire(error) }, moving);
   }
