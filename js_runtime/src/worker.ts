@@ -19,8 +19,7 @@ const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
 const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
 let answer: Answer | undefined;
-let prepare = () => false;
-let preparing = false;
+let prepareLater = () => {};
 
 async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
   post({ kind: 'alive', lock: await platform.holdLock() });
@@ -29,21 +28,26 @@ async function start({ addresses, variant, threads }: ModelStart): Promise<void>
       post({ kind: 'progress', progress });
     const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
     answer = answering(opened);
-    prepare = () => opened.engine.prepare();
+    prepareLater = preparing(new MessageChannel(), () => opened.engine.prepare());
     post({ kind: 'loaded', summary: opened.summary });
   } catch (error) {
     post({ kind: 'failed', error: toWire(error) });
   }
 }
 
-// A little at a time, so that a request never waits for it.
-function prepareLater(): void {
-  if (preparing) return;
-  preparing = true;
-  setTimeout(() => {
-    preparing = false;
+// A little at a time, so that a request never waits for it; timers would soon wait 4 ms each.
+function preparing({ port1, port2 }: MessageChannel, prepare: () => boolean): () => void {
+  let underWay = false;
+  const prepareLater = () => {
+    if (underWay) return;
+    underWay = true;
+    port2.postMessage(null);
+  };
+  port1.onmessage = () => {
+    underWay = false;
     if (prepare()) prepareLater();
-  });
+  };
+  return prepareLater;
 }
 
 async function reply({ id, request, staged }: CallMessage): Promise<void> {
