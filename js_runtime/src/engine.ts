@@ -3,6 +3,7 @@ import { dtypeOf } from './dtypes.ts';
 import { wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
+import { Spares } from './spares.ts';
 import { fixedValue } from './tensors.ts';
 import type { Manifest, Node } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
@@ -30,6 +31,7 @@ export class Engine {
   private readonly program: number;
   private readonly session: number;
   private readonly kept = new Map<string, WireTensor>();
+  private readonly spares = new Spares();
 
   /** `model` is a handle of wtw_model_new; its plan and weights stay in memory. */
   constructor(
@@ -63,6 +65,11 @@ export class Engine {
   *steps(inputs: readonly WireInput[]): Generator<OperatorTime> {
     this.begin(this.session, inputs);
     for (const node of this.manifest.graph.nodes.keys()) yield this.timed(node);
+  }
+
+  /** Does a part of what the next run would have to; gives whether there is more. */
+  prepare(): boolean {
+    return this.spares.prepare();
   }
 
   reset(): void {
@@ -124,7 +131,9 @@ export class Engine {
     const { inputs, outputs } = this.manifest.programs.forward;
     const io = this.instance.runtime.wtw_io(session, this.program) >>> 0;
     const computed = outputs.filter((port) => fixedValue(port) === undefined);
-    return computed.map((_, i) => this.readIo(this.ioAt(io, inputs.length + i)));
+    const read = computed.map((_, i) => this.readIo(this.ioAt(io, inputs.length + i)));
+    this.spares.ran();
+    return read;
   }
 
   private runNodes(session: number, first: number, count: number): void {
@@ -205,14 +214,14 @@ export class Engine {
       case 'bool':
         return io.getBigInt64(IO.integer, true) !== 0n;
       default:
-        return this.tensorAt(io, Number(io.getBigUint64(IO.data, true)));
+        return this.tensorAt(io, Number(io.getBigUint64(IO.data, true)), this.spares);
     }
   }
 
-  private tensorAt(io: DataView, address: number): WireTensor {
+  private tensorAt(io: DataView, address: number, spares?: Spares): WireTensor {
     const shape = shapeOf(io);
     const elements = this.instance.bytes(address, Number(io.getBigUint64(IO.size, true)));
-    const buffer = new ArrayBuffer(elements.length);
+    const buffer = spares?.take(elements.length) ?? new ArrayBuffer(elements.length);
     new Uint8Array(buffer).set(elements);
     return { buffer, shape, dtype: dtypeOf(io.getUint32(IO.dtype, true)) };
   }

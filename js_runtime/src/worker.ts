@@ -19,6 +19,7 @@ const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
 const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
 let answer: Answer | undefined;
+let prepareLater = () => {};
 
 async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
   post({ kind: 'alive', lock: await platform.holdLock() });
@@ -27,10 +28,26 @@ async function start({ addresses, variant, threads }: ModelStart): Promise<void>
       post({ kind: 'progress', progress });
     const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
     answer = answering(opened);
+    prepareLater = preparing(new MessageChannel(), () => opened.engine.prepare());
     post({ kind: 'loaded', summary: opened.summary });
   } catch (error) {
     post({ kind: 'failed', error: toWire(error) });
   }
+}
+
+// A little at a time, so that a request never waits for it; timers would soon wait 4 ms each.
+function preparing({ port1, port2 }: MessageChannel, prepare: () => boolean): () => void {
+  let underWay = false;
+  const prepareLater = () => {
+    if (underWay) return;
+    underWay = true;
+    port2.postMessage(null);
+  };
+  port1.onmessage = () => {
+    underWay = false;
+    if (prepare()) prepareLater();
+  };
+  return prepareLater;
 }
 
 async function reply({ id, request, staged }: CallMessage): Promise<void> {
@@ -38,6 +55,7 @@ async function reply({ id, request, staged }: CallMessage): Promise<void> {
   try {
     const answered = await (answer as Answer)(request);
     post({ kind: 'reply', id, staged, ...answered }, [...moving, ...buffersOf(answered.reply)]);
+    prepareLater();
   } catch (error) {
     post({ kind: 'refused', id, staged, error: toWire(error) }, moving);
   }
