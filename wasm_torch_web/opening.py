@@ -16,7 +16,7 @@ from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.sources.training import refuse_training
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.reference import Eager, Reference
+from wasm_torch_web.verify.reference import Eager, Flat, Reference
 
 Notice = Callable[[str], None]
 
@@ -32,6 +32,11 @@ class Opened:
     def reference(self) -> Reference:
         """The source as the function that a package is compared with."""
         return Eager(signature.read(self.program), self.source)
+
+    def example(self) -> Flat:
+        """The example inputs under the package's names."""
+        names = signature.read(self.program)
+        return names.flatten_inputs(self.source.args, self.source.kwargs)
 
 
 def open_source(
