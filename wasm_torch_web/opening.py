@@ -60,11 +60,13 @@ def open_source(
     axes = [parse_dynamic(spec) for spec in dynamic]
     if manifest is not None and not axes and source.program is None:
         axes = _recorded_axes(manifest)
-    return capture_source(source, axes)
+    return capture_source(source, axes, notice)
 
 
-def capture_source(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
-    """The source's own program, or its module's with these dynamic axes.
+def capture_source(
+    source: Source, axes: Sequence[DynamicAxis], notice: Notice = lambda text: None
+) -> Opened:
+    """The source's own program, or its module's with these dynamic axes (or its usual ones).
 
     Errors: dynamic-on-archive, training-program and those of `capture.export_module`.
     """
@@ -72,6 +74,28 @@ def capture_source(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
         if axes:
             raise UserError("dynamic-on-archive")
         return Opened(source, source.program, source.axes)
+    return _captured(source, axes) if axes else _with_usual_axes(source, notice)
+
+
+def _with_usual_axes(source: Source, notice: Notice) -> Opened:
+    """Captured with the source's own axes, else with none, and word of either."""
+    if not source.axes:
+        return _captured(source, ())
+    ranges = {axis.name: f"{axis.name} ({axis.min} to {axis.max})" for axis in source.axes}
+    named = ", ".join(ranges.values())
+    try:
+        opened = _captured(source, source.axes)
+    except UserError as error:
+        if error.slug not in ("axis-specialised", "capture-failed"):
+            raise
+        opened = _captured(source, ())
+        notice(f"All sizes are those of the example: {named} cannot be dynamic ({error.message}).")
+        return opened
+    notice(f"Dynamic: {named}; --dynamic chooses other axes, --input sizes that stay.")
+    return opened
+
+
+def _captured(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
     assert source.module is not None
     program = capture.export_module(source.module, source.args, source.kwargs, axes)
     refuse_training(program)

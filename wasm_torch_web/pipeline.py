@@ -156,7 +156,8 @@ class _Build:
             self.line.notice(notice)
 
     def capture(self) -> None:
-        self.opened = capture_source(self.source, [parse_dynamic(spec) for spec in self.dynamic])
+        axes = [parse_dynamic(spec) for spec in self.dynamic]
+        self.opened = capture_source(self.source, axes, self.line.notice)
 
     def compile(self) -> None:
         self.example = self.opened.example()
