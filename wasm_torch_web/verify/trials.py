@@ -75,7 +75,7 @@ def example_sizes(manifest: Manifest, golden: Flat) -> dict[str, int]:
     return sizes
 
 
-def _inner_ones(manifest: Manifest, symbols: Sequence[dict[str, Any]]) -> Iterator[Sizes]:
+def _inner_ones(manifest: Manifest, symbols: Sequence[dict[str, Any]]) -> Iterator[dict[str, int]]:
     """The largest sizes that make a computed one, such as `2*T - 3`, 0 or 1.
 
     torch.export takes no size to be either: what is special about them shows nowhere else.
