@@ -135,9 +135,10 @@ def test_what_the_page_says_went_wrong_is_told(
 ) -> None:
     url, mailbox, file = page
     file.write_text("""
-        const post = (body) =>
-            fetch(`/exchange/${location.search.slice(1)}`, { method: 'POST', body });
+        const door = `/exchange/${location.search.slice(1)}`;
+        const post = (body) => fetch(door, { method: 'POST', body });
         await post('');
+        while (!(await (await fetch(door)).text())) {}  // until it is asked for something
         await post('{"error": "no such adapter"}');
     """)
     with pytest.raises(UserError, match="no such adapter"):
