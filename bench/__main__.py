@@ -89,7 +89,7 @@ def main(
         results.save(path)  # an interrupted measurement keeps what it has
 
     rounds.run(turns, count, results, tell)
-    results.models = {name: results.models[name] for name in MODELS if name in results.models}
+    results.arrange(MODELS)
     for grid in grids(results, list(CORE)):
         console.print()
         console.print(grid.table())

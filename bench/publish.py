@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench import ROOT
 from bench.chart import chart
-from bench.models import CORE
+from bench.models import CORE, MODELS
 from bench.results import DEFAULT, Results, load
 from bench.tables import grids
 
@@ -23,6 +23,7 @@ BEGIN, END = "<!-- results -->", "<!-- end of results -->"
 
 def main() -> None:
     results = load(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)
+    results.arrange(MODELS)
     CHART.parent.mkdir(parents=True, exist_ok=True)
     CHART.write_text(chart(results), encoding="utf-8")
     PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), section(results)), encoding="utf-8")

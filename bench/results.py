@@ -88,6 +88,10 @@ class Results:
                 found[model] = other.ms() / own.ms()
         return found
 
+    def arrange(self, names: Iterable[str]) -> None:
+        """Puts the models into this order; those without such a name are left out."""
+        self.models = {name: self.models[name] for name in names if name in self.models}
+
     def save(self, path: Path) -> None:
         """Writes results.json in one step."""
         path.parent.mkdir(parents=True, exist_ok=True)

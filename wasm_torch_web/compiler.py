@@ -12,7 +12,9 @@ from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
+from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
+from wasm_torch_web.verify.reference import Flat, Reference
 
 
 @dataclass
@@ -25,8 +27,15 @@ class Compiled:
     parameters: int
 
 
-def compile_program(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Compiled:
+def compile_program(
+    program: ExportedProgram,
+    axes: Sequence[DynamicAxis] = (),
+    eager: tuple[Reference, Flat] | None = None,
+) -> Compiled:
     """Decomposes, lowers and optimises; `axes` are those that have a name.
+
+    `eager`, PyTorch and example inputs, is asked which guards on sizes are needless; without it all
+    of them stay.
 
     Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
     """
@@ -36,6 +45,8 @@ def compile_program(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) 
     graph.symbols = sizes.symbols
     graph.substitute(sizes.ties)
     graph.guards = runtime_guards(program, input_fakes(decomposed), graph.symbols)
+    if eager is not None:
+        drop_needless_guards(graph, *eager)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
     return Compiled(graph, names, passes.run(graph), parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from wasm_torch_web.error_table import ROWS, Kind
 
@@ -29,9 +30,12 @@ ERRORS: dict[str, ErrorRow] = {slug: ErrorRow(slug, *row) for slug, row in ROWS.
 class WtwError(Exception):
     """A coded error: `code`, `slug`, `message`, `hint` and, where known, `where`.
 
-    `where` is the place in the user's model (module path and source line) or file. Raise it with
-    the slug and the template's fields: `raise UserError("source-missing", path=path)`.
+    `where` is the place in the user's model (module path and source line) or file, `result` what a
+    command found out before it failed. Raise it with the slug and the template's fields:
+    `raise UserError("source-missing", path=path)`.
     """
+
+    result: dict[str, Any] | None = None
 
     def __init__(self, slug: str, *, where: str | None = None, **fields: object) -> None:
         row = ERRORS[slug]

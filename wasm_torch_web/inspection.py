@@ -30,7 +30,8 @@ _LISTED = 10
 def compiled(path: str, options: Options, notice: Notice, dynamic: Sequence[str]) -> Iterator[Path]:
     """A source compiled into a folder that is gone afterwards: model.json, plan.bin, weights."""
     opened = open_source(path, options, notice, dynamic)
-    model = compile_program(opened.program, opened.axes)
+    eager = opened.reference(), opened.example()
+    model = compile_program(opened.program, opened.axes, eager)
     with TemporaryDirectory() as name:
         writer.write(
             model.graph,

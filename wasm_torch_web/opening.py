@@ -16,7 +16,7 @@ from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.sources.training import refuse_training
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.reference import Eager, Reference
+from wasm_torch_web.verify.reference import Eager, Flat, Reference
 
 Notice = Callable[[str], None]
 
@@ -32,6 +32,11 @@ class Opened:
     def reference(self) -> Reference:
         """The source as the function that a package is compared with."""
         return Eager(signature.read(self.program), self.source)
+
+    def example(self) -> Flat:
+        """The example inputs under the package's names."""
+        names = signature.read(self.program)
+        return names.flatten_inputs(self.source.args, self.source.kwargs)
 
 
 def open_source(
@@ -55,11 +60,13 @@ def open_source(
     axes = [parse_dynamic(spec) for spec in dynamic]
     if manifest is not None and not axes and source.program is None:
         axes = _recorded_axes(manifest)
-    return capture_source(source, axes)
+    return capture_source(source, axes, notice)
 
 
-def capture_source(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
-    """The source's own program, or its module's with these dynamic axes.
+def capture_source(
+    source: Source, axes: Sequence[DynamicAxis], notice: Notice = lambda text: None
+) -> Opened:
+    """The source's own program, or its module's with these dynamic axes (or its usual ones).
 
     Errors: dynamic-on-archive, training-program and those of `capture.export_module`.
     """
@@ -67,6 +74,28 @@ def capture_source(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
         if axes:
             raise UserError("dynamic-on-archive")
         return Opened(source, source.program, source.axes)
+    return _captured(source, axes) if axes else _with_usual_axes(source, notice)
+
+
+def _with_usual_axes(source: Source, notice: Notice) -> Opened:
+    """Captured with the source's own axes, else with none, and word of either."""
+    if not source.axes:
+        return _captured(source, ())
+    ranges = {axis.name: f"{axis.name} ({axis.min} to {axis.max})" for axis in source.axes}
+    named = ", ".join(ranges.values())
+    try:
+        opened = _captured(source, source.axes)
+    except UserError as error:
+        if error.slug not in ("axis-specialised", "capture-failed"):
+            raise
+        opened = _captured(source, ())
+        notice(f"All sizes are those of the example: {named} cannot be dynamic ({error.message}).")
+        return opened
+    notice(f"Dynamic: {named}; --dynamic chooses other axes, --input sizes that stay.")
+    return opened
+
+
+def _captured(source: Source, axes: Sequence[DynamicAxis]) -> Opened:
     assert source.module is not None
     program = capture.export_module(source.module, source.args, source.kwargs, axes)
     refuse_training(program)

@@ -156,15 +156,16 @@ class _Build:
             self.line.notice(notice)
 
     def capture(self) -> None:
-        self.opened = capture_source(self.source, [parse_dynamic(spec) for spec in self.dynamic])
+        axes = [parse_dynamic(spec) for spec in self.dynamic]
+        self.opened = capture_source(self.source, axes, self.line.notice)
 
     def compile(self) -> None:
-        self.compiled = compile_program(self.opened.program, self.opened.axes)
-        names = self.compiled.signature
-        for constant, value in names.constants.items():
+        self.example = self.opened.example()
+        eager = self.opened.reference(), self.example
+        self.compiled = compile_program(self.opened.program, self.opened.axes, eager)
+        for constant, value in self.compiled.signature.constants.items():
             text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
             self.line.notice(text)
-        self.example = names.flatten_inputs(self.source.args, self.source.kwargs)
         _attach_ranges(self.compiled.graph, self.source, self.example)
 
     def write(self) -> None:

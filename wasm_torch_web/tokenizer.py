@@ -8,6 +8,7 @@ from pathlib import Path
 from wasm_torch_web.errors import UserError
 
 FILE = "tokenizer.json"
+MAX_BYTES = 64 << 20  # the largest known vocabularies, of 256,000 tokens, take half of it
 
 
 def find(path: Path) -> Path:
@@ -16,6 +17,9 @@ def find(path: Path) -> Path:
     if not file.is_file():
         reason = f"the folder has no {FILE}" if path.is_dir() else "no file"
         raise UserError("tokenizer-invalid", path=path, reason=reason)
+    if file.stat().st_size > MAX_BYTES:
+        reason = f"more than {MAX_BYTES >> 20} MiB"
+        raise UserError("tokenizer-invalid", path=file, reason=reason)
     try:
         content = json.loads(file.read_bytes())
     except OSError as error:

@@ -18,6 +18,8 @@ import {
 import { selfTestPanel } from './selftest.ts';
 import { timeText } from './text.ts';
 
+type Given = Parameters<Model['run']>[0];
+
 async function start(): Promise<void> {
   const [manifest, hints] = await Promise.all([readManifest(), readHints()]);
   document.title = `${manifest.name}: wasm-torch-web`;
@@ -43,6 +45,7 @@ async function openWorkbench(
   const latency = latencyPanel(byId('latency'), (runs) => void run(runs));
   let busy = false;
   let waiting = false;
+  let comparing = false;
   const tokenizer = await loadTokenizer(hints).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     byId('input').append(h('p', { class: 'warning' }, `The tokenizer cannot be used: ${reason}`));
@@ -74,13 +77,21 @@ async function openWorkbench(
   async function several(times: number): Promise<void> {
     for (let left = times; left > 1; --left) await timed(inputs.read().values);
     const { values, typed, other } = inputs.read();
+    if (comparing && other) await model.reset();
     const result = await timed(values);
-    await outputs.show(result.values, typed, other && (() => model.run(other)));
+    await outputs.show(result.values, typed, other && (() => runSecond(other)));
     card.memory(model.info.memory);
     showGist(`${outputs.gist()} · ${timeText(result.ms)}`);
   }
 
-  async function timed(given: Parameters<Model['run']>[0]) {
+  /** Two texts are compared from the same state: the one that the model was loaded with. */
+  async function runSecond(given: Given) {
+    comparing = true;
+    await model.reset();
+    return model.run(given);
+  }
+
+  async function timed(given: Given) {
     const begin = performance.now();
     const values = await model.run(given);
     const ms = performance.now() - begin;

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 from rich.console import Console
 from support.models import Net
 
+from wasm_torch_web.benchmark import visit
 from wasm_torch_web.benchmark.memory import resident
 from wasm_torch_web.benchmark.package import Configuration, Figures, Report, configurations
 from wasm_torch_web.cli import run
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.pipeline import build
+from wasm_torch_web.serving import Mailbox, application, running
 from wasm_torch_web.variants import VARIANTS
 
 
@@ -86,6 +90,67 @@ def test_damaged_package_is_the_browsers_word(
     code, content = envelope(capsys, damaged, "--threads", "1", "--runs", "1")
     assert (code, content["error"]["code"]) == (4, "WTW603")
     assert "plan.bin" in content["error"]["message"]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[tuple[str, Mailbox, Path]]:
+    """A server whose page is `page/visit.js` alone, which the test writes."""
+    folder, mailbox = tmp_path / "page", Mailbox()
+    folder.mkdir()
+    (folder / "index.html").write_text(
+        '<!doctype html><script type="module" src="visit.js"></script>'
+    )
+    with running(application(visit.routes(mailbox, folder))) as url:
+        yield url, mailbox, folder / "visit.js"
+
+
+@pytest.mark.parametrize(
+    ("script", "seconds"),
+    [
+        ("", "no answer within 1 seconds"),  # the page never comes
+        ("await fetch(`/exchange/${location.search.slice(1)}`, {method: 'POST'})", "within 2"),
+    ],
+)
+def test_a_page_that_never_answers_ends_the_visit(
+    page: tuple[str, Mailbox, Path],
+    browser: Browser,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    seconds: str,
+) -> None:
+    monkeypatch.setattr(visit, "OPENING_SECONDS", 1 if script == "" else 30)
+    monkeypatch.setattr(visit, "TIMEOUT_SECONDS", 2)
+    url, mailbox, file = page
+    file.write_text(script)
+    request = visit.Request("/none.js", {}, "")
+    open_before = len(targets(browser))
+    with pytest.raises(UserError, match=seconds) as caught:
+        visit.visit(browser, url, mailbox, request)
+    assert (caught.value.code, caught.value.exit_code) == ("WTW603", 4)
+    assert not mailbox._messages and len(targets(browser)) == open_before  # nothing is left behind
+
+
+def test_what_the_page_says_went_wrong_is_told(
+    page: tuple[str, Mailbox, Path], browser: Browser
+) -> None:
+    url, mailbox, file = page
+    file.write_text("""
+        const door = `/exchange/${location.search.slice(1)}`;
+        const post = (body) => fetch(door, { method: 'POST', body });
+        await post('');
+        while (!(await (await fetch(door)).text())) {}  // until it is asked for something
+        await post('{"error": "no such adapter"}');
+    """)
+    with pytest.raises(UserError, match="no such adapter"):
+        visit.visit(browser, url, mailbox, visit.Request("/none.js", {}, ""))
+
+
+def targets(browser: Browser) -> list[Any]:
+    """All pages, those that Playwright does not see too."""
+    session = browser.new_browser_cdp_session()
+    found: list[Any] = session.send("Target.getTargets")["targetInfos"]
+    session.detach()
+    return [target for target in found if target["type"] == "page"]
 
 
 def test_table_fits_a_terminal() -> None:

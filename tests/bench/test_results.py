@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench import publish
 from bench.chart import chart
 from bench.publish import inserted
 from bench.results import Measured, Results, load, summary
@@ -89,6 +90,31 @@ def test_grids_show_times_ratios_and_reasons(results: Results) -> None:
     ]
     reason = "RuntimeError: no such | operator"
     assert shown["What did not run"].rows == [("odd", "litert-1", reason)]
+
+
+def test_models_come_in_the_order_of_the_registry(results: Results) -> None:
+    results.arrange(["odd", "unmeasured", "small"])
+    speed, *_ = grids(results, CORE)
+    assert [row[0] for row in speed.rows[:2]] == ["odd", "small"]
+    assert list(results.models) == ["odd", "small"]
+
+
+def test_the_page_is_published_in_that_order(
+    results: Results, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {name: tmp_path / name for name in ("results.json", "page.md", "chart.svg")}
+    monkeypatch.setattr(publish, "ROOT", tmp_path)
+    monkeypatch.setattr(publish, "PAGE", files["page.md"])
+    monkeypatch.setattr(publish, "CHART", files["chart.svg"])
+    monkeypatch.setattr(publish, "MODELS", {"odd": None, "large": None, "small": None})
+    monkeypatch.setattr("sys.argv", ["publish", str(files["results.json"])])
+    results.save(files["results.json"])
+    files["page.md"].write_text(f"{publish.BEGIN}\n{publish.END}\n")
+    publish.main()
+    for file, cell in ((files["page.md"], "| {} |"), (files["chart.svg"], ">{}<")):
+        text = file.read_text()
+        places = [text.index(cell.format(name)) for name in ("odd", "large", "small")]
+        assert places == sorted(places)
 
 
 def test_markdown_keeps_its_columns() -> None:

@@ -196,6 +196,8 @@ def test_doctor_says_what_is_missing(
     assert "Chromium for verification" in message
     assert "/no/such/browser" in message
     assert "Node.js" not in message
+    listed = {check["name"]: check["ok"] for check in content["result"]["checks"]}
+    assert listed == {name: check.ok for name, check in checks.items()}
     assert run(["doctor"]) == 4
     assert "emcc" in capsys.readouterr().out  # the table tells of all of them
 

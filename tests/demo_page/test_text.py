@@ -10,6 +10,7 @@ from demo_page.conftest import Open, ready
 from demo_page.test_page import numbers, port, runs
 from demo_page.texts import (
     Counting,
+    Drifting,
     Fixed,
     Following,
     Rows,
@@ -221,6 +222,25 @@ def test_vectors_of_tokens_are_compared_by_their_mean(tmp_path: Path, opened: Op
         expected = cosine_similarity(one, other, dim=0)
         expect(output.locator(".big")).to_contain_text(f"{float(expected):.3f}")
         expect(output).to_contain_text("each the mean of its rows")
+        assert tab.errors == []
+
+
+def test_both_texts_start_from_the_same_state(tmp_path: Path, opened: Open) -> None:
+    module, tokenizer = Drifting(), word_pieces()
+    out = package_of(module, {"ids": arange(8)}, tmp_path / "drifting", tokenizer)
+    texts = ("The capital of France", "A man")
+    vectors = module.vectors.detach() + 1
+    one, other = (vectors[tokenizer.encode(text).ids].mean(0) for text in texts)
+    with opened(out, hints=Hints(tokenizer=beside(out))) as tab:
+        page = ready(tab.page)
+        second = page.get_by_role("textbox", name="Compared with")
+        similarity = port(page, "output", "output").locator(".big", has_text="cosine")
+        page.get_by_role("textbox", name="First text").fill(texts[0])
+        second.fill("")  # the runs of one text alone go on where the last one ended
+        expect(similarity).to_have_count(0)
+        second.fill(texts[1])
+        expected = cosine_similarity(one, other, dim=0)
+        expect(similarity).to_contain_text(f"{float(expected):.3f}")
         assert tab.errors == []
 
 

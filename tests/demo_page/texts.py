@@ -80,6 +80,19 @@ class Rows(nn.Module):
         return self.vectors[ids]
 
 
+class Drifting(nn.Module):
+    """As Rows, but all vectors move a step into the same direction with every run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.vectors = nn.Parameter(torch.randn(20, 32))
+        self.register_buffer("drift", torch.zeros(32))
+
+    def forward(self, ids: Tensor) -> Tensor:
+        self.drift += 1
+        return self.vectors[ids] + self.drift
+
+
 class Counting(nn.Module):
     """Scores of 40 classes, which the manifest cannot tell from an embedding; counts its runs."""
 

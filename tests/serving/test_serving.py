@@ -243,6 +243,15 @@ def test_what_is_no_tokenizer_is_a_coded_error(
     assert caught.value.code == "WTW122"
 
 
+def test_a_tokenizer_that_nobody_could_have_made_is_not_read(package: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tokenizer.json"
+    with file.open("wb") as empty:
+        empty.truncate((64 << 20) + 1)  # of zeros that take no room on the disk
+    with pytest.raises(UserError, match="more than 64 MiB") as caught:
+        serving.demo(package, Hints(tokenizer=file))
+    assert caught.value.code == "WTW122"
+
+
 def test_a_damaged_package_is_a_coded_error(package: Path) -> None:
     (package / "plan.bin").unlink()
     with pytest.raises(UserError, match="WTW303"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,10 +11,12 @@ from support.models import Net, write_archive
 from torch import nn
 
 import wasm_torch_web
+from wasm_torch_web.axes import DynamicAxis, parse_dynamic, read_sizes
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.opening import capture_source
 from wasm_torch_web.sources import Options, load
+from wasm_torch_web.sources.text_axes import text_axes
 
 X = torch.arange(6.0).reshape(2, 3)
 
@@ -206,19 +209,29 @@ class TestTorchScript:
             load(tmp_path / "a.pt", Options(inputs=("input=float32:2x3",)))
 
 
+SMALL = {
+    "vocab_size": 50,
+    "hidden_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+}
+
+
+class Fixed(torch.nn.Module):
+    """Takes five tokens, no more and no less."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.arange(5.0)
+
+
 class TestHuggingFace:
     """A folder as save_pretrained writes it."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
         transformers = pytest.importorskip("transformers")
-        config = transformers.BertConfig(
-            vocab_size=50,
-            hidden_size=8,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=16,
-        )
+        config = transformers.BertConfig(**SMALL, max_position_embeddings=40)
         transformers.BertForSequenceClassification(config).save_pretrained(tmp_path / "tiny-bert")
         return tmp_path / "tiny-bert"
 
@@ -233,6 +246,52 @@ class TestHuggingFace:
     def test_inputs(self, folder: Path) -> None:
         source = load(folder, Options(inputs=("input_ids=int64:1x7(0..49)",)))
         assert source.ranges == {"input_ids": (0, 49)}
+
+    @pytest.mark.parametrize(
+        ("options", "sizes"),
+        [
+            (Options(), [("batch", 1, 64), ("sequence", 1, 40)]),
+            (Options(inputs=("input_ids=int64:3x5(0..49)",)), []),
+            (Options(recorded={"input_ids": torch.ones(3, 5, dtype=torch.int64)}), []),
+        ],
+    )
+    def test_texts_of_any_length_unless_their_size_is_given(
+        self, folder: Path, options: Options, sizes: list[Any]
+    ) -> None:
+        told: list[str] = []
+        opened = capture_source(load(folder, options), [], told.append)
+        graph = compile_program(opened.program, opened.axes).graph
+        assert [(symbol.name, symbol.min, symbol.max) for symbol in graph.symbols] == sizes
+        assert ["sequence (1 to 40)" in text for text in told] == [True] * bool(sizes)
+
+    def test_axes_of_the_user_take_the_place_of_the_usual(self, folder: Path) -> None:
+        told: list[str] = []
+        axes = [parse_dynamic(f"{name}.0=n:1..8") for name in ("input_ids", "attention_mask")]
+        opened = capture_source(load(folder), axes, told.append)
+        assert [symbol.name for symbol in read_sizes(opened.program, opened.axes).symbols] == ["n"]
+        assert not told
+
+    def test_positions_that_padding_takes_are_none_of_the_text(self) -> None:
+        transformers = pytest.importorskip("transformers")
+        config = transformers.RobertaConfig(**SMALL, max_position_embeddings=40)
+        model = transformers.RobertaModel(config)
+        ids = {"input_ids": torch.ones(3, 5, dtype=torch.int64)}
+        assert [axis.max for axis in text_axes(model, ids)] == [64, 38]
+        model(torch.full((1, 38), 7))
+        with pytest.raises((IndexError, RuntimeError)):
+            model(torch.full((1, 39), 7))
+
+    def test_a_model_without_texts_keeps_its_sizes(self) -> None:
+        picture = {"pixel_values": torch.zeros(1, 3, 8, 8)}
+        assert not list(text_axes(torch.nn.Identity(), picture))
+
+    def test_what_cannot_be_dynamic_is_told_and_stays(self) -> None:
+        source = load(Fixed(), example_inputs=(torch.ones(3, 5),))
+        source.axes = (DynamicAxis("x", 0, 1, 64, "batch"), DynamicAxis("x", 1, 1, 9, "sequence"))
+        told: list[str] = []
+        opened = capture_source(source, [], told.append)
+        assert not read_sizes(opened.program, opened.axes).symbols
+        assert len(told) == 1 and "batch (1 to 64), sequence (1 to 9) cannot be dynamic" in told[0]
 
     def test_its_tokenizer(self, folder: Path) -> None:
         assert load(folder).tokenizer is None

@@ -58,6 +58,13 @@ def test_guards_that_cannot_be_read_leave_the_example() -> None:
     assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]
 
 
+def test_sizes_that_make_an_inner_one_zero_or_one() -> None:
+    found = manifest(batch=(1, 16), length=(2, 320))
+    shapes = (["T - 7", 3], ["(T - 1)//32 + 1"], ["2*T", "batch*T", "Unknown(T)"])
+    found["graph"]["values"] = [{"name": "v", "dtype": "int8", "shape": shape} for shape in shapes]
+    assert sizes(found, golden(4, 9))[-4:] == [(7, 13), (4, 32), (4, 7), (4, 8)]
+
+
 def test_random_inputs_keep_to_shape_dtype_and_range() -> None:
     found, example = manifest(batch=(1, 16), length=(2, 32)), golden(4, 8)
     for run in single(found, example)[1:]:

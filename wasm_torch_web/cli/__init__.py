@@ -112,7 +112,8 @@ def _fail(console: Console, command: str, error: WtwError, code: int) -> int:
         "hint": error.hint,
         "where": error.where,
     }
-    console.envelope(command, {"error": fields})
+    found = {} if error.result is None else {"result": error.result}
+    console.envelope(command, {"error": fields, **found})
     return code
 
 

@@ -9,6 +9,7 @@ import click
 from rich.markup import escape
 
 from wasm_torch_web.cli.options import dynamic_option, everywhere, source_options
+from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, bytes_text, clean, columns
 
 if TYPE_CHECKING:
@@ -59,11 +60,13 @@ def command(
     if explain:
         _explain(console, result)
     _summary(console, result, size)
-    if result.report is not None:
-        result.report.raise_if_failed()
-    if result.problem is not None:
-        raise result.problem
-    return _json(result, size)
+    found = _json(result, size)
+    with told(found):
+        if result.report is not None:
+            result.report.raise_if_failed()
+        if result.problem is not None:
+            raise result.problem
+    return found
 
 
 def _explain(console: Console, result: BuildResult) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console
 
 
@@ -22,5 +23,7 @@ def command(console: Console) -> dict[str, Any]:
 
     checks = doctor.examine()
     console.print(doctor.table(checks))
-    doctor.raise_if_missing(checks)
-    return {"checks": [check.to_json() for check in checks]}
+    result = {"checks": [check.to_json() for check in checks]}
+    with told(result):
+        doctor.raise_if_missing(checks)
+    return result

@@ -82,7 +82,8 @@ def dynamic_option(function: F) -> F:
         "--dynamic",
         metavar="NAME.AXIS=SPEC",
         multiple=True,
-        help="An axis that may change: MIN..MAX, or SYMBOL:MIN..MAX to tie axes.",
+        help="An axis that may change: MIN..MAX, or SYMBOL:MIN..MAX to tie axes.  [default: batch "
+        "and sequence of a Hugging Face folder's texts, unless --input sizes them]",
     )(function)
 
 

@@ -14,6 +14,7 @@ from wasm_torch_web.cli.options import (
     source_options,
     variants_option,
 )
+from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console
 
 
@@ -49,5 +50,7 @@ def command(
     console.print(report.table())
     for skipped in report.skipped:
         console.notice(f"Skipped, as PyTorch refuses it: {skipped}.")
-    report.raise_if_failed()
-    return report.to_json()
+    found = report.to_json()
+    with told(found):
+        report.raise_if_failed()
+    return found

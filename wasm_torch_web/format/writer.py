@@ -34,7 +34,6 @@ def write(
         plan = _plan(graph, segment)
         weights = shards.finish() | {"tensors": segment.entries, "prepared": _prepared(graph)}
     (folder / "plan.bin").write_bytes(plan)
-    names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
     manifest = {
         "format": manifest_file.FORMAT,
         "abi": manifest_file.ABI,
@@ -48,14 +47,6 @@ def write(
         **({"provenance": provenance} if provenance else {}),
         "verified": None,
         "parameters": parameters,
-        "symbols": [{"name": s.name, "min": s.min, "max": s.max} for s in graph.symbols],
-        "programs": {
-            "forward": {
-                "inputs": [_port(port, names) for port in graph.inputs],
-                "outputs": [_port(port, names) for port in graph.outputs],
-                "guards": [_guard(guard.xreplace(names)) for guard in graph.guards],
-            }
-        },
         "plan": {
             "file": "plan.bin",
             "bytes": len(plan),
@@ -63,10 +54,25 @@ def write(
         },
         "weights": weights,
         "golden": None,
-        "graph": _graph(graph, names, source_info),
+        **described(graph, source_info),
     }
     manifest_file.write(folder, manifest)
     return manifest
+
+
+def described(graph: Graph, source_info: bool = True) -> dict[str, Any]:
+    """What a manifest says of the graph itself: its symbols, its program, its values and nodes."""
+    names = {symbol.symbol: sympy.Symbol(symbol.name, integer=True) for symbol in graph.symbols}
+    forward = {
+        "inputs": [_port(port, names) for port in graph.inputs],
+        "outputs": [_port(port, names) for port in graph.outputs],
+        "guards": [_guard(guard.xreplace(names)) for guard in graph.guards],
+    }
+    return {
+        "symbols": [{"name": s.name, "min": s.min, "max": s.max} for s in graph.symbols],
+        "programs": {"forward": forward},
+        "graph": _graph(graph, names, source_info),
+    }
 
 
 def _plan(graph: Graph, weights: Segment) -> bytes:

@@ -15,25 +15,29 @@ import torch
 from wasm_torch_web import tokenizer
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.detect import INDEX
-from wasm_torch_web.sources.factory import Examples
 from wasm_torch_web.sources.objects import module_source
 from wasm_torch_web.sources.source import Options, Source
+from wasm_torch_web.sources.text_axes import text_axes
 
 
 def read(path: Path, options: Options) -> Source:
     """Loads the model of the architecture that config.json names, from safetensors alone.
 
-    Code that a folder carries is never run. Examples are the model's `dummy_inputs` unless
-    `--input` says otherwise. Raises UserError package-needed, source-damaged, source-unknown,
-    state-dict-mismatch.
+    Code that a folder carries is never run. Examples are the model's `dummy_inputs`, and the axes
+    of texts are dynamic, unless `--input` says otherwise. Raises UserError package-needed,
+    source-damaged, source-unknown, state-dict-mismatch.
     """
     if not any(path.glob("*.safetensors")):
         reason = "a Hugging Face folder without .safetensors weights"
         raise UserError("source-unknown", path=path, reason=reason)
     notices: list[str] = []
     model = _load(path, notices)
-    source = module_source(model, _examples(model), options, path.resolve().name)
+    examples = _examples(model)
+    name = path.resolve().name
+    source = module_source(model, ((), examples) if examples else None, options, name)
     source.notices[:0] = notices
+    if not options.inputs and not options.recorded:
+        source.axes = tuple(text_axes(model, examples))
     if (path / tokenizer.FILE).exists():
         try:
             source.tokenizer = tokenizer.find(path)
@@ -99,10 +103,9 @@ def _class(transformers: Any, name: str) -> Any:
     return transformers.AutoModel
 
 
-def _examples(model: Any) -> Examples | None:
+def _examples(model: Any) -> dict[str, torch.Tensor]:
     examples: dict[str, torch.Tensor] = dict(getattr(model, "dummy_inputs", None) or {})
     parameters = inspect.signature(model.forward).parameters
     if "input_ids" in examples and "attention_mask" in parameters:
         examples.setdefault("attention_mask", torch.ones_like(examples["input_ids"]))
-    known = {name: value for name, value in examples.items() if name in parameters}
-    return ((), known) if known else None
+    return {name: value for name, value in examples.items() if name in parameters}

@@ -39,7 +39,8 @@ class Source:
     Attributes:
         kind: which of `module` (in eval mode) and `program` is set.
         args, kwargs: the example inputs.
-        axes: of an archive: the dynamic axes that the user named when it was saved.
+        axes: of an archive: the dynamic axes that the user named when it was saved; of a module:
+            those that are dynamic where the user names none, if torch.export can do it.
         ranges: input name -> (low, high) of the random integers or floats that checks draw.
         notices: what was done to the source that the user should know, as sentences.
         name: of the file without its ending, of the folder or of the class.

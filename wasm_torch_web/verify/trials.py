@@ -1,12 +1,14 @@
 """A manifest and golden inputs in, the inputs to compare on out: golden ones and fresh random ones.
 
-Dynamic sizes are tried as in the example, at their minimum, at one where that is allowed, and at
-another size inside their range.
+Dynamic sizes are tried as in the example, at their minimum, at one where that is allowed, at
+another size inside their range, and where they make an axis inside the model 0 or 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +35,9 @@ def trials(manifest: Manifest, golden: Flat) -> list[Trial]:
     """What the parity check runs; the first are the known inputs: the example's or golden ones."""
     found = [Trial("known inputs", (golden,))]
     for index, (title, sizes) in enumerate(assignments(manifest, golden)):
-        shapes = _shapes(manifest, golden, sizes)
-        if shapes is not None:
-            seed = FIRST_SEED * (index + 1)
-            found.append(Trial(title, (_random_inputs(manifest, golden, shapes, seed),)))
+        inputs = random_inputs(manifest, golden, sizes, FIRST_SEED * (index + 1))
+        if inputs is not None:
+            found.append(Trial(title, (inputs,)))
     found.insert(2, Trial("runs in a row", (golden, *found[1].runs, golden)))
     return found
 
@@ -50,6 +51,7 @@ def assignments(manifest: Manifest, golden: Flat) -> Iterator[tuple[str, Sizes]]
         {s["name"]: s["min"] for s in symbols},
         {s["name"]: min(max(1, s["min"]), s["max"]) for s in symbols},
         {s["name"]: _other(s, example[s["name"]], STEP + i) for i, s in enumerate(symbols)},
+        *(example | sizes for sizes in _inner_ones(manifest, symbols)),
     ]
     seen: list[Sizes] = [example]
     for sizes in candidates:
@@ -73,6 +75,23 @@ def example_sizes(manifest: Manifest, golden: Flat) -> dict[str, int]:
     return sizes
 
 
+def _inner_ones(manifest: Manifest, symbols: Sequence[dict[str, Any]]) -> Iterator[dict[str, int]]:
+    """The largest sizes that make a computed one, such as `2*T - 3`, 0 or 1.
+
+    torch.export takes no size to be either: what is special about them shows nowhere else.
+    """
+    values = manifest["graph"]["values"]
+    texts = {size for value in values for size in value["shape"] if isinstance(size, str)}
+    for symbol in symbols:
+        name, span = symbol["name"], range(symbol["min"], symbol["max"] + 1)
+        for text in sorted(texts - {name}):
+            for wanted in (0, 1):
+                with suppress(ValueError):  # of other symbols
+                    at = bisect_right(span, wanted, key=lambda n: evaluate(text, {name: n})) - 1
+                    if at >= 0 and evaluate(text, {name: span[at]}) == wanted:
+                        yield {name: span[at]}
+
+
 def _other(symbol: dict[str, Any], size: int, step: int) -> int:
     """A size inside the range, unlike the example's where there is one."""
     if size + step <= symbol["max"]:
@@ -94,9 +113,11 @@ def _shapes(manifest: Manifest, golden: Flat, sizes: Sizes) -> dict[str, tuple[i
         return None
 
 
-def _random_inputs(
-    manifest: Manifest, golden: Flat, shapes: dict[str, tuple[int, ...]], seed: int
-) -> Flat:
+def random_inputs(manifest: Manifest, golden: Flat, sizes: Sizes, seed: int) -> Flat | None:
+    """Inputs of these sizes with the statistics of the known ones; None where a guard is broken."""
+    shapes = _shapes(manifest, golden, sizes)
+    if shapes is None:
+        return None
     inputs: dict[str, Tensor | float] = {}
     for index, port in enumerate(manifest["programs"]["forward"]["inputs"]):
         name = port["name"]

@@ -1,0 +1,68 @@
+"""A lowered graph and named inputs in, its outputs by the rows' PyTorch references out.
+
+What a lowering means, before any kernel runs: shapes and dtypes are checked against what it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor
+
+from wasm_torch_web.ir import Graph, Node, Value
+
+
+class Interpreter:
+    """Runs a graph that no pass has changed; state persists from run to run."""
+
+    def __init__(self, graph: Graph, sizes: Mapping[sympy.Symbol, int]) -> None:
+        self.graph = graph
+        self.sizes = sizes
+        self.states: dict[Value, Tensor] = {}
+        self.values: dict[Value, Tensor] = {}
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The outputs by name. Raises ValueError where a value is not what lowering inferred."""
+        tensors = [port for port in self.graph.inputs if port.kind == "tensor"]
+        self.values = self.states | {port.value: inputs[port.name] for port in tensors}
+        with torch.no_grad():
+            for node in self.graph.nodes:
+                self.node(node)
+        outputs = {port.name: self.result(port.value) for port in self.graph.outputs}
+        self.states = {state: self.tensor(value) for state, value in self.graph.updates}
+        return outputs
+
+    def node(self, node: Node) -> None:
+        """Computes the node's outputs."""
+        inputs = [None if value is None else self.tensor(value) for value in node.inputs]
+        attributes = {name: self.number(item) for name, item in node.attributes.items()}
+        result = node.row.reference(*inputs, **attributes)
+        results = result if isinstance(result, (list, tuple)) else (result,)
+        for value, data in zip(node.outputs, results, strict=True):
+            if tuple(data.shape) != self.number(value.shape) or data.dtype != value.dtype:
+                raise ValueError(f"{node} gave {data.dtype}{list(data.shape)}")
+            self.values[value] = data
+
+    def tensor(self, value: Value) -> Tensor:
+        """What a value holds: computed, or there from the start."""
+        held = self.values.get(value, value.data)
+        assert held is not None, f"{value} is not computed yet"
+        return held
+
+    def number(self, item: Any) -> Any:
+        """An attribute or a size with its expressions evaluated."""
+        if isinstance(item, (list, tuple)):
+            return tuple(self.number(one) for one in item)
+        if isinstance(item, sympy.Basic):
+            result = item.subs(self.sizes)
+            if result in (sympy.true, sympy.false):
+                return bool(result)
+            return int(result) if result.is_integer else float(result)
+        return item
+
+    def result(self, value: Any) -> Any:
+        """The value of an output port."""
+        return self.tensor(value) if isinstance(value, Value) else self.number(value)
