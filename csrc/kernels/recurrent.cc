@@ -1,7 +1,9 @@
 // The gates that a recurrent layer's input gives for all steps in; hidden states step by step out.
 //
-// A panel of weights is applied to a tile of the batch before the next one is touched.
+// A panel of weights is applied to a tile of the batch before the next one is touched. Workers
+// share out the panels of every step: the result of one does not depend on who computes it.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "core/kernel.h"
@@ -17,7 +19,7 @@ using recurrent::apply_panel, recurrent::Cell, recurrent::Step;
 using recurrent::kGru, recurrent::kLstm, recurrent::kProduct, recurrent::kRelu, recurrent::kRows,
     recurrent::kTanh;
 
-constexpr int64_t kProductsPerChunk = 400'000;
+constexpr int64_t kProductsPerShare = 60'000;  // at least: 6 us
 
 // The first operands of all three rows are the same; the LSTM has more.
 constexpr int kGates = op::lstm_scan::gates_, kWeight = op::lstm_scan::weight_,
@@ -25,6 +27,36 @@ constexpr int kGates = op::lstm_scan::gates_, kWeight = op::lstm_scan::weight_,
               kProjection = op::lstm_scan::projection_;
 constexpr int kOutput = 0, kH = 1, kC = 2;
 static_assert(int{op::gru_scan::h0_} == kH0 && int{op::rnn_scan::h0_} == kH0);
+
+// Shares out panels, step after step. A worker gets the same share in every step that it is there
+// in time for, so that its part of the weights stays in its core's cache.
+class Shares {
+ public:
+  explicit Shares(int64_t count) : count_(count) {}
+
+  // f(first, last) for ranges that make up [0, panels).
+  template <class F>
+  void run(int64_t panels, F&& f) {
+    if (count_ == 1) return f(0, panels);
+    ++step_;
+    pool::parallel(count_, [&](int64_t, int worker) {
+      const int64_t share = take(worker);
+      f(share * panels / count_, (share + 1) * panels / count_);
+    });
+  }
+
+ private:
+  // One that nobody has taken in this step, which asks once for each.
+  int64_t take(int worker) {
+    int64_t share = worker % count_;
+    while (taken_[share].exchange(step_) == step_) share = (share + 1) % count_;
+    return share;
+  }
+
+  int64_t count_;
+  uint32_t step_ = 0;
+  std::atomic<uint32_t> taken_[pool::kMaxWorkers] = {};  // the last step in which each share was
+};
 
 // A scan at concrete sizes: hidden units, depth of the state (fewer with a projection).
 struct Scan {
@@ -70,40 +102,44 @@ struct Scan {
     return reinterpret_cast<float*>(call.scratch()) + row * hidden;
   }
 
-  void apply(int64_t s, int64_t first, int64_t last, int64_t row, int64_t rows) const {
-    const float* weight = call.in(kWeight).as<float>();
-    for (int64_t p = first; p < last; ++p) {
-      const int64_t unit = p * cell.units;
-      Step steps[kRows];
-      for (int64_t b = row; b < rows; ++b) steps[b - row] = step(s, b, unit);
-      apply_panel(cell, steps, rows - row, weight + p * depth * cell.width(), depth, hidden - unit);
-    }
+  // Units from `unit` on of the projected state.
+  Step projection(int64_t s, int64_t row, int64_t unit) const {
+    float* after = output(reverse ? time - 1 - s : s, row) + unit;
+    return {unprojected(row), nullptr, nullptr, 0, nullptr, nullptr, after};
   }
 
-  void project(int64_t s, int64_t row, int64_t rows) const {
-    const float* weight = call.in(kProjection).as<float>();
-    for (int64_t unit = 0; unit < depth; unit += kProduct.units) {
+  // Panels [first, last) of the s-th step, or of its projection.
+  void apply(bool project, int64_t s, int64_t first, int64_t last, int64_t row,
+             int64_t rows) const {
+    const Cell& chosen = project ? kProduct : cell;
+    const int64_t length = project ? hidden : depth, units = project ? depth : hidden;
+    const float* weight = call.in(project ? kProjection : kWeight).as<float>();
+    for (int64_t p = first; p < last; ++p) {
+      const int64_t unit = p * chosen.units;
       Step steps[kRows];
       for (int64_t b = row; b < rows; ++b) {
-        float* after = output(reverse ? time - 1 - s : s, b) + unit;
-        steps[b - row] = {unprojected(b), nullptr, nullptr, 0, nullptr, nullptr, after};
+        steps[b - row] = project ? projection(s, b, unit) : step(s, b, unit);
       }
-      apply_panel(kProduct, steps, rows - row, weight + unit * hidden, hidden, depth - unit);
+      const float* panel = weight + p * length * chosen.width();
+      apply_panel(chosen, steps, rows - row, panel, length, units - unit);
     }
   }
 
-  // Tiles of the batch go their own way through time; a single one shares out wide layers' panels.
+  // Tiles of the batch go their own way through time; a single one is shared out step by step.
   void run() const {
     const int64_t panels = cell.panels(hidden), tiles = ceil_div(batch, kRows);
-    const int64_t products = std::max<int64_t>(batch * depth, 1) * cell.width();
-    const int64_t grain = tiles > 1 ? panels : kProductsPerChunk / products;
+    const int64_t worth = batch * depth * cell.width() * panels / kProductsPerShare;
+    const int64_t most = tiles > 1 ? 1 : std::min<int64_t>(panels, pool::workers());
     pool::parallel(tiles, [&](int64_t tile, int) {
       const int64_t row = tile * batch / tiles, rows = (tile + 1) * batch / tiles;
+      Shares shares(std::clamp<int64_t>(worth, 1, most));
       for (int64_t s = 0; s < time; ++s) {
-        parallel_ranges(panels, grain, [&](int64_t first, int64_t last, int) {
-          apply(s, first, last, row, rows);
-        });
-        if (projects) project(s, row, rows);
+        for (int project = 0; project <= int{projects}; ++project) {
+          const int64_t count = project ? kProduct.panels(depth) : panels;
+          shares.run(count, [&](int64_t first, int64_t last) {
+            apply(project, s, first, last, row, rows);
+          });
+        }
       }
     });
   }

@@ -34,14 +34,14 @@ struct Spec {
   }
 };
 
-// x = f(x, center of its column) for the elements of lines, which lie in a buffer.
+// x = f(x, center of its column or row) for the elements of lines, which lie in a buffer.
 template <class T, class F>
 [[gnu::noinline, clang::minsize]] void for_elements(const Lines& lines, T* buffer,
                                                     const Totals& centers, F&& f) {
   for (int64_t r = 0; r < lines.count; ++r) {
     T* line = buffer + r * lines.pitch;
     for (int64_t i = 0; i < lines.length; ++i) {
-      line[i] = f(line[i], centers.real[lines.columns ? i : 0]);
+      line[i] = f(line[i], centers.real[lines.columns ? i : r]);
     }
   }
 }

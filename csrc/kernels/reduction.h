@@ -2,8 +2,8 @@
 //
 // The output is dense over the kept axes, so that one tile of the output is up to kColumns
 // neighbours along the innermost kept axis. Where that axis is the tighter one in memory, the
-// input of a tile is read in lines across it ("columns"); otherwise a tile is one element and the
-// lines run along the innermost reduced axis.
+// input of a tile is read in lines across it ("columns"); otherwise the lines run along the
+// innermost reduced axis, one for each element of the tile ("rows").
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,11 @@ inline constexpr int64_t kBuffer = 1024;  // elements read at a time
 
 struct Walk {
   Odometer<1> kept, reduced;
-  Odometer<1>::Axis across = {1, {}};  // the innermost kept axis, where tiles are columns
+  Odometer<1>::Axis across = {1, {}};  // the innermost kept axis
   Odometer<1>::Axis along = {1, {}};   // the innermost reduced axis
   int64_t count = 1;                   // elements that one element of the output is made of
-
-  bool columns() const { return across.size > 1; }
+  int64_t width = 1;                   // of a tile, at most; long rows come one by one
+  bool columns = false;
 };
 
 // Of a tensor with elements; `dims` are ascending axes of it.
@@ -38,8 +38,8 @@ struct Tile {
   int64_t base, place, width;
 };
 
-// Lines of a tile's input, in a compute type, `pitch` elements apart: rows are one line of any
-// length, columns are lines of the tile's width.
+// Lines of a tile's input, in a compute type, `pitch` elements apart: as many rows as the tile is
+// wide, of any length, or any number of lines of that length.
 struct Lines {
   const void* data;
   int64_t count, length, pitch;
@@ -93,8 +93,8 @@ union Totals {
 
 void start(Fold fold, DType compute, Totals& totals, int64_t width);
 
-// Every element goes to the total of its column, or all of them to the first. Floats may be given
-// as float32, but for products.
+// Every element goes to the total of its column or row. Floats may be given as float32, but for
+// products.
 void add_lines(Fold fold, DType compute, const Lines& lines, Totals& totals);
 
 // The same for sums of (x - center)^2, of float32.

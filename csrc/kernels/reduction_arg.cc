@@ -92,10 +92,11 @@ Code run(Call& call) {
   const Tensor &x = call.in(op::argmax::input_), &y = call.out();
   const int64_t dim = call.integer(op::argmax::dim_);
   if (x.numel == 0) return Code::ok;
-  const Walk walk = walk_of(x, {&dim, static_cast<size_t>(x.rank > 0)});
+  Walk walk = walk_of(x, {&dim, static_cast<size_t>(x.rank > 0)});
+  if (!walk.columns) walk.width = 1;  // an index belongs to one row
   DType compute = widened(x.dtype);
-  if (walk.columns() && compute == DType::float32) compute = DType::float64;
-  const bool contiguous = x.dtype == DType::float32 && !walk.columns() && walk.along.steps[0] == 1;
+  if (walk.columns && compute == DType::float32) compute = DType::float64;
+  const bool contiguous = x.dtype == DType::float32 && !walk.columns && walk.along.steps[0] == 1;
   for_tiles(walk, [&](const Tile& tile) {
     if (contiguous) {
       const float* row = x.as<float>() + tile.base;

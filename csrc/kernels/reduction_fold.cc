@@ -18,7 +18,7 @@ template <Fold fold, class T>
   for (int64_t r = 0; r < lines.count; ++r) {
     const T* line = lines.line<T>(r);
     for (int64_t i = 0; i < lines.length; ++i) {
-      T& total = totals[lines.columns ? i : 0];
+      T& total = totals[lines.columns ? i : r];
       total = join<fold>(total, line[i]);
     }
   }
@@ -56,16 +56,21 @@ columns::Matrix matrix_of(const Lines& lines) {
   return {lines.line<float>(0), lines.count, lines.length, lines.pitch};
 }
 
-void add_floats(Fold fold, const Lines& lines, double* totals) {
-  if (lines.columns) return columns::add_folds(fold, matrix_of(lines), totals);
-  const float* row = lines.line<float>(0);
+void add_row(Fold fold, const float* row, int64_t length, double* total) {
   switch (fold) {
     case Fold::max:
-      return add_extreme<Fold::max>(row, lines.length, totals);
+      return add_extreme<Fold::max>(row, length, total);
     case Fold::min:
-      return add_extreme<Fold::min>(row, lines.length, totals);
+      return add_extreme<Fold::min>(row, length, total);
     default:
-      *totals += rows::sum(row, lines.length);
+      *total += rows::sum(row, length);
+  }
+}
+
+void add_floats(Fold fold, const Lines& lines, double* totals) {
+  if (lines.columns) return columns::add_folds(fold, matrix_of(lines), totals);
+  for (int64_t r = 0; r < lines.count; ++r) {
+    add_row(fold, lines.line<float>(r), lines.length, totals + r);
   }
 }
 
@@ -98,8 +103,10 @@ void add_squares(const Lines& lines, const Totals& centers, Totals& totals) {
     std::copy_n(centers.real, lines.length, middles);
     return columns::add_squares(matrix_of(lines), middles, totals.real);
   }
-  const float middle = static_cast<float>(centers.real[0]);
-  totals.real[0] += rows::sum_of_squares(lines.line<float>(0), lines.length, middle);
+  for (int64_t r = 0; r < lines.count; ++r) {
+    const float middle = static_cast<float>(centers.real[r]);
+    totals.real[r] += rows::sum_of_squares(lines.line<float>(r), lines.length, middle);
+  }
 }
 
 }  // namespace reduction

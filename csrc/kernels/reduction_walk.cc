@@ -61,12 +61,11 @@ Walk walk_of(const Tensor& x, std::span<const int64_t> dims) {
   add_reduced(x, dims, walk.reduced);
   walk.count = walk.reduced.positions();
   walk.along = walk.reduced.pop();
-  Odometer<1> outer = walk.kept;
-  const Odometer<1>::Axis across = outer.pop();
-  if (across.size > 1 && (walk.along.size == 1 || distance(across) < distance(walk.along))) {
-    walk.kept = outer;
-    walk.across = across;
-  }
+  walk.across = walk.kept.pop();
+  walk.columns = walk.across.size > 1 &&
+                 (walk.along.size == 1 || distance(walk.across) < distance(walk.along));
+  walk.width =
+      walk.columns ? kColumns : std::clamp<int64_t>(kBuffer / walk.along.size, 1, kColumns);
   return walk;
 }
 
@@ -85,16 +84,16 @@ bool fits(const Tensor& x, std::span<const int64_t> dims, bool keepdim, const Te
 }
 
 void for_tiles(const Walk& walk, Callback<Tile> tile) {
-  const int64_t across = walk.across.size, width = std::min(across, kColumns);
-  const int64_t tiles = ceil_div(across, kColumns);
+  const int64_t across = walk.across.size, width = std::min(across, walk.width);
+  const int64_t tiles = ceil_div(across, walk.width);
   const int64_t units = walk.kept.positions() * tiles, grain = kGrain / (walk.count * width);
   parallel_ranges(units, grain, [&](int64_t begin, int64_t end, int) {
     Odometer<1> kept = walk.kept;
     kept.seek(begin / tiles);
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % tiles * kColumns;
+      const int64_t first = i % tiles * walk.width;
       tile({kept[0] + first * walk.across.steps[0], i / tiles * across + first,
-            std::min(kColumns, across - first)});
+            std::min(walk.width, across - first)});
       if (i % tiles == tiles - 1) kept.next();
     }
   });
@@ -102,16 +101,16 @@ void for_tiles(const Walk& walk, Callback<Tile> tile) {
 
 void for_lines(const Tensor& x, const Walk& walk, const Tile& tile, DType compute, bool copy,
                Buffer& buffer, Callback<Lines> use) {
-  const bool columns = walk.columns();
-  const int64_t along = walk.along.steps[0];
-  const Steps steps = columns ? Steps{along, walk.across.steps[0]} : Steps{0, along};
+  const bool columns = walk.columns;
+  const int64_t along = walk.along.steps[0], across = walk.across.steps[0];
+  const Steps steps = columns ? Steps{along, across} : Steps{across, along};
   const bool direct = !copy && x.dtype == compute && steps.element == 1;
-  const int64_t most = direct ? walk.along.size : columns ? kBuffer / tile.width : kBuffer;
+  const int64_t most = direct ? walk.along.size : kBuffer / tile.width;
   const auto innermost = [&](int64_t base) {
     for (int64_t first = 0; first < walk.along.size; first += most) {
       const int64_t n = std::min(most, walk.along.size - first);
       const int64_t offset = base + first * along;
-      const int64_t count = columns ? n : 1, length = columns ? tile.width : n;
+      const int64_t count = columns ? n : tile.width, length = columns ? tile.width : n;
       if (direct) {
         use({x.data + offset * size_of(compute), count, length, steps.line, columns});
       } else {

@@ -33,6 +33,7 @@ def cases() -> list[tuple[str, Case]]:
     depthwise = (channels_last(normal(1, 32, 60, 60)), normal(3, 3, 32), normal(32), None)
     heads = normal(1, 4, 200, 32)
     rows = (normal(302, 700), normal(700), normal(700))
+    projected = (normal(9, 1, 2048), normal(64, 256, 32), None, normal(1, 256), normal(1, 512))
 
     return [
         ("linear", Case((normal(150, 256), normal(250, 256), normal(250), None))),
@@ -43,6 +44,7 @@ def cases() -> list[tuple[str, Case]]:
         ("matmul", Case((normal(3, 70, 130), normal(3, 130, 90)))),
         ("winograd_weight", Case((normal(200, 3, 3, 96),), {"tile": 4})),
         ("winograd_conv2d", Case(winograd, {"padding": (1, 1, 1, 1)})),
+        ("lstm_scan", Case((*projected, normal(8, 512, 32)), {"reverse": False})),
         ("sum", Case((normal(200, 3000),), {"dim": (1,), "keepdim": False})),
         ("softmax", Case((normal(300, 500),), {"dim": 1})),
         (
