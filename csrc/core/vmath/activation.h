@@ -10,6 +10,7 @@ namespace wtw::simd {
 
 struct ActivationConstants {
   Constant minus_two{-2.0f}, minus_one{-1.0f}, three{3.0f}, six{6.0f}, sixth{1.0f / 6.0f};
+  Constant sigmoid_low{-89.0f}, sigmoid_high{87.0f}, t2{0.16666584f}, t4{-2.763907e-3f};
   // gelu(x) = x (1 / 2 + h), h = x p / q in x^2, for |x| <= 5.4.
   Constant minus_half{-0.5f}, gelu_limit{5.4f * 5.4f};
   Constant u0{0.3989422024f}, u1{0.03356028721f}, u2{4.662944469e-3f}, u3{1.663523144e-4f},
@@ -28,11 +29,23 @@ struct ActivationConstants {
 };
 inline ActivationConstants kActivation;
 
-// 3.3 ulp.
-inline f32x4 sigmoid(f32x4 x) { return div(kCommon.one, one_plus_exp_neg(x)); }
+// 2.5 ulp. e^-x = 2^n e^-r with |r| <= ln(2) / 2, and e^-r = (t - r) / (t + r) for t = r coth(r/2),
+// which is even and nearly constant. Where x is bounded, 2^n is infinite or vanishes beside 1.
+inline f32x4 sigmoid(f32x4 x) {
+  const ActivationConstants& k = kActivation;
+  x = clamp(x, k.sigmoid_low, k.sigmoid_high);
+  f32x4 shifted = nmadd(x, kExp.log2e, kExp.round);
+  f32x4 n = sub(shifted, kExp.round);
+  f32x4 r = nmadd(n, kExp.ln2_low, nmadd(n, kExp.ln2_high, x));
+  f32x4 z = mul(r, r);
+  f32x4 t = madd(madd(z, k.t4, k.t2), z, kCommon.two);
+  f32x4 sum = add(t, r);
+  f32x4 power = wasm_i32x4_add(wasm_i32x4_shl(shifted, 23), kCommon.one);  // bits: 127 << 23
+  return div(sum, madd(sub(t, r), power, sum));
+}
 
-// 3.6 ulp.
-inline f32x4 silu(f32x4 x) { return div(x, one_plus_exp_neg(x)); }
+// 3.3 ulp.
+inline f32x4 silu(f32x4 x) { return mul(x, sigmoid(x)); }
 
 // -t / (2 + t), t = e^(-2 |x|) - 1: 2.5 ulp.
 inline f32x4 tanh(f32x4 x) {

@@ -10,7 +10,6 @@ struct ExpConstants {
   Constant round{12582912.0f};  // 1.5 * 2^23: adding it rounds to an integer in the low bits
   Constant ln2_high{-0.693359375f}, ln2_low{2.12194440e-4f};  // negated; n * ln2_high is exact
   Constant high{89.0f}, low{-87.3365402f}, high2{129.0f}, low2{-126.0f}, low_expm1{-60.0f};
-  Constant low_neg{-89.0f}, high_neg{87.0f};
   Constant ln2{0.693147182f};
   // 2 e^r and (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2.
   Constant e0{2.0f}, e1{1.999999404f}, e2{0.9999828934f}, e3{0.3333528042f}, e4{0.08379677684f},
@@ -49,22 +48,6 @@ inline f32x4 exp2(f32x4 x) {
   x = clamp(x, kExp.low2, kExp.high2);
   f32x4 shifted = add(x, kExp.round);
   return exp_parts(shifted, mul(sub(x, sub(shifted, kExp.round)), kExp.ln2));
-}
-
-// 1 + e^-x, what sigmoid and its kin divide by. Multiplying is what bounds it: Horner's scheme has
-// the fewest products. Where e^-x vanishes beside 1, x is bounded; where it overflows, the sum is
-// infinite.
-inline f32x4 one_plus_exp_neg(f32x4 x) {
-  x = clamp(x, kExp.low_neg, kExp.high_neg);
-  f32x4 shifted = nmadd(x, kExp.log2e, kExp.round);
-  f32x4 n = sub(shifted, kExp.round);
-  f32x4 r = nmadd(n, kExp.ln2_low, nmadd(n, kExp.ln2_high, x));  // e^-x = e^-r 2^n
-  f32x4 p = nmadd(r, kExp.e5, kExp.e4);
-  p = nmadd(p, r, kExp.e3);
-  p = nmadd(p, r, kExp.e2);
-  p = nmadd(p, r, kExp.e1);
-  p = nmadd(p, r, kExp.e0);
-  return madd(p, half_power(shifted), kCommon.one);
 }
 
 // e^x - 1 to 1.9 ulp, near 0 too.
