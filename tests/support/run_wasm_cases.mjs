@@ -3,17 +3,22 @@
 //   node run_wasm_cases.mjs VARIANT.wasm CASES.json CASES.bin OUTPUTS.bin
 //
 // CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
-// CASES.bin. OUTPUTS.bin: for each case u32 code, then for each output u32 bytes and the bytes.
+// CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then for
+// each output u32 bytes and the bytes.
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const IO_BYTES = 128;
+const TRAPPED = 0xffffffff;
 const [wasm, list, blob, out] = process.argv.slice(2);
-const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)), {
-  env: { memory },
-});
-exports._initialize();
+const module = new WebAssembly.Module(readFileSync(wasm));
 const content = readFileSync(blob);
+let memory, exports;
+
+function start() {
+  memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
+  ({ exports } = new WebAssembly.Instance(module, { env: { memory } }));
+  exports._initialize();
+}
 
 function place([offset, length]) {
   const address = exports.wtw_alloc(Math.max(length, 1)) >>> 0;
@@ -66,6 +71,17 @@ function read(one, session) {
   });
 }
 
+// A trap leaves the instance in the middle of something.
+function attempt(one) {
+  try {
+    return run(one);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    start();
+    return [TRAPPED, []];
+  }
+}
+
 function word(value) {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
@@ -73,8 +89,9 @@ function word(value) {
 }
 
 const parts = [];
+start();
 for (const one of JSON.parse(readFileSync(list, 'utf8'))) {
-  const [code, outputs] = run(one);
+  const [code, outputs] = attempt(one);
   parts.push(word(code));
   if (!code) for (const bytes of outputs) parts.push(word(bytes.length), bytes);
 }
