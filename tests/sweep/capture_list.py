@@ -1,6 +1,6 @@
 """Which samples of PyTorch's operator database stock torch.export captures: `captured.json`.
 
-    python tests/sweep/capture_list.py [WORKERS]
+    PYTHONPATH=tests python -m sweep.capture_list [WORKERS]
 
 An entry counts where at least one of its samples is captured and all are deterministic; what is
 counted is decided here, by PyTorch alone, so that it does not depend on what this project does.
@@ -15,27 +15,32 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 import torch
+from torch.export import ExportedProgram
+
 from sweep.samples import Calls, Sample, entries, outputs
 
 FILE = Path(__file__).with_name("captured.json")
 
 
-def captured(samples: list[Sample]) -> list[bool]:
-    """Of each sample, whether torch.export captures it; all at once, else by halves."""
+def captured(samples: list[Sample]) -> list[ExportedProgram | None]:
+    """Of each sample, the program that torch.export captures; all at once, else by halves."""
     module = Calls(samples)
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            torch.export.export(module, module.tensors, strict=False)
-        return [True] * len(samples)
+            return [torch.export.export(module, module.tensors, strict=False)] * len(samples)
     except Exception:
         if len(samples) == 1:
-            return [False]
+            return [None]
     half = len(samples) // 2
     return captured(samples[:half]) + captured(samples[half:])
+
+
+def draws(program: ExportedProgram) -> bool:
+    """Whether the program draws random numbers; the database seeds the generator first."""
+    targets = {node.target for node in program.graph.nodes if node.op == "call_function"}
+    return any(torch.Tag.nondeterministic_seeded in getattr(op, "tags", ()) for op in targets)
 
 
 def deterministic(samples: list[Sample]) -> bool:
@@ -51,7 +56,7 @@ def deterministic(samples: list[Sample]) -> bool:
 def _same(a: Any, b: Any) -> bool:
     if isinstance(a, torch.Tensor):
         if a.is_complex():
-            a, b = torch.view_as_real(a), torch.view_as_real(b)
+            a, b = (torch.view_as_real(one.resolve_conj()) for one in (a, b))
         return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
     return bool(a == b)
 
@@ -65,14 +70,15 @@ def examine(name: str) -> tuple[str, dict[str, Any]]:
     try:
         samples = entry.samples(torch.float32)
         taken = captured(samples) if samples else []
-        left_out = [index for index, one in enumerate(taken) if not one]
-        same = deterministic([s for s, one in zip(samples, taken, strict=True) if one])
+        left_out = [index for index, one in enumerate(taken) if one is None]
+        kept = [s for s, one in zip(samples, taken, strict=True) if one is not None]
+        random = any(map(draws, filter(None, set(taken)))) or not deterministic(kept)
     except Exception as error:
         return name, {"excluded": f"PyTorch itself fails: {type(error).__name__}"}
     found: dict[str, Any] = {"samples": len(samples)}
     if left_out:
         found["not captured"] = left_out if len(left_out) < len(samples) else "any"
-    if not same:
+    if random:
         found["excluded"] = "random"
     return name, found
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import torch
 from support.cases import TOLERANCE, Plan
-from sweep.samples import Calls, Entry, Sample, outputs
 from torch import Tensor
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
 from torch.testing._internal.opinfo.core import DecorateInfo
 
+from sweep.samples import Calls, Entry, Sample, outputs
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.format.weights import Segment

@@ -1,6 +1,6 @@
 """Every sample of PyTorch's operator database through this project: `build/sweep/results.json`.
 
-    python tests/sweep/sweep.py [--entries REGEX] [--samples N] [--dtypes float32,int64]
+    PYTHONPATH=tests python -m sweep.sweep [--entries REGEX] [--samples N] [--dtypes float32,int64]
 
 A sample is captured, compiled and run on the shipped wasm in Node; its outputs must be PyTorch's.
 `--samples` takes so many of each entry, evenly spread: a quick slice.
@@ -12,7 +12,6 @@ import argparse
 import json
 import multiprocessing
 import re
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,15 +19,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
 import torch
 from support.cases import Plan
 from support.wasm import run_on_wasm
+
 from sweep.programs import Faults, Numbered, plans
 from sweep.samples import Entry, entries
 
+ROOT = Path(__file__).parents[2]
 CAPTURED = Path(__file__).with_name("captured.json")
 RESULTS = ROOT / "build" / "sweep" / "results.json"
 RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
