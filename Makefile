@@ -7,6 +7,7 @@ PYTHON = $(ACTIVATED) .venv/bin/python
 DEMO = mobilenet-v2
 BENCH =
 FUZZ_SECONDS = 60
+SWEEP =
 PYTEST_ARGS = -n 2
 
 help:
@@ -20,6 +21,7 @@ help:
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
 	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
+	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make clean          remove what was built, keep what was installed'
 
@@ -58,6 +60,9 @@ bench: setup
 bench-kernels: setup
 	@$(PYTHON) -m bench.kernels
 
+sweep: setup-checks
+	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
+
 fuzz: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@for target in build/native/fuzz/*; do \
@@ -69,4 +74,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels fuzz clean
+.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep fuzz clean

@@ -3,22 +3,35 @@
 //   node run_wasm_cases.mjs VARIANT.wasm CASES.json CASES.bin OUTPUTS.bin
 //
 // CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
-// CASES.bin. OUTPUTS.bin: for each case u32 code, then for each output u32 bytes and the bytes.
-import { readFileSync, writeFileSync } from 'node:fs';
+// CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then for
+// each output u32 bytes and the bytes.
+import { openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 
 const IO_BYTES = 128;
+const TRAPPED = 0xffffffff;
 const [wasm, list, blob, out] = process.argv.slice(2);
-const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(wasm)), {
-  env: { memory },
-});
-exports._initialize();
-const content = readFileSync(blob);
+const module = new WebAssembly.Module(readFileSync(wasm));
+const content = openSync(blob);
+let memory, exports;
+
+function start() {
+  memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
+  ({ exports } = new WebAssembly.Instance(module, { env: { memory } }));
+  exports._initialize();
+}
 
 function place([offset, length]) {
   const address = exports.wtw_alloc(Math.max(length, 1)) >>> 0;
-  new Uint8Array(memory.buffer).set(content.subarray(offset, offset + length), address);
+  copy(offset, length, address);
   return address;
+}
+
+// No more than a gigabyte at once: Node refuses two.
+function copy(offset, length, address) {
+  const to = new Uint8Array(memory.buffer, address, length);
+  for (let done = 0; done < length; ) {
+    done += readSync(content, to, done, Math.min(length - done, 2 ** 30), offset + done);
+  }
 }
 
 function run(one) {
@@ -51,7 +64,7 @@ function execute(one, session) {
   view = new DataView(memory.buffer);
   one.inputs.forEach(({ at: [offset, length] }, i) => {
     const address = Number(view.getBigUint64(io + i * IO_BYTES, true));
-    new Uint8Array(memory.buffer).set(content.subarray(offset, offset + length), address);
+    copy(offset, length, address);
   });
   return exports.wtw_run(session, 0, 0, -1);
 }
@@ -66,6 +79,17 @@ function read(one, session) {
   });
 }
 
+// A trap leaves the instance in the middle of something.
+function attempt(one) {
+  try {
+    return run(one);
+  } catch (error) {
+    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    start();
+    return [TRAPPED, []];
+  }
+}
+
 function word(value) {
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, value, true);
@@ -73,8 +97,9 @@ function word(value) {
 }
 
 const parts = [];
+start();
 for (const one of JSON.parse(readFileSync(list, 'utf8'))) {
-  const [code, outputs] = run(one);
+  const [code, outputs] = attempt(one);
   parts.push(word(code));
   if (!code) for (const bytes of outputs) parts.push(word(bytes.length), bytes);
 }

@@ -31,7 +31,7 @@ def write(
     """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
     with closing(Shards(folder)) as shards:
         segment = Segment(shards)
-        plan = _plan(graph, segment)
+        plan = plan_bytes(graph, segment)
         weights = shards.finish() | {"tensors": segment.entries, "prepared": _prepared(graph)}
     (folder / "plan.bin").write_bytes(plan)
     manifest = {
@@ -75,7 +75,8 @@ def described(graph: Graph, source_info: bool = True) -> dict[str, Any]:
     }
 
 
-def _plan(graph: Graph, weights: Segment) -> bytes:
+def plan_bytes(graph: Graph, weights: Segment) -> bytes:
+    """plan.bin of a graph; its constants go to `weights`."""
     writer = PlanWriter(weights)
     writer.program("forward", graph)  # first: node i of the plan is node i of the manifest
     if graph.prepare:

@@ -1,0 +1,76 @@
+"""Samples of an operator in, plans for the shipped wasm out; and what is wrong with the others."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+
+import torch
+from support.cases import TOLERANCE, Plan
+from torch import Tensor
+from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
+from torch.testing._internal.opinfo.core import DecorateInfo
+
+from sweep.samples import Calls, Entry, Sample, outputs
+from wasm_torch_web.compiler import compile_program
+from wasm_torch_web.errors import WtwError
+from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.format.writer import plan_bytes
+
+Numbered = tuple[int, Sample]  # a sample and its place in the database's list
+Faults = dict[int, str]  # by that place
+
+
+def plans(
+    entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]
+) -> tuple[list[tuple[Plan, Sequence[Numbered]]], Faults]:
+    """All samples in one program; where that cannot be built, the halves apart."""
+    try:
+        return [(_plan(entry, dtype, samples), samples)], {}
+    except Exception as error:
+        if len(samples) == 1:
+            return [], {samples[0][0]: _refusal(error)}
+    half = len(samples) // 2
+    first, wrong = plans(entry, dtype, samples[:half])
+    second, more = plans(entry, dtype, samples[half:])
+    return first + second, wrong | more
+
+
+def _refusal(error: Exception) -> str:
+    """A coded error is an answer; anything else, and `internal`, is a bug."""
+    if isinstance(error, WtwError) and error.slug != "internal":
+        return f"refused: {error}"
+    return f"bug: {type(error).__name__}: {error}".splitlines()[0]
+
+
+def _plan(entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]) -> Plan:
+    module = Calls([sample for _, sample in samples])
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        compiled = compile_program(torch.export.export(module, module.tensors, strict=False))
+        results = outputs(module(*(tensor.clone() for tensor in module.tensors)))
+    expected = []
+    for port, (_, leaf) in zip(compiled.graph.outputs, results, strict=True):
+        if not port.constant:
+            expected.append(leaf if isinstance(leaf, Tensor) else torch.tensor(leaf))
+        elif port.value != leaf:
+            raise AssertionError(f"{port.name} is {port.value} instead of {leaf}")
+    weights = io.BytesIO()
+    plan = plan_bytes(compiled.graph, Segment(weights))
+    name = f"{entry.name} {dtype} {samples[0][0]}"
+    segment, inputs = weights.getvalue(), list(module.tensors)
+    return Plan(name, plan, segment, inputs, expected, _tolerance(entry, dtype))
+
+
+def _tolerance(entry: Entry, dtype: torch.dtype) -> float:
+    """This project's; where PyTorch's own table has a wider one for the operator, that."""
+    widest = TOLERANCE
+    for decorator in entry.info.decorators:
+        inner = decorator.decorators if isinstance(decorator, DecorateInfo) else [decorator]
+        for one in inner:
+            if isinstance(one, toleranceOverride) and dtype in one.d:
+                widest = max(widest, one.d[dtype].atol, one.d[dtype].rtol)
+            elif isinstance(one, precisionOverride) and dtype in one.d:
+                widest = max(widest, one.d[dtype])
+    return widest

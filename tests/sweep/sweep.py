@@ -1,0 +1,131 @@
+"""Every sample of PyTorch's operator database through this project: `build/sweep/results.json`.
+
+    PYTHONPATH=tests python -m sweep.sweep [--entries REGEX] [--samples N] [--dtypes float32,int64]
+
+A sample is captured, compiled and run on the shipped wasm in Node; its outputs must be PyTorch's.
+`--samples` takes so many of each entry, evenly spread: a quick slice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from support.cases import Plan
+from support.wasm import run_on_wasm
+
+from sweep.programs import Faults, Numbered, plans
+from sweep.samples import Entry, entries
+
+ROOT = Path(__file__).parents[2]
+CAPTURED = Path(__file__).with_name("captured.json")
+RESULTS = ROOT / "build" / "sweep" / "results.json"
+RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
+DTYPES = ("float32", "int64", "bool", "float16")
+TOGETHER = 24  # samples in one program
+
+
+def counted() -> dict[str, Any]:
+    """The entries that count, and of each the samples that stock torch.export does not capture."""
+    listed = json.loads(CAPTURED.read_text())
+    return {
+        name: found.get("not captured", [])
+        for name, found in listed.items()
+        if "excluded" not in found and found.get("not captured") != "any"
+    }
+
+
+def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, dict[str, Any]]:
+    """Entry `name`: by dtype, how many samples there are, and what is wrong with which."""
+    (entry,) = [entry for entry in entries() if entry.name == name]
+    found = {}
+    for dtype in dtypes:
+        samples = _chosen(entry, dtype, most)
+        if samples:
+            faults = _faults(entry, getattr(torch, dtype), samples)
+            found[dtype] = {"samples": len(samples), "faults": faults}
+    return name, found
+
+
+def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
+    left_out = counted()[entry.name] if dtype == "float32" else []
+    samples = list(enumerate(entry.samples(getattr(torch, dtype))))
+    samples = [(index, sample) for index, sample in samples if index not in left_out]
+    step = 1 if most is None else max(1, -(-len(samples) // most))
+    return samples[::step]
+
+
+def _faults(entry: Entry, dtype: torch.dtype, samples: list[Numbered]) -> Faults:
+    """Programs of many samples; those of a program that is wrong once more, one by one."""
+    faults, again = _run(entry, dtype, samples, TOGETHER)
+    wrong, _ = _run(entry, dtype, again, 1)
+    return dict(sorted((faults | wrong).items()))
+
+
+def _run(
+    entry: Entry, dtype: torch.dtype, samples: list[Numbered], together: int
+) -> tuple[Faults, list[Numbered]]:
+    faults: Faults = {}
+    made: list[tuple[Plan, Sequence[Numbered]]] = []
+    for first in range(0, len(samples), together):
+        more, wrong = plans(entry, dtype, samples[first : first + together])
+        made += more
+        faults |= wrong
+    failed = run_on_wasm(RUNTIME, [plan for plan, _ in made]) if made else {}
+    again = []
+    for plan, members in made:
+        if plan.name not in failed:
+            continue
+        if len(members) == 1:
+            faults[members[0][0]] = failed[plan.name]
+        else:
+            again += members
+    return faults, again
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--entries", default="")
+    options.add_argument("--samples", type=int)
+    options.add_argument("--dtypes", default=",".join(DTYPES))
+    options.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
+    given = options.parse_args()
+    names = [name for name in counted() if re.search(given.entries, name)]
+    work = partial(examine, dtypes=given.dtypes.split(","), most=given.samples)
+    start, results = time.monotonic(), {}
+    with multiprocessing.get_context("spawn").Pool(given.workers, maxtasksperchild=30) as pool:
+        for name, found in pool.imap_unordered(work, names):
+            results[name] = found
+            _tell(name, found)
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+    for dtype in given.dtypes.split(","):
+        _summary(dtype, results)
+    print(f"{time.monotonic() - start:.0f} s")
+
+
+def _tell(name: str, found: dict[str, Any]) -> None:
+    for dtype, result in found.items():
+        for text, count in Counter(result["faults"].values()).most_common(3):
+            print(f"{name} {dtype}: {count} of {result['samples']}: {text[:160]}", flush=True)
+
+
+def _summary(dtype: str, results: dict[str, Any]) -> None:
+    having = [found[dtype] for found in results.values() if dtype in found]
+    whole = sum(not found["faults"] for found in having)
+    samples = sum(found["samples"] for found in having)
+    passed = samples - sum(len(found["faults"]) for found in having)
+    print(f"{dtype}: {whole} of {len(having)} entries whole, {passed} of {samples} samples")
+
+
+if __name__ == "__main__":
+    main()
