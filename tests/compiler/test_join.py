@@ -130,3 +130,11 @@ def test_memory_is_what_the_result_takes() -> None:
     memory = {root(node.output) for node in result.graph.nodes}
     assert memory == {root(port.value)}
     assert sorted(int(node.output.offset) for node in result.graph.nodes) == [0, 30]
+
+
+def test_empty_pieces_share_their_place_with_the_next_constant() -> None:
+    module = Module(torch.block_diag)
+    args = (torch.randn(2, 3), torch.randn(3, 2))
+    graph = compile_program(export_module(module, args, {}))
+    for given, expected in run_native(graph, module, args):
+        assert torch.equal(given, expected)

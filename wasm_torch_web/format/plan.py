@@ -129,7 +129,7 @@ class PlanWriter:
 
     def _weight_buffer(self, owner: Value, initial: bool = False) -> int:
         offset, size = self.weights.add(owner)
-        key = ("weight", offset)
+        key = ("weight", offset, size)  # an empty one lies where the next one does
         if key not in self.buffers:
             self.buffers[key] = self._append("buffers", struct.pack("<IIQQ", 0, 0, offset, size))
         if not initial:

@@ -68,10 +68,8 @@ class Segment:
         content = _view(panel8(value.data, value.groups) if value.groups else value.data)
         key = hashlib.sha256(content).digest() + len(content).to_bytes(8, "little")
         if key not in self.places:
-            if content:
-                self._write(bytes(-self.size % ALIGNMENT))
-            # Nothing lies at the beginning: behind the end there may be no multiple of ALIGNMENT.
-            self.places[key] = (self.size if content else 0, len(content))
+            self._write(bytes(-self.size % ALIGNMENT))
+            self.places[key] = (self.size, len(content))
             self.entries.append(self._entry(value, *self.places[key]))
             self._write(content)
         return self.places[key]
