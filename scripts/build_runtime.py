@@ -12,6 +12,7 @@ import gzip
 import json
 import os
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,11 +81,14 @@ VARIANTS = (*map(shipped, NAMES), WASI)
 
 
 def main() -> None:
+    """All variants; those that the command line names, to try a change."""
     found = emscripten.find()
     generate()
     compiler = Compiler(found.empp, found.version, found.env)
     sources = runtime_sources()
-    objects = {simd: compile_for(compiler, simd, sources) for simd in SIMD}
+    wanted = [variant for variant in VARIANTS if variant.name in (sys.argv[1:] or [variant.name])]
+    levels = {variant.simd for variant in wanted}
+    objects = {simd: compile_for(compiler, simd, sources) for simd in levels}
 
     def build(variant: Variant) -> tuple[str, list[int]]:
         other = "_single.cc" if variant.threads else "_threads.cc"
@@ -93,7 +97,7 @@ def main() -> None:
         write_if_changed(OUT / f"runtime-{variant.name}.wasm", wasm.read_bytes())
         return f"runtime-{variant.name}.wasm", sizes
 
-    print_table(found.version, in_parallel(build, VARIANTS))
+    print_table(found.version, in_parallel(build, wanted))
     prune()
 
 
