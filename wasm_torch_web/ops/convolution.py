@@ -329,3 +329,76 @@ def _emit(
         return b.emit("depthwise_conv2d", [x, single, bias, None], sizes)
     rearranged = _permuted_weight(b, weight, groups, False)
     return b.emit("conv2d", [x, rearranged, bias, None], {**sizes, "groups": groups})
+
+
+def _expand_depthwise_conv2d(
+    input: torch.Tensor,
+    expansion: torch.Tensor,
+    expansion_bias: torch.Tensor | None,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    *,
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    rows: int,
+    **epilogue: Any,
+) -> torch.Tensor:
+    plain: dict[str, Any] = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1}
+    x = _conv2d(input, expansion, expansion_bias, None, **plain, **epilogue)
+    sizes = {"stride": stride, "padding": padding, "dilation": dilation}
+    return _depthwise_conv2d(x, weight, bias, None, **sizes, **epilogue)
+
+
+def _expand_depthwise_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    n, i, height, width = inputs[0]
+    c, kernel = inputs[1][0], math.prod(inputs[3][:2])
+    return 2 * n * c * (i * height * width + kernel * math.prod(outputs[0][2:]))
+
+
+def _expand_depthwise_cases() -> Iterator[Case]:
+    def case(
+        x: tuple[int, ...], c: int, kernel: tuple[int, int], rows: int, **attributes: Any
+    ) -> Case:
+        bias = normal(c, seed=3) if c % 2 else None
+        inputs = (
+            channels_last(normal(*x)),
+            normal(c, 1, 1, x[1], seed=1),
+            normal(c, seed=2) if rows % 2 else None,
+            normal(*kernel, c, seed=4),
+            bias,
+        )
+        return Case(inputs, {"rows": rows, **attributes})
+
+    for rows in (1, 2, 3, 5, 8, 100):
+        yield case((1, 3, 15, 17), 8, (3, 3), rows, padding=(1, 1))
+        yield case((2, 5, 16, 9), 13, (3, 3), rows, padding=(1, 1), stride=(2, 2))
+        yield case((2, 4, 13, 9), 12, (5, 5), rows, padding=(2, 2), activation="relu6")
+    yield case((1, 4, 9, 8), 7, (5, 5), 2, padding=(2, 2), stride=(2, 2))
+    yield case((1, 4, 9, 8), 3, (3, 3), 2, padding=(1, 1))
+    yield case((1, 6, 7, 8), 8, (2, 4), 1, padding=(0, 1, 1, 2), stride=(3, 2))
+    yield case((1, 6, 14, 9), 12, (3, 3), 4, padding=(2, 2), dilation=(2, 2))
+    yield case((1, 6, 3, 4), 8, (3, 3), 1, padding=(5, 4))  # bands that see no row at all
+    yield case((2, 6, 9, 4), 8, (1, 1), 2, stride=(4, 1))  # and rows that none sees
+    yield case((0, 4, 6, 6), 8, (3, 3), 2)
+    for attributes in activation_cases():
+        yield case((1, 5, 8, 9), 15, (3, 3), 3, padding=(1, 1), **attributes)
+
+
+row(
+    "expand_depthwise_conv2d",
+    # A 1x1 convolution, then a depthwise one, both activated; `padding` is that of the second.
+    # expansion: (C, 1, 1, I); weight: (KH, KW, C). rows: of the output, at a time.
+    inputs=[
+        tensor("input", F32, "channels_last"),
+        tensor("expansion", F32, "panel8", "dense"),
+        tensor("expansion_bias", F32, optional=True),
+        tensor("weight", F32),
+        tensor("bias", F32, optional=True),
+    ],
+    outputs=[tensor("output", F32, "channels_last")],
+    attributes=[*GEOMETRY, integer("rows"), *activation_attributes()],
+    reference=_expand_depthwise_conv2d,
+    flops=_expand_depthwise_flops,
+    cases=_expand_depthwise_cases,
+)

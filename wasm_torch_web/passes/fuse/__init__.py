@@ -9,6 +9,7 @@ from wasm_torch_web.passes.fuse.attention import (
     group_heads,
     recognise_causal,
 )
+from wasm_torch_web.passes.fuse.expansion import fuse_expansion
 from wasm_torch_web.passes.fuse.gate import gate_weights
 from wasm_torch_web.passes.fuse.norm import absorb_norm_weights, recognise_norm
 from wasm_torch_web.passes.fuse.pattern import Pass
@@ -36,4 +37,5 @@ PATTERNS: tuple[Pass, ...] = (
     fuse_activation,
     merge_linears,
     gate_weights,
+    fuse_expansion,
 )
