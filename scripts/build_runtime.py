@@ -46,8 +46,8 @@ LEVELS = (
     # Kernels that wait for memory, or whose time is spent in calls of those below.
     (
         "-Os",
-        r"(/convert|/kernels/(columns|combine|creation|embedding|expand_depthwise_conv2d|gather"
-        r"|gemm_pack|indexing|matmul|padding|scan|shape|sorting|strided_copy|upsample_taps))\.cc$",
+        r"(/convert|/kernels/(columns|combine|creation|embedding|gather|gemm_pack|indexing|matmul"
+        r"|padding|scan|shape|sorting|strided_copy|upsample_taps))\.cc$",
     ),
     ("-O2", ""),
 )

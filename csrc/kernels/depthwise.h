@@ -1,10 +1,9 @@
-// Tiles of a depthwise convolution, 7 output pixels of one row with all channels, and its rows.
+// Tiles of a depthwise convolution: 7 output pixels of one row, all channels.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/activation.h"
-#include "kernels/conv.h"
 
 namespace wtw::depthwise {
 
@@ -37,21 +36,5 @@ Run specialised(int64_t kernel_width, int64_t stride);
 constexpr int64_t reach(int64_t kernel_width, int64_t stride) {
   return (kPixels - 1) * stride + kernel_width;
 }
-
-// What all rows of a convolution share. Weights are (KH, KW, C).
-struct Work {
-  const conv::Geometry& g;
-  conv::Operands data;
-  Epilogue epilogue;
-  Clamp bounds;
-  bool activates;         // with more than a clamp
-  Run tiles = nullptr;    // or one vector of channels after the other
-  int64_t first_row = 0;  // of the input, counted through all images: where data.image begins
-
-  Work(const conv::Geometry& geometry, const conv::Operands& operands, const Epilogue& epilogue);
-};
-
-// Output rows [begin, end), counted through all images.
-void run_rows(const Work& work, int64_t begin, int64_t end);
 
 }  // namespace wtw::depthwise

@@ -31,7 +31,6 @@ def cases() -> list[tuple[str, Case]]:
     winograd = (normal(1, 48, 50, 50), normal(5, 6, 6, 48, 8), normal(40), None)
     image = channels_last(normal(1, 32, 40, 60))
     depthwise = (channels_last(normal(1, 32, 60, 60)), normal(3, 3, 32), normal(32), None)
-    expanding = (image, normal(72, 1, 1, 32), None, normal(5, 5, 72), normal(72))
     heads = normal(1, 4, 200, 32)
     rows = (normal(302, 700), normal(700), normal(700))
     projected = (normal(9, 1, 2048), normal(64, 256, 32), None, normal(1, 256), normal(1, 512))
@@ -40,7 +39,6 @@ def cases() -> list[tuple[str, Case]]:
         ("linear", Case((normal(150, 256), normal(250, 256), normal(250), None))),
         ("conv2d", Case((image, normal(48, 3, 3, 32), normal(48), None))),
         ("depthwise_conv2d", Case(depthwise, {"padding": (1, 1), "activation": "silu"})),
-        ("expand_depthwise_conv2d", Case(expanding, {"padding": (2, 2), "rows": 7})),
         ("scaled_dot_product_attention", Case((heads, heads, heads, None), {"scale": 0.2})),
         ("layer_norm", Case(rows, {"normalized_shape": (700,), "eps": 1e-5})),
         ("matmul", Case((normal(3, 70, 130), normal(3, 130, 90)))),

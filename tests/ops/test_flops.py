@@ -9,15 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from wasm_torch_web.ops import ROWS
 
-COUNTED = (
-    "linear",
-    "matmul",
-    "conv2d",
-    "depthwise_conv2d",
-    "expand_depthwise_conv2d",
-    "conv_transpose2d",
-    "winograd_conv2d",
-)
+COUNTED = ("linear", "matmul", "conv2d", "depthwise_conv2d", "conv_transpose2d", "winograd_conv2d")
 
 
 def _shapes(values: tuple[Tensor | None, ...]) -> list[tuple[int, ...] | None]:

@@ -9,7 +9,6 @@ from wasm_torch_web.passes.fuse.attention import (
     group_heads,
     recognise_causal,
 )
-from wasm_torch_web.passes.fuse.expansion import fuse_expansion
 from wasm_torch_web.passes.fuse.gate import gate_weights
 from wasm_torch_web.passes.fuse.norm import absorb_norm_weights, recognise_norm
 from wasm_torch_web.passes.fuse.pattern import Pass
@@ -37,5 +36,4 @@ PATTERNS: tuple[Pass, ...] = (
     fuse_activation,
     merge_linears,
     gate_weights,
-    fuse_expansion,
 )
