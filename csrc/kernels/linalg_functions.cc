@@ -31,7 +31,7 @@ double norm_of(const double* a, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     double sum = 0;
     for (int64_t j = 0; j < n; ++j) sum += std::abs(a[i * n + j]);
-    if (!(sum <= norm)) norm = sum;
+    if (sum > norm || std::isnan(sum)) norm = sum;  // NaN stays
   }
   return norm;
 }
