@@ -344,6 +344,19 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "an earlier run failed after it changed the model's state",
         "Call reset() first.",
     ),
+    "matrix-singular": (
+        512,
+        U,
+        "{op}: matrix {matrix} of the batch is singular, pivot {order} is 0 ({where})",
+        "It has no inverse; check the inputs.",
+    ),
+    "matrix-not-definite": (
+        513,
+        U,
+        "{op}: matrix {matrix} of the batch is not positive-definite, its leading minor of order "
+        "{order} is not positive ({where})",
+        "Only symmetric positive-definite matrices have a Cholesky factor; check the inputs.",
+    ),
     # 6xx: verification and environment
     "outputs-differ": (
         601,

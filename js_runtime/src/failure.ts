@@ -54,6 +54,8 @@ const DESCRIBE: Partial<Record<Slug, Describe>> = {
     index: failure.given,
     bound: failure.allowed,
   }),
+  'matrix-singular': matrixOf,
+  'matrix-not-definite': matrixOf,
   'kernel-refused': (failure, manifest) => ({
     ...placeOf(failure, manifest),
     reason: `rule ${failure.line}`,
@@ -69,6 +71,11 @@ export function failureError(failure: Failure, manifest: Manifest, program: stri
 
 function portsOf(manifest: Manifest, program: string) {
   return manifest.programs[program]?.inputs ?? [];
+}
+
+// Which matrix of a batch, and how far it could be factored.
+function matrixOf(failure: Failure, manifest: Manifest): Fields {
+  return { ...placeOf(failure, manifest), matrix: failure.given, order: failure.allowed };
 }
 
 // The operator, and where it stands in the user's model: `encoder.layers.0 at model.py:42`.

@@ -66,6 +66,12 @@ const FAILURES: readonly (readonly [Slug, Partial<Failure>, string])[] = [
     'embedding refused its operands (encoder.0 at model.py:7): rule 7',
   ],
   ['kernel-refused', { node: 99 }, 'node 99'],
+  [
+    'matrix-singular',
+    { node: 0, given: 2n, allowed: 3n },
+    'embedding: matrix 2 of the batch is singular, pivot 3 is 0 (encoder.0 at model.py:7)',
+  ],
+  ['matrix-not-definite', { node: 0, given: 1n, allowed: 3n }, 'leading minor of order 3'],
   ['state-dirty', {}, 'an earlier run failed'],
   ['internal', { node: 3 }, 'rule 7 at node 3'],
 ];

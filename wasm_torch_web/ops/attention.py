@@ -154,22 +154,29 @@ row(
 @lowers("aten.scaled_dot_product_attention.default")
 @in_float32
 def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Any:
-    """Without dropout, on up to four axes."""
-    query, key, value = a["query"], a["key"], a["value"]
+    """Without dropout; the kernel takes float32 on three or four axes."""
+    query, key, value, mask = a["query"], a["key"], a["value"], a["attn_mask"]
     depth, rank = query.shape[-1], query.rank
-    if a["dropout_p"] != 0 or query.dtype != torch.float32 or rank > 4:
+    if a["dropout_p"] != 0:
         return None
     scale = a["scale"]
     if scale is None:
         if not isinstance(depth, int):
             return None
         scale = 1 / math.sqrt(depth) if depth else 1.0
+    ranks = {rank, key.rank, value.rank}
+    if (
+        query.dtype != torch.float32
+        or ranks not in ({2}, {3}, {4})
+        or (mask is not None and mask.rank > 4)
+    ):
+        return _written_out(b, a, scale)
     for _ in range(4 - rank):
         query, key, value = (b.emit("unsqueeze", [x], {"dim": 0}) for x in (query, key, value))
     heads = key.shape[1] if a["enable_gqa"] else query.shape[1]
     key, value = (_expanded(b, x, query.shape[0], heads) for x in (key, value))
     attributes = plain(scale, is_causal=a["is_causal"], enable_gqa=a["enable_gqa"])
-    y = b.emit("scaled_dot_product_attention", [query, key, value, a["attn_mask"]], attributes)
+    y = b.emit("scaled_dot_product_attention", [query, key, value, mask], attributes)
     y = b.emit("permute", [y], {"dims": (0, 2, 1, 3)})
     for _ in range(4 - rank):
         y = b.emit("squeeze", [y], {"dim": (0,)})
@@ -180,3 +187,44 @@ def _expanded(b: Builder, x: Value, batch: Any, heads: Any) -> Any:
     if (batch, heads) == (x.shape[0], x.shape[1]):
         return x
     return b.emit("expand", [x], {"size": (batch, heads, -1, -1)})
+
+
+def _written_out(b: Builder, a: dict[str, Any], scale: float) -> Any:
+    """Any number of axes, and float64, of products and a softmax."""
+    query, key, value, mask = a["query"], a["key"], a["value"], a["attn_mask"]
+    if a["enable_gqa"]:
+        key, value = (_repeated(b, x, query.shape[-3]) for x in (key, value))
+    dims = (*range(key.rank - 2), key.rank - 1, key.rank - 2)
+    keys = b.emit("permute", [key], {"dims": dims})
+    scores = b.call("aten.matmul.default", self=query, other=keys)
+    scores = b.call("aten.mul.Tensor", self=scores, other=scale)
+    if a["is_causal"]:
+        mask = _causal(b, query.shape[-2], key.shape[-2])
+    if mask is not None and mask.dtype == torch.bool:
+        low = b.scalar(-math.inf, scores.dtype)
+        scores = b.call("aten.where.self", condition=mask, self=scores, other=low)
+    elif mask is not None:
+        scores = b.call("aten.add.Tensor", self=scores, other=mask)
+    weights = b.emit("softmax", [scores], {"dim": scores.rank - 1, "safe": True})
+    return b.call("aten.matmul.default", self=weights, other=value)
+
+
+def _causal(b: Builder, queries: Any, keys: Any) -> Value:
+    """(T, S) bools: whether a query sees a key."""
+    rows, columns = (
+        b.emit("arange", [], {"size": size, "dtype": torch.int64}) for size in (queries, keys)
+    )
+    rows = b.emit("unsqueeze", [rows], {"dim": 1})
+    result: Value = b.call("aten.ge.Tensor", self=rows, other=columns)
+    return result
+
+
+def _repeated(b: Builder, x: Value, heads: Any) -> Value:
+    """(..., K, S, D) to as many heads as queries have, each repeated."""
+    count = heads // x.shape[-3]
+    wide = b.emit("unsqueeze", [x], {"dim": x.rank - 2})
+    size = (*x.shape[:-2], count, *x.shape[-2:])
+    wide = b.emit("expand", [wide], {"size": size})
+    shape = (*x.shape[:-3], heads, *x.shape[-2:])
+    result: Value = b.call("aten.reshape.default", self=wide, shape=shape)
+    return result

@@ -173,11 +173,11 @@ def mv(b: Builder, a: dict[str, Any]) -> Any:
     return product(b, a["self"], a["vec"])
 
 
-@lowers("aten.dot.default")
+@lowers("aten.dot.default", "aten.vdot.default")
 @in_float32
 def dot(b: Builder, a: dict[str, Any]) -> Any:
     """Vector times vector: a 0-d tensor."""
-    return product(b, a["self"], a["tensor"])
+    return product(b, a["self"], a["tensor"] if "tensor" in a else a["other"])
 
 
 @lowers("aten.addmm.default")
@@ -194,9 +194,42 @@ def baddbmm(b: Builder, a: dict[str, Any]) -> Any:
     return _scaled_sum(b, a, a["batch1"], a["batch2"])
 
 
+@lowers("aten.addmv.default")
+@in_float32
+def addmv(b: Builder, a: dict[str, Any]) -> Any:
+    """beta * self + alpha * (mat @ vec)."""
+    return _scaled_sum(b, a, a["mat"], a["vec"])
+
+
+@lowers("aten.addbmm.default")
+@in_float32
+def addbmm(b: Builder, a: dict[str, Any]) -> Any:
+    """beta * self + alpha * (batch1 @ batch2, added up): one product of matrices side by side."""
+    x, y = a["batch1"], a["batch2"]
+    x = b.call("aten.permute.default", self=x, dims=(1, 0, 2))
+    x = b.call("aten.reshape.default", self=x, shape=(x.shape[0], x.shape[1] * x.shape[2]))
+    y = b.call("aten.reshape.default", self=y, shape=(y.shape[0] * y.shape[1], y.shape[2]))
+    return _scaled_sum(b, a, x, y)
+
+
+@lowers("aten._trilinear.default")
+@in_float32
+def trilinear(b: Builder, a: dict[str, Any]) -> Any:
+    """What `bilinear` is made of: sums of x[n, i] * weight[o, i, j] * y[n, j] over i and j."""
+    x, weight, y = a["i1"], a["i2"], a["i3"]
+    axes = [list(a[name]) for name in ("expand1", "expand2", "expand3", "sumdim")]
+    if axes != [[1, 3], [0], [1, 2], [2, 3]] or weight.rank != 3:
+        return None
+    outputs, inner, columns = weight.shape
+    flat = b.call("aten.reshape.default", self=weight, shape=(outputs * inner, columns))
+    rows = product(b, y, b.emit("permute", [flat], {"dims": (1, 0)}))  # (N, O * I)
+    rows = b.call("aten.reshape.default", self=rows, shape=(y.shape[0], outputs, inner))
+    return _squeezed(b, product(b, rows, b.emit("unsqueeze", [x], {"dim": 2})), -1)
+
+
 def _scaled_sum(b: Builder, a: dict[str, Any], x: Value, y: Value) -> Any:
     bias, alpha, beta = a["self"], a["alpha"], a["beta"]
-    if alpha == 1 and beta == 1 and bias.shape == y.shape[1:]:
+    if alpha == 1 and beta == 1 and bias.shape == y.shape[1:] != ():
         return product(b, x, y, bias)
     result = _times(b, product(b, x, y), alpha)
     if beta == 0:
