@@ -8,6 +8,7 @@ DEMO = mobilenet-v2
 BENCH =
 FUZZ_SECONDS = 60
 SWEEP =
+ZOO =
 PYTEST_ARGS = -n 2
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
 	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
 	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
+	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make clean          remove what was built, keep what was installed'
 
@@ -63,6 +65,10 @@ bench-kernels: setup
 sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
 
+zoo: setup-checks
+	@PYTHONPATH=tests $(PYTHON) -W ignore -m zoo.zoo $(ZOO)
+	@.venv/bin/python scripts/zoo_doc.py
+
 fuzz: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@for target in build/native/fuzz/*; do \
@@ -74,4 +80,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep fuzz clean
+.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep zoo fuzz clean

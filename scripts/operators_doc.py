@@ -7,12 +7,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -25,6 +27,15 @@ HEAD = """# Operators
 Written by `scripts/operators_doc.py` from the operator table and its test results; do not edit.
 `cases` counts the row's cases that agree with PyTorch on the shipped wasm: inputs of odd sizes,
 every dtype, NaN and infinities.
+
+"""
+SWEPT = ROOT / "tests" / "sweep" / "passed.json"
+SWEPT_DTYPES = ("float32", "int64", "bool", "float16")
+SWEEP_HEAD = """
+## PyTorch's own samples
+
+Samples of PyTorch's operator and module databases (`op_db`, `module_db`) that stock torch.export
+captures and that draw no random numbers: passed / all, as `make sweep` found it last.
 
 """
 COLUMNS = "| row | dtypes | attributes | cases |\n| --- | --- | --- | --- |\n"
@@ -42,7 +53,21 @@ def render(passed: Mapping[str, int]) -> str:
     parts.append(
         "\n\nEvery other operator is decomposed by PyTorch into these, or refused by name.\n"
     )
+    parts.append(_database(json.loads(SWEPT.read_text())))
     return "".join(parts)
+
+
+def _database(swept: Mapping[str, Mapping[str, Sequence[Any]]]) -> str:
+    """Samples of PyTorch's own databases that pass, by entry and dtype."""
+    counted = [found["float32"] for found in swept.values() if "float32" in found]
+    whole = sum(good == samples for good, samples, *_ in counted)
+    lines = [SWEEP_HEAD, f"{whole} of {len(counted)} entries pass all float32 samples.\n\n"]
+    lines.append(f"| entry | {' | '.join(SWEPT_DTYPES)} | note |\n|{' --- |' * 6}\n")
+    for name, found in sorted(swept.items()):
+        cells = ["/".join(map(str, found[d][:2])) if d in found else "" for d in SWEPT_DTYPES]
+        notes = {str(why).replace("|", "\\|") for _, _, *rest in found.values() for why in rest}
+        lines.append(f"| `{name}` | {' | '.join(cells)} | {'; '.join(sorted(notes))} |\n")
+    return "".join(lines)
 
 
 def _line(row: Row, cases: int) -> str:

@@ -106,6 +106,14 @@ def test_views_between_do_not_matter() -> None:
     assert rows(flat, nn.Linear(12, 12)) == {"linear": 1}
 
 
+def test_a_mask_seen_through_a_view_stays_boolean() -> None:
+    def masked(x: Tensor) -> Tensor:
+        scores = torch.bmm(x, x.mT).view(1, 2, 9, 9)
+        return scores.masked_fill(x[:1, None, :, :9] < 0, -3.0)
+
+    assert rows(masked) == {"matmul": 1, "lt": 1, "where": 1}
+
+
 def test_rms_norm_written_out() -> None:
     def norm(g: nn.Module, x: Tensor) -> Tensor:
         return g.p * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-5))

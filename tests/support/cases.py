@@ -25,7 +25,7 @@ class Plan:
 
     name: str
     plan: bytes
-    weights: bytes
+    weights: bytes | memoryview
     inputs: list[torch.Tensor]
     expected: list[torch.Tensor]
     tolerance: float

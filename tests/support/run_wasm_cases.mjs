@@ -3,11 +3,12 @@
 //   node run_wasm_cases.mjs VARIANT.wasm CASES.json CASES.bin OUTPUTS.bin
 //
 // CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
-// CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then for
-// each output u32 bytes and the bytes.
+// CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then of a failure what
+// wtw_failure says, else for each output u32 bytes and the bytes.
 import { openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 
 const IO_BYTES = 128;
+const FAILURE_BYTES = 48;
 const TRAPPED = 0xffffffff;
 const [wasm, list, blob, out] = process.argv.slice(2);
 const module = new WebAssembly.Module(readFileSync(wasm));
@@ -38,17 +39,18 @@ function run(one) {
   const [plan, weights] = [place(one.plan), place(one.weights)];
   const model = exports.wtw_model_new(plan, one.plan[1], weights, one.weights[1]);
   const session = model && exports.wtw_session_new(model);
-  const code = session ? execute(one, session) : failure();
-  const outputs = code ? [] : read(one, session);
+  const ran = session && execute(one, session) === 0;
+  const found = ran ? { outputs: read(one, session) } : { failure: failure() };
   if (session) exports.wtw_session_free(session);
   if (model) exports.wtw_model_free(model);
   exports.wtw_free(plan);
   exports.wtw_free(weights);
-  return [code, outputs];
+  return found;
 }
 
 function failure() {
-  return new DataView(memory.buffer).getUint32(exports.wtw_failure() >>> 0, true);
+  const address = exports.wtw_failure() >>> 0;
+  return new Uint8Array(memory.buffer).slice(address, address + FAILURE_BYTES);
 }
 
 function execute(one, session) {
@@ -86,7 +88,7 @@ function attempt(one) {
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     start();
-    return [TRAPPED, []];
+    return { trapped: true };
   }
 }
 
@@ -96,11 +98,11 @@ function word(value) {
   return bytes;
 }
 
-const parts = [];
-start();
-for (const one of JSON.parse(readFileSync(list, 'utf8'))) {
-  const [code, outputs] = attempt(one);
-  parts.push(word(code));
-  if (!code) for (const bytes of outputs) parts.push(word(bytes.length), bytes);
+function record({ outputs, failure }) {
+  if (outputs) return [word(0), ...outputs.flatMap((bytes) => [word(bytes.length), bytes])];
+  return failure ? [failure.slice(0, 4), failure] : [word(TRAPPED)];
 }
-writeFileSync(out, Buffer.concat(parts));
+
+start();
+const cases = JSON.parse(readFileSync(list, 'utf8'));
+writeFileSync(out, Buffer.concat(cases.flatMap((one) => record(attempt(one)))));

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from support.cases import TOLERANCE, Plan
+from support.wasm import run_on_wasm
 from torch import Tensor
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
 from torch.testing._internal.opinfo.core import DecorateInfo
@@ -17,23 +19,53 @@ from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.format.weights import Segment
 from wasm_torch_web.format.writer import plan_bytes
+from wasm_torch_web.recurrent_capture import keep_recurrent_whole
 
 Numbered = tuple[int, Sample]  # a sample and its place in the database's list
 Faults = dict[int, str]  # by that place
 
 
+def faults(runtime: Path, programs: Sequence[tuple[str, float, Sequence[Numbered]]]) -> Faults:
+    """What is wrong with which samples of programs (name, tolerance, samples): all of them in one
+    process of Node; those of a program that is wrong once more, one by one."""
+    found, again = _run(runtime, programs)
+    wrong, _ = _run(runtime, again)
+    return dict(sorted((found | wrong).items()))
+
+
+def _run(
+    runtime: Path, programs: Sequence[tuple[str, float, Sequence[Numbered]]]
+) -> tuple[Faults, list[tuple[str, float, Sequence[Numbered]]]]:
+    found: Faults = {}
+    made: list[tuple[Plan, Sequence[Numbered]]] = []
+    for name, allowed, samples in programs:
+        more, wrong = plans(name, allowed, samples)
+        made += more
+        found |= wrong
+    failed = run_on_wasm(runtime, [plan for plan, _ in made]) if made else {}
+    again: list[tuple[str, float, Sequence[Numbered]]] = []
+    for plan, members in made:
+        if plan.name not in failed:
+            continue
+        if len(members) == 1:
+            found[members[0][0]] = failed[plan.name]
+        else:
+            again += [(plan.name, plan.tolerance, [one]) for one in members]
+    return found, again
+
+
 def plans(
-    entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]
+    name: str, tolerance: float, samples: Sequence[Numbered]
 ) -> tuple[list[tuple[Plan, Sequence[Numbered]]], Faults]:
     """All samples in one program; where that cannot be built, the halves apart."""
     try:
-        return [(_plan(entry, dtype, samples), samples)], {}
+        return [(_plan(name, tolerance, samples), samples)], {}
     except Exception as error:
         if len(samples) == 1:
             return [], {samples[0][0]: _refusal(error)}
     half = len(samples) // 2
-    first, wrong = plans(entry, dtype, samples[:half])
-    second, more = plans(entry, dtype, samples[half:])
+    first, wrong = plans(name, tolerance, samples[:half])
+    second, more = plans(name, tolerance, samples[half:])
     return first + second, wrong | more
 
 
@@ -44,9 +76,9 @@ def _refusal(error: Exception) -> str:
     return f"bug: {type(error).__name__}: {error}".splitlines()[0]
 
 
-def _plan(entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]) -> Plan:
-    module = Calls([sample for _, sample in samples])
-    with warnings.catch_warnings(), torch.no_grad():
+def _plan(name: str, tolerance: float, samples: Sequence[Numbered]) -> Plan:
+    module = Calls([sample for _, sample in samples]).eval()
+    with warnings.catch_warnings(), torch.no_grad(), keep_recurrent_whole():
         warnings.simplefilter("ignore")
         compiled = compile_program(torch.export.export(module, module.tensors, strict=False))
         results = outputs(module(*(tensor.clone() for tensor in module.tensors)))
@@ -58,15 +90,15 @@ def _plan(entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]) -> Plan
             raise AssertionError(f"{port.name} is {port.value} instead of {leaf}")
     weights = io.BytesIO()
     plan = plan_bytes(compiled.graph, Segment(weights))
-    name = f"{entry.name} {dtype} {samples[0][0]}"
-    segment, inputs = weights.getvalue(), list(module.tensors)
-    return Plan(name, plan, segment, inputs, expected, _tolerance(entry, dtype))
+    inputs = list(module.tensors)
+    name = f"{name} {samples[0][0]}"
+    return Plan(name, plan, weights.getvalue(), inputs, expected, tolerance)
 
 
-def _tolerance(entry: Entry, dtype: torch.dtype) -> float:
+def tolerance(entry: Entry, dtype: torch.dtype) -> float:
     """This project's; where PyTorch's own table has a wider one for the operator, that."""
     widest = TOLERANCE
-    for decorator in entry.info.decorators:
+    for decorator in entry.info.decorators or ():
         inner = decorator.decorators if isinstance(decorator, DecorateInfo) else [decorator]
         for one in inner:
             if isinstance(one, toleranceOverride) and dtype in one.d:

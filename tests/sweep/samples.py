@@ -1,7 +1,8 @@
-"""PyTorch's OpInfo database in, modules with tensors to call them on out.
+"""PyTorch's databases of operators and modules in, modules with tensors to call them on out.
 
-The database (`torch.testing._internal.common_methods_invocations.op_db`) is how PyTorch tests its
-own operators: an entry is an operator or a variant of it, with a few to a thousand samples.
+They (`torch.testing._internal.common_methods_invocations.op_db`, `common_modules.module_db`) are
+how PyTorch tests itself: an entry is an operator, a variant of it or a class of `torch.nn`, with a
+few to a thousand samples.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.common_modules import ModuleInfo, module_db
 from torch.testing._internal.opinfo.core import OpInfo
 from torch.utils import _pytree as pytree
 
@@ -42,10 +44,10 @@ EXCLUDED = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the database."""
+    """One entry of a database."""
 
     name: str
-    info: OpInfo
+    info: OpInfo | ModuleInfo
 
     def excluded(self) -> str | None:
         """The family that inference does not use, or None."""
@@ -53,16 +55,36 @@ class Entry:
 
     def samples(self, dtype: torch.dtype) -> list[Sample]:
         """All samples within the limit; none where the entry has none of that dtype."""
-        if dtype not in self.info.supported_dtypes("cpu"):
-            return []
+        return list(self.each(dtype))
+
+    def each(self, dtype: torch.dtype) -> Iterator[Sample]:
+        """The same, one by one."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             random.seed(0)
             numpy.random.seed(0)
             torch.manual_seed(0)
-            given = list(self.info.sample_inputs("cpu", dtype, requires_grad=False))
-        made = (Sample.of(self.info.op, (s.input, s.args, s.kwargs)) for s in given)
-        return [sample for sample in made if sample.elements <= MOST_ELEMENTS]
+            of = _of_operator if isinstance(self.info, OpInfo) else _of_module
+            for sample in of(self.info, dtype):
+                if sample.elements <= MOST_ELEMENTS:
+                    yield sample
+
+
+def _of_operator(info: OpInfo, dtype: torch.dtype) -> Iterator[Sample]:
+    if dtype in info.supported_dtypes("cpu"):
+        for given in info.sample_inputs("cpu", dtype, requires_grad=False):
+            yield Sample.of(info.op, ((given.input, *given.args), given.kwargs))
+
+
+def _of_module(info: ModuleInfo, dtype: torch.dtype) -> Iterator[Sample]:
+    if dtype not in info.dtypes:
+        return
+    options = {"device": "cpu", "dtype": dtype, "requires_grad": False, "training": False}
+    for given in info.module_inputs_func(info, **options):
+        made, called = given.constructor_input, given.forward_input
+        module = info.module_cls(*made.args, **made.kwargs).to(dtype).eval()
+        if called is not None:
+            yield Sample.of(module, (called.args, called.kwargs))
 
 
 def entries() -> list[Entry]:
@@ -72,6 +94,8 @@ def entries() -> list[Entry]:
         name = ".".join(part for part in (info.name, info.variant_test_name) if part)
         if torch.float32 in info.supported_dtypes("cpu"):
             found.append(Entry(name, info))
+    modules = [info for info in module_db if torch.float32 in info.dtypes and not info.is_lazy]
+    found += [Entry(f"nn.{info.module_cls.__name__}", info) for info in modules]
     return sorted(found, key=lambda entry: entry.name)
 
 
@@ -102,8 +126,8 @@ class Sample:
     def call(self, tensors: Sequence[Tensor]) -> Any:
         given = iter(tensors)
         leaves = [next(given) if leaf is _Here else leaf for leaf in self.leaves]
-        first, args, kwargs = pytree.tree_unflatten(leaves, self.spec)
-        return self.op(first, *args, **kwargs)
+        args, kwargs = pytree.tree_unflatten(leaves, self.spec)
+        return self.op(*args, **kwargs)
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -117,6 +141,7 @@ class Calls(nn.Module):
     def __init__(self, samples: Sequence[Sample]) -> None:
         super().__init__()
         self.samples = samples
+        self.parts = nn.ModuleList(s.op for s in samples if isinstance(s.op, nn.Module))
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -1,9 +1,11 @@
-"""Every sample of PyTorch's operator database through this project: `build/sweep/results.json`.
+"""Every sample of PyTorch's operator database through this project.
 
     PYTHONPATH=tests python -m sweep.sweep [--entries REGEX] [--samples N] [--dtypes float32,int64]
 
 A sample is captured, compiled and run on the shipped wasm in Node; its outputs must be PyTorch's.
-`--samples` takes so many of each entry, evenly spread: a quick slice.
+`--samples` takes so many of each entry, evenly spread. Without it, what was found goes into
+`passed.json`, from which docs/operators.md and the quick slice of the tests are made; all faults go
+to `build/sweep/results.json`.
 """
 
 from __future__ import annotations
@@ -20,25 +22,25 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from support.cases import Plan
-from support.wasm import run_on_wasm
 
-from sweep.programs import Faults, Numbered, plans
+from sweep.programs import Faults, Numbered, faults, tolerance
 from sweep.samples import Entry, entries
 
 ROOT = Path(__file__).parents[2]
 CAPTURED = Path(__file__).with_name("captured.json")
+PASSED = Path(__file__).with_name("passed.json")
 RESULTS = ROOT / "build" / "sweep" / "results.json"
 RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 DTYPES = ("float32", "int64", "bool", "float16")
 TOGETHER = 24  # samples in one program
 
 
-def counted() -> dict[str, Any]:
-    """The entries that count, and of each the samples that stock torch.export does not capture."""
+def counted() -> dict[str, list[int]]:
+    """The entries that count, and of each the samples that do not: those that stock torch.export
+    does not capture, and those that draw random numbers."""
     listed = json.loads(CAPTURED.read_text())
     return {
-        name: found.get("not captured", [])
+        name: [*found.get("not captured", []), *found.get("random", [])]
         for name, found in listed.items()
         if "excluded" not in found and found.get("not captured") != "any"
     }
@@ -51,8 +53,8 @@ def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, di
     for dtype in dtypes:
         samples = _chosen(entry, dtype, most)
         if samples:
-            faults = _faults(entry, getattr(torch, dtype), samples)
-            found[dtype] = {"samples": len(samples), "faults": faults}
+            wrong = _faults(entry, getattr(torch, dtype), samples)
+            found[dtype] = {"samples": len(samples), "faults": wrong}
     return name, found
 
 
@@ -65,31 +67,9 @@ def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
 
 
 def _faults(entry: Entry, dtype: torch.dtype, samples: list[Numbered]) -> Faults:
-    """Programs of many samples; those of a program that is wrong once more, one by one."""
-    faults, again = _run(entry, dtype, samples, TOGETHER)
-    wrong, _ = _run(entry, dtype, again, 1)
-    return dict(sorted((faults | wrong).items()))
-
-
-def _run(
-    entry: Entry, dtype: torch.dtype, samples: list[Numbered], together: int
-) -> tuple[Faults, list[Numbered]]:
-    faults: Faults = {}
-    made: list[tuple[Plan, Sequence[Numbered]]] = []
-    for first in range(0, len(samples), together):
-        more, wrong = plans(entry, dtype, samples[first : first + together])
-        made += more
-        faults |= wrong
-    failed = run_on_wasm(RUNTIME, [plan for plan, _ in made]) if made else {}
-    again = []
-    for plan, members in made:
-        if plan.name not in failed:
-            continue
-        if len(members) == 1:
-            faults[members[0][0]] = failed[plan.name]
-        else:
-            again += members
-    return faults, again
+    name, allowed = f"{entry.name} {dtype}", tolerance(entry, dtype)
+    parts = [samples[first : first + TOGETHER] for first in range(0, len(samples), TOGETHER)]
+    return faults(RUNTIME, [(name, allowed, part) for part in parts])
 
 
 def main() -> None:
@@ -108,9 +88,25 @@ def main() -> None:
             _tell(name, found)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
+    if given.samples is None:
+        _record(results)
     for dtype in given.dtypes.split(","):
         _summary(dtype, results)
     print(f"{time.monotonic() - start:.0f} s")
+
+
+def _record(results: dict[str, Any]) -> None:
+    """What was found, into passed.json: by entry and dtype [passed, all, the first fault]."""
+    known = json.loads(PASSED.read_text()) if PASSED.exists() else {}
+    for name, found in results.items():
+        entry = known.setdefault(name, {})
+        for dtype, result in found.items():
+            wrong = list(result["faults"].values())
+            why = [wrong[0][:100].split(" (")[0]] if wrong else []
+            entry[dtype] = [result["samples"] - len(wrong), result["samples"], *why]
+    names = [name for name in sorted(known) if name in counted()]
+    lines = [f"{json.dumps(name)}: {json.dumps(known[name])}" for name in names]
+    PASSED.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 def _tell(name: str, found: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ A default configuration keeps its structure; its sizes are set to small ones, in
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ SMALL = {
     "num_layers": 2,
     "encoder_layers": 2,
     "decoder_layers": 2,
+    "num_encoder_layers": 2,
     "num_decoder_layers": 2,
     "num_attention_heads": 4,
     "n_head": 4,
@@ -56,15 +58,31 @@ SMALL = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
-# Sizes that follow from those.
+# Sizes that follow from those, and those of types that have a list of them.
+STAGES = {"depths": [1, 1, 1, 1], "num_stages": 4, "hidden_sizes": [8, 16, 24, 32]}
+WINDOWS = {"image_size": 64, "patch_size": 4, "window_size": 4, "embed_dim": 16} | {
+    "depths": [2, 2, 2, 2],
+    "num_heads": [1, 2, 4, 8],
+    "hidden_size": 128,
+}
 ALSO: dict[str, dict[str, Any]] = {
-    "esm": {"vocab_size": 99, "token_dropout": False},
     "codegen": {"rotary_dim": 4},
+    "convnext": STAGES,
+    "convnextv2": STAGES,
+    "efficientnet": {"width_coefficient": 1.0, "depth_coefficient": 1.0, "hidden_dim": 1280}
+    | {"initializer_range": 0.5},
+    "esm": {"vocab_size": 99, "token_dropout": False, "pad_token_id": 1, "mask_token_id": 4},
     "gptj": {"rotary_dim": 4},
+    "hiera": {"image_size": [64, 64], "embed_dim": 16, "depths": [1, 1, 1, 1]},
     "lilt": {"hidden_size": 48},
     "mamba2": {"num_heads": 8, "head_dim": 8, "n_groups": 1, "state_size": 16},
+    "mobilevitv2": {"patch_size": 2},
     "nemotron": {"num_key_value_heads": 4},
+    "pvt": {"image_size": 64},
+    "swin": WINDOWS,
     "swin2sr": {"embed_dim": 24, "depths": [2, 2], "num_heads": [2, 2]},
+    "swinv2": WINDOWS,
+    "xmod": {"default_language": "en_XX"},
 }
 # Types whose images may be small, and those that need 64 x 64 (pyramids halve them five times).
 TYPES: dict[str, str] = {
@@ -72,7 +90,7 @@ TYPES: dict[str, str] = {
     "deberta-v2 distilbert electra ernie esm eurobert flaubert fnet ibert layoutlm lilt luke "
     "markuplm megatron-bert mobilebert modernbert mpnet mra nomic_bert nystromformer rembert "
     "roberta roberta-prelayernorm roc_bert roformer splinter squeezebert tapas xlm xlm-roberta "
-    "xlm-roberta-xl xlnet yoso data2vec-text",
+    "xlm-roberta-xl xlnet xmod yoso data2vec-text",
     "causal": "bloom codegen cohere ctrl falcon gemma gemma2 gemma3_text glm gpt2 gpt_bigcode "
     "gpt_neo gpt_neox gptj granite imagegpt jamba llama mamba mamba2 mistral mixtral mpt nemotron "
     "olmo olmo2 openai-gpt opt persimmon phi phi3 qwen2 qwen2_moe qwen3 qwen3_moe recurrent_gemma "
@@ -80,9 +98,11 @@ TYPES: dict[str, str] = {
     "sequence": "bart blenderbot blenderbot-small m2m_100 marian mbart mt5 pegasus pegasus_x "
     "plbart prophetnet t5 umt5",
     "image": "beit clip_vision_model data2vec-vision deit dinov2 dinov2_with_registers dinov3_vit "
-    "ijepa siglip_vision_model vit vit_mae vit_msn yolos",
-    "pyramid": "bit cvt detr dpt focalnet glpn hgnet_v2 levit mobilenet_v1 mobilenet_v2 mobilevit "
-    "poolformer pvt_v2 regnet resnet segformer swiftformer swin2sr textnet",
+    "ijepa siglip_vision_model vit vit_msn yolos",
+    "masked": "vit_mae",
+    "pyramid": "bit convnext convnextv2 cvt detr dpt efficientnet focalnet glpn hgnet_v2 hiera "
+    "levit mobilenet_v1 mobilenet_v2 mobilevit mobilevitv2 poolformer pvt pvt_v2 regnet resnet "
+    "segformer swiftformer swin swin2sr swinv2 textnet",
     "wave": "data2vec-audio hubert sew sew-d unispeech unispeech-sat wav2vec2 wav2vec2-conformer "
     "wavlm",
     "pair": "altclip blip chinese_clip clip clipseg flava owlvit",
@@ -99,6 +119,7 @@ INPUTS: dict[str, Callable[[], dict[str, Tensor]]] = {
     "causal": lambda: {"input_ids": _ids()},
     "sequence": lambda: {"input_ids": _ids(), "decoder_input_ids": _ids(4)},
     "image": lambda: {"pixel_values": torch.randn(1, 3, 32, 32)},
+    "masked": lambda: {"pixel_values": torch.randn(1, 3, 32, 32), "noise": torch.rand(1, 16)},
     "pyramid": lambda: {"pixel_values": torch.randn(1, 3, 64, 64)},
     "wave": lambda: {"input_values": torch.randn(1, 4000)},
     "pair": lambda: {"input_ids": _ids(), "pixel_values": torch.randn(1, 3, 32, 32)},
@@ -125,7 +146,8 @@ def _shrink(config: Any) -> None:
     for key, value in SMALL.items():
         now = getattr(config, key, None)
         if isinstance(now, int) and not isinstance(now, bool):
-            setattr(config, key, value)
+            with suppress(AttributeError, NotImplementedError):  # it follows from others
+                setattr(config, key, value)
     for part in getattr(config, "sub_configs", None) or {}:
         if getattr(config, part, None) is not None:
             _shrink(getattr(config, part))

@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from zoo import architectures
 
@@ -175,25 +176,35 @@ def catalogue() -> dict[str, Callable[[], Model]]:
 
 
 def make(name: str) -> Model:
-    """The model of that name, the same in every process, with the statistics of its inputs in its
-    batch norms: with PyTorch's initial ones a deep network's output shrinks to nothing."""
+    """The model of that name, the same in every process, with the statistics of random inputs in
+    its batch norms: with PyTorch's initial ones a deep network's output shrinks to nothing."""
     torch.manual_seed(0)
     model = catalogue()[name]()
-    _settle(model)
+    norms = [m for m in model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if norms and not _settle(model, norms, batch=4):  # fewer values make for small variances
+        _settle(model, norms, batch=1)
     return model
 
 
-def _settle(model: Model) -> None:
-    norms = [m for m in model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+def _settle(model: Model, norms: list[nn.modules.batchnorm._BatchNorm], batch: int) -> bool:
+    """Whether the model could be called on random inputs, of which the norms keep statistics."""
     for norm in norms:
         norm.momentum = None
-        if norm.track_running_stats:
-            norm.reset_running_stats()
+        norm.reset_running_stats()
         norm.train()
+    given = pytree.tree_map_only(Tensor, partial(_batch, size=batch), (model.args, model.kwargs))
     try:
         with torch.no_grad():
-            model.module(*model.args, **model.kwargs)
-    except ValueError:  # one value per channel has no statistics
+            model.module(*given[0], **given[1])
+        return True
+    except (ValueError, RuntimeError):  # one value per channel has no statistics
         for norm in norms:
             norm.reset_running_stats()
-    model.module.eval()
+        return False
+    finally:
+        model.module.eval()
+
+
+def _batch(example: Tensor, size: int) -> Tensor:
+    many = example.repeat(size, *[1] * (example.dim() - 1))
+    return torch.randn_like(many) if many.is_floating_point() else many

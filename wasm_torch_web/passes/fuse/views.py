@@ -104,7 +104,7 @@ def _through(steps: list[Step], value: Value, node: Node, reads: Reads) -> Value
             value = Value(f"{value.name}__{name}", value.dtype, shape, "constant", data)
             continue
         shape = _seen_shape(name, attributes, value.shape)
-        value = reads.emit(name, [value], attributes, node, shape)
+        value = reads.emit(name, [value], attributes, node, shape, value.dtype)
     return value
 
 
