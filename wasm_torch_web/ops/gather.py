@@ -50,9 +50,11 @@ row(
 @lowers("aten.gather.default")
 def gather(b: Builder, a: dict[str, Any]) -> Value:
     """One element along the axis for each element of the index."""
-    x, index = a["self"], as_index(b, a["index"])
-    result: Value = b.emit("gather", [x, index], {"dim": axis(a["dim"], x.rank)})
-    return result
+    x, index = as_line(b, a["self"]), as_line(b, as_index(b, a["index"]))
+    if index.numel == 0:  # of any shape
+        return expand(b, b.scalar(0, x.dtype), a["index"].shape)
+    gathered = b.emit("gather", [x, index], {"dim": axis(a["dim"], x.rank)})
+    return in_shape(b, gathered, a["index"].shape)
 
 
 REDUCTIONS = ("none", "sum", "prod", "mean", "amin", "amax")
@@ -127,11 +129,14 @@ def as_index(b: Builder, index: Value) -> Value:
 def _scatter(
     b: Builder, a: dict[str, Any], src: Value, reduce: str = "none", include_self: bool = True
 ) -> Value:
-    x, index = a["self"], as_index(b, a["index"])
+    x, index, src = (as_line(b, v) for v in (a["self"], as_index(b, a["index"]), src))
+    if index.numel == 0:  # of any shape
+        return in_shape(b, x, a["self"].shape)
     exact = x.dtype if reduce == "none" else EXACT.get(x.dtype, x.dtype)
     operands = [cast(b, x, exact), index, cast(b, src, exact)]
     attributes = {"dim": axis(a["dim"], x.rank), "reduce": reduce, "include_self": include_self}
-    return cast(b, b.emit("scatter", operands, attributes), x.dtype)
+    result = cast(b, b.emit("scatter", operands, attributes), x.dtype)
+    return in_shape(b, result, a["self"].shape)
 
 
 def _value(b: Builder, a: dict[str, Any]) -> Value:

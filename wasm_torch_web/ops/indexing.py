@@ -173,20 +173,19 @@ def _put_under_mask(b: Builder, a: dict[str, Any]) -> Value | None:
     masks = [mask for mask in given if mask is not None]
     if len(masks) != 1 or masks[0].dtype not in (torch.bool, torch.uint8):
         return None
-    mask = cast(b, masks[0], torch.bool)
-    behind = x.rank - len(given) + 1 - mask.rank
-    mask = in_shape(b, mask, (*mask.shape, *([1] * behind)))
-    front = given.index(masks[0])
-    selected = values.shape[front] if values.rank == front + behind + 1 else 1
-    if a["accumulate"]:
-        x, old = expand(b, b.scalar(0, x.dtype), x.shape), x
+    mask, front = cast(b, masks[0], torch.bool), given.index(masks[0])
+    kept = x.shape[front + mask.rank :]
+    mask = in_shape(b, mask, (*mask.shape, *([1] * len(kept))))
+    at = values.rank - len(kept) - 1  # the axis of values that counts those selected
+    selected = values.shape[at] if at >= 0 else 1
+    old, x = x, expand(b, b.scalar(0, x.dtype), x.shape) if a["accumulate"] else x
     if selected == 1:
-        if values.rank > behind:  # the axis of those selected becomes the mask's axes
+        if at >= 0:
             ones = [1] * masks[0].rank
-            at = values.rank - behind - 1
             values = in_shape(b, values, (*values.shape[:at], *ones, *values.shape[at + 1 :]))
         put = b.call("aten.where.self", condition=mask, self=values, other=x)
     elif front == 0:
+        values = expand(b, values, (selected, *kept))
         put = b.call("aten.masked_scatter.default", self=x, mask=mask, source=values)
     else:
         return None
@@ -217,8 +216,6 @@ def _put_slices(b: Builder, a: dict[str, Any], values: Value, add: bool = False)
     """Slices of `self` along `dim`, named by `index`; a 0-d tensor counts as one of rank 1."""
     x, index = as_line(b, a["self"]), as_line(b, a["index"])
     dim = axis(a["dim"], x.rank)
-    if 0 < values.rank < x.rank:  # of an index without an axis
-        values = b.emit("unsqueeze", [values], {"dim": dim})
     put = _put(b, x, (dim,), [index], values, add)
     return in_shape(b, put, a["self"].shape)
 

@@ -6,6 +6,7 @@ numbers or expressions of sizes.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -340,6 +341,16 @@ def as_strided(b: Builder, a: dict[str, Any]) -> Any:
         return None
     place = {"size": a["size"], "stride": a["stride"], "storage_offset": offset}
     return b.emit("as_strided", [x], place)
+
+
+@lowers("aten.resize.default")
+def resize(b: Builder, a: dict[str, Any]) -> Any:
+    """The first elements in another shape; memory that is new would have no defined contents."""
+    x, size = a["self"], tuple(a["size"])
+    known = all(isinstance(n, int) for n in (*x.shape, *size))
+    if not known or math.prod(size) > x.numel or not fills_memory(x):
+        return None
+    return b.emit("as_strided", [x], {"size": size, "stride": contiguous_strides(size)})
 
 
 def fills_memory(x: Value) -> bool:
