@@ -52,20 +52,6 @@ def sort(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
     return result
 
 
-@lowers("aten.kthvalue.default")
-def kthvalue(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
-    """The k-th smallest, from the sorted axis."""
-    x = a["self"]
-    if x.rank == 0:
-        return None
-    dim = axis(a["dim"], x.rank)
-    ordered = b.emit("sort", [x], {"dim": dim, "descending": False})
-    chosen = [b.emit("select", [v], {"dim": dim, "index": a["k"] - 1}) for v in ordered]
-    if a["keepdim"]:
-        chosen = [b.emit("unsqueeze", [v], {"dim": dim}) for v in chosen]
-    return tuple(chosen)
-
-
 def _distinct(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """No two equal, as PyTorch's order of ties in topk is not defined."""
     order = torch.randperm(torch.Size(shape).numel(), generator=torch.Generator().manual_seed(0))
