@@ -290,7 +290,7 @@ def _conv3d(
     **epilogue: Any,
 ) -> torch.Tensor:
     weight = weight.permute(0, 4, 1, 2, 3)
-    y = F.conv3d(input, weight, bias, stride, padding, dilation, groups)  # type: ignore[arg-type]
+    y = F.conv3d(input, weight, bias, stride, padding, dilation, groups)
     return finish(y, residual, **epilogue)
 
 

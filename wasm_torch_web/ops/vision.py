@@ -58,7 +58,8 @@ def _aligned_cells(
     height, width = image.shape[-2:]
     count = counts[0] * counts[1]
     near = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
-    y, x = torch.broadcast_tensors(y.clamp(0, height - 1), x.clamp(0, width - 1))
+    shape = near.shape
+    y, x = y.clamp(0, height - 1).expand(shape), x.clamp(0, width - 1).expand(shape)
     values = torch.where(near, _between(image, y, x), 0)
     return values.sum((-1, -2)) / (max(count, 1) if least > 0 else count)
 
