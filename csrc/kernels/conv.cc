@@ -22,11 +22,11 @@ Axis axis_of(const Tensor& input, const Tensor& output, const Sizes& s, int axis
           .after = s.padding[axis + after]};
 }
 
+}  // namespace
+
 bool axis_fits(const Axis& a) {
   return a.padded() >= a.extent() && a.out == (a.padded() - a.extent()) / a.stride + 1;
 }
-
-}  // namespace
 
 Operands operands_of(const Call& call, int residual) {
   return {

@@ -21,6 +21,9 @@ struct Axis {
   bool is_padded() const { return before > 0 || after > 0; }
 };
 
+// Whether the output's size follows from the rest.
+bool axis_fits(const Axis& a);
+
 struct Geometry {
   int64_t batch, channels, out_channels, groups;
   Axis y, x;

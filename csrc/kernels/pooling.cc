@@ -1,11 +1,12 @@
-// The pooling operators: windows of an image with the channels innermost, (N, H, W, C) in memory.
+// The pooling operators: windows of an image with the channels innermost, (N, D, H, W, C) in
+// memory; two-dimensional images have depth 1.
 //
-// A window is a rectangle of rows of C numbers, and its result one such row. float32 is pooled in
-// vectors; other floats, and indices, in float64.
+// A window is a box of rows of C numbers, and its result one such row. float32 is pooled in
+// vectors; other floats, and their indices, in float64, integers as int64.
 #include "kernels/pooling.h"
 
-#include <cmath>
 #include <limits>
+#include <type_traits>
 
 #include "core/convert.h"
 #include "core/kernel.h"
@@ -19,34 +20,48 @@ namespace {
 using pooling::Window;
 using simd::f32x4;
 
-constexpr int64_t kChannels = 64;     // of a block in float64
+constexpr int64_t kChannels = 64;     // of a block in float64 or int64
 constexpr int64_t kGrain = 64 << 10;  // elements read by a chunk
 
 enum class Pool : uint8_t { max, index, average };
+
+struct Box {
+  Window depth, height, width;
+
+  int64_t count() const { return depth.count * height.count * width.count; }
+  int64_t extent() const { return depth.extent * height.extent * width.extent; }
+};
 
 struct Plan {
   Pool pool;
   bool counts_padding = false;
   int64_t divisor = 0;  // of averages; 0: the number of elements
   int64_t channels = 0;
-  pooling::Axis height = {}, width = {};
+  pooling::Axis depth = {.in = 1, .out = 1, .kernel = 1}, height = {}, width = {};
 
-  double scale(const Window& h, const Window& w) const {
-    if (h.count == 0 || w.count == 0) return 0;
-    if (divisor != 0) return 1 / static_cast<double>(divisor);
-    return 1 / static_cast<double>(counts_padding ? h.extent * w.extent : h.count * w.count);
+  int64_t lines() const { return depth.out * height.out; }  // output rows of an image
+  int64_t divisor_of(const Box& box) const {
+    if (divisor != 0) return divisor;
+    return counts_padding ? box.extent() : box.count();
+  }
+  double scale(const Box& box) const {
+    return box.count() == 0 ? 0 : 1 / static_cast<double>(divisor_of(box));
   }
 };
 
-// f(pointer, y, x) for each pixel of a window; `item` is the size of an element in T.
+// f(pointer, index) for each pixel of a window, `index` counting the pixels of the image; `item` is
+// the size of an element in T.
 template <class T, class F>
-void for_pixels(const T* image, const Plan& plan, int64_t item, const Window& h, const Window& w,
-                F&& f) {
-  const int64_t pixel = plan.channels * item, line = plan.width.in * pixel;
-  for (int64_t i = 0; i < h.count; ++i) {
-    const int64_t y = h.start + i * h.step;
-    const T* at = image + y * line + w.start * pixel;
-    for (int64_t j = 0; j < w.count; ++j, at += w.step * pixel) f(at, y, w.start + j * w.step);
+void for_pixels(const T* image, const Plan& plan, int64_t item, const Box& box, F&& f) {
+  const auto& [d, h, w] = box;
+  const int64_t pixel = plan.channels * item, width = plan.width.in;
+  for (int64_t i = 0; i < d.count; ++i) {
+    const int64_t plane = (d.start + i * d.step) * plan.height.in + h.start;
+    for (int64_t j = 0; j < h.count; ++j) {
+      int64_t index = (plane + j * h.step) * width + w.start;
+      const T* at = image + index * pixel;
+      for (int64_t k = 0; k < w.count; ++k, index += w.step, at += w.step * pixel) f(at, index);
+    }
   }
 }
 
@@ -77,11 +92,10 @@ struct Sum {
 
 // One output pixel of a float32 image: max or sum, times `scale`.
 template <template <int> class Pooled>
-void pool_floats(const float* image, float* out, const Plan& plan, const Window& h, const Window& w,
-                 float scale) {
+void pool_floats(const float* image, float* out, const Plan& plan, const Box& box, float scale) {
   const f32x4 factor = simd::splat(scale);
   const auto vectors = [&]<int N>(int64_t c, Pooled<N> pooled) {
-    for_pixels(image + c, plan, 1, h, w, [&](const float* at, int64_t, int64_t) {
+    for_pixels(image + c, plan, 1, box, [&](const float* at, int64_t) {
       for (int i = 0; i < N; ++i) pooled.add(i, simd::load(at + 4 * i));
     });
     for (int i = 0; i < N; ++i) simd::store(out + c + 4 * i, simd::mul(pooled.result(i), factor));
@@ -92,88 +106,126 @@ void pool_floats(const float* image, float* out, const Plan& plan, const Window&
   if (c == plan.channels) return;
   const int64_t rest = plan.channels - c;
   Pooled<1> pooled;
-  for_pixels(image + c, plan, 1, h, w, [&](const float* at, int64_t, int64_t) {
-    pooled.add(0, rows::load_part(at, rest, 0));
-  });
+  for_pixels(image + c, plan, 1, box,
+             [&](const float* at, int64_t) { pooled.add(0, rows::load_part(at, rest, 0)); });
   rows::store_part(out + c, simd::mul(pooled.result(0), factor), rest);
 }
 
-// A block of channels of one output pixel, in float64.
+// A block of channels of one output pixel, in the compute type T.
+template <class T>
 struct Block {
-  double value[kChannels];
+  T value[kChannels];
   int64_t index[kChannels];
 };
 
 // Later NaNs take the place of earlier ones, as in PyTorch.
-void add_max(Block& block, const double* x, int64_t n, int64_t index) {
+template <class T>
+void add_max(Block<T>& block, const T* x, int64_t n, int64_t index) {
   for (int64_t c = 0; c < n; ++c) {
-    if (!(x[c] > block.value[c]) && !std::isnan(x[c])) continue;
+    if (!(x[c] > block.value[c]) && x[c] == x[c]) continue;
     block.value[c] = x[c];
     block.index[c] = index;
   }
 }
 
-void pool_block(const Tensor& x, int64_t offset, int64_t n, const Plan& plan, const Window& h,
-                const Window& w, Block& block) {
+constexpr DType compute_type(double) { return DType::float64; }
+constexpr DType compute_type(int64_t) { return DType::int64; }
+
+template <class T>
+constexpr T kLowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                           : std::numeric_limits<T>::lowest();
+
+// Sums of int64 wrap, and their means are cut to an integer, as in PyTorch.
+void divide(Block<double>& block, int64_t n, const Plan& plan, const Box& box) {
+  const double scale = plan.scale(box);
+  for (int64_t c = 0; c < n; ++c) block.value[c] *= scale;
+}
+void divide(Block<int64_t>& block, int64_t n, const Plan& plan, const Box& box) {
+  const int64_t divisor = box.count() == 0 ? 1 : plan.divisor_of(box);
+  for (int64_t c = 0; c < n; ++c) {
+    int64_t& v = block.value[c];
+    v = divisor == -1 ? static_cast<int64_t>(-static_cast<uint64_t>(v)) : v / divisor;
+  }
+}
+
+template <class T>
+void pool_block(const Tensor& x, int64_t offset, int64_t n, const Plan& plan, const Box& box,
+                Block<T>& block) {
   const bool sums = plan.pool == Pool::average;
   const int64_t item = size_of(x.dtype);
-  std::fill_n(block.value, n, sums ? 0 : -std::numeric_limits<double>::infinity());
-  std::fill_n(block.index, n, h.start * plan.width.in + w.start);
-  const auto add = [&](const std::byte* at, int64_t row, int64_t column) {
-    double values[kChannels];
-    load_as(DType::float64, values, x.dtype, at, n);
-    if (!sums) return add_max(block, values, n, row * plan.width.in + column);
-    for (int64_t c = 0; c < n; ++c) block.value[c] += values[c];
-  };
-  for_pixels(x.data + offset * item, plan, item, h, w, add);
-  const double scale = plan.scale(h, w);
-  if (sums) std::for_each(block.value, block.value + n, [&](double& v) { v *= scale; });
+  const int64_t first = box.depth.start * plan.height.in + box.height.start;
+  std::fill_n(block.value, n, sums ? T(0) : kLowest<T>);
+  std::fill_n(block.index, n, first * plan.width.in + box.width.start);
+  for_pixels(x.data + offset * item, plan, item, box, [&](const std::byte* at, int64_t index) {
+    T values[kChannels];
+    load_as(compute_type(T()), values, x.dtype, at, n);
+    if (!sums) return add_max(block, values, n, index);
+    for (int64_t c = 0; c < n; ++c) {
+      if constexpr (std::is_integral_v<T>) {
+        __builtin_add_overflow(block.value[c], values[c], &block.value[c]);
+      } else {
+        block.value[c] += values[c];
+      }
+    }
+  });
+  if (sums) divide(block, n, plan, box);
 }
 
 // One output pixel of any dtype; `image` and `place` are offsets in x and y. Rare: small, not fast.
+template <class T>
 [[gnu::noinline, clang::minsize]] void pool_any(const Tensor& x, const Tensor& y, int64_t image,
-                                                int64_t place, const Plan& plan, const Window& h,
-                                                const Window& w) {
+                                                int64_t place, const Plan& plan, const Box& box) {
   for (int64_t c = 0; c < plan.channels; c += kChannels) {
     const int64_t n = std::min(kChannels, plan.channels - c);
-    Block block;
-    pool_block(x, image + c, n, plan, h, w, block);
+    Block<T> block;
+    pool_block(x, image + c, n, plan, box, block);
     if (plan.pool == Pool::index) {
       std::copy_n(block.index, n, y.as<int64_t>() + place + c);
     } else {
       std::byte* to = y.data + (place + c) * size_of(y.dtype);
-      store_as(y.dtype, to, DType::float64, block.value, n);
+      store_as(y.dtype, to, compute_type(T()), block.value, n);
     }
   }
 }
 
 // Row `index` of all images' output rows.
 void pool_row(const Tensor& x, const Tensor& y, const Plan& plan, int64_t index) {
-  const int64_t size = plan.height.in * plan.width.in * plan.channels;
-  const int64_t image = index / plan.height.out * size;
-  const Window h = plan.height.window(index % plan.height.out);
+  const int64_t size = plan.depth.in * plan.height.in * plan.width.in * plan.channels;
+  const int64_t image = index / plan.lines() * size;
+  Box box = {plan.depth.window(index / plan.height.out % plan.depth.out),
+             plan.height.window(index % plan.height.out),
+             {}};
   for (int64_t o = 0; o < plan.width.out; ++o) {
-    const Window w = plan.width.window(o);
+    box.width = plan.width.window(o);
     const int64_t place = (index * plan.width.out + o) * plan.channels;
-    if (x.dtype != DType::float32 || plan.pool == Pool::index) {
-      pool_any(x, y, image, place, plan, h, w);
+    if (!is_floating(x.dtype)) {
+      pool_any<int64_t>(x, y, image, place, plan, box);
+    } else if (x.dtype != DType::float32 || plan.pool == Pool::index) {
+      pool_any<double>(x, y, image, place, plan, box);
     } else if (plan.pool == Pool::max) {
-      pool_floats<Max>(x.as<float>() + image, y.as<float>() + place, plan, h, w, 1);
+      pool_floats<Max>(x.as<float>() + image, y.as<float>() + place, plan, box, 1);
     } else {
-      const float scale = static_cast<float>(plan.scale(h, w));
-      pool_floats<Sum>(x.as<float>() + image, y.as<float>() + place, plan, h, w, scale);
+      const float scale = static_cast<float>(plan.scale(box));
+      pool_floats<Sum>(x.as<float>() + image, y.as<float>() + place, plan, box, scale);
     }
   }
 }
 
-Code check_plan(Call& call, Plan plan, bool ceil_mode) {
+// Axis i of the n that the attributes list, and that x and y have after batch and channels.
+pooling::Axis& axis_of(Plan& plan, size_t i, size_t n) {
+  pooling::Axis* const axes[] = {&plan.depth, &plan.height, &plan.width};
+  return *axes[3 - n + i];
+}
+
+Code check_plan(Call& call, Plan plan, size_t n, bool ceil_mode) {
   const Tensor &x = call.in(0), &y = call.out();
-  WTW_CHECK(x.rank == 4 && y.rank == 4 && x.shape[0] == y.shape[0] && x.shape[1] == y.shape[1]);
+  WTW_CHECK(x.rank == static_cast<int>(n) + 2 && y.rank == x.rank);
+  WTW_CHECK(x.shape[0] == y.shape[0] && x.shape[1] == y.shape[1]);
   WTW_CHECK(y.dtype == (plan.pool == Pool::index ? DType::int64 : x.dtype));
   plan.channels = x.shape[1];
-  plan.height.in = x.shape[2], plan.height.out = y.shape[2];
-  plan.width.in = x.shape[3], plan.width.out = y.shape[3];
-  for (const pooling::Axis& axis : {plan.height, plan.width}) {
+  for (size_t i = 0; i < n; ++i) {
+    pooling::Axis& axis = axis_of(plan, i, n);
+    axis.in = x.shape[2 + i], axis.out = y.shape[2 + i];
     WTW_CHECK(axis.valid() && axis.consistent(ceil_mode));
   }
   call.memo<Plan>() = plan;
@@ -185,10 +237,12 @@ Code read_window(Call& call, Plan& plan) {
   using namespace op::max_pool2d;
   const auto kernel = call.integers(kernel_size_), stride = call.integers(stride_),
              padding = call.integers(padding_);
-  WTW_CHECK(kernel.size() == 2 && stride.size() == 2 && padding.size() == 2);
-  for (int i = 0; i < 2; ++i) {
-    pooling::Axis& axis = i == 0 ? plan.height : plan.width;
-    WTW_CHECK(kernel[i] >= 1);
+  const size_t n = kernel.size();
+  WTW_CHECK((n == 2 || n == 3) && stride.size() == n && padding.size() == n);
+  int64_t elements = 1;
+  for (size_t i = 0; i < n; ++i) {
+    pooling::Axis& axis = axis_of(plan, i, n);
+    WTW_CHECK(kernel[i] >= 1 && !__builtin_mul_overflow(elements, kernel[i], &elements));
     axis.kernel = kernel[i], axis.stride = stride[i], axis.padding = padding[i];
   }
   return Code::ok;
@@ -200,9 +254,10 @@ Code check_max(Call& call) {
   Plan plan = {pool};
   if (Code code = read_window(call, plan); code != Code::ok) return code;
   const auto dilation = call.integers(dilation_);
-  WTW_CHECK(dilation.size() == 2);
-  plan.height.dilation = dilation[0], plan.width.dilation = dilation[1];
-  return check_plan(call, plan, call.flag(ceil_mode_));
+  const size_t n = call.integers(kernel_size_).size();
+  WTW_CHECK(dilation.size() == n);
+  for (size_t i = 0; i < n; ++i) axis_of(plan, i, n).dilation = dilation[i];
+  return check_plan(call, plan, n, call.flag(ceil_mode_));
 }
 
 Code check_average(Call& call) {
@@ -211,25 +266,27 @@ Code check_average(Call& call) {
   if (Code code = read_window(call, plan); code != Code::ok) return code;
   plan.counts_padding = call.flag(count_include_pad_);
   plan.divisor = call.integer(divisor_override_);
-  return check_plan(call, plan, call.flag(ceil_mode_));
+  return check_plan(call, plan, call.integers(kernel_size_).size(), call.flag(ceil_mode_));
 }
 
 template <Pool pool>
 Code check_adaptive(Call& call) {
   const auto size = call.integers(op::adaptive_avg_pool2d::output_size_);
-  WTW_CHECK(size.size() == 2 && call.out().rank == 4);
-  WTW_CHECK(size[0] == call.out().shape[2] && size[1] == call.out().shape[3]);
-  return check_plan(call, {pool}, false);
+  const size_t n = size.size();
+  WTW_CHECK((n == 2 || n == 3) && call.out().rank == static_cast<int>(n) + 2);
+  for (size_t i = 0; i < n; ++i) WTW_CHECK(size[i] == call.out().shape[2 + i]);
+  Plan plan = {pool};
+  if (n == 3) plan.depth.kernel = 0;
+  return check_plan(call, plan, n, false);
 }
 
 Code run(Call& call) {
   const Tensor &x = call.in(0), &y = call.out();
   if (y.numel == 0) return Code::ok;
   const Plan plan = call.memo<Plan>();
-  const int64_t lines = y.shape[0] * plan.height.out;
-  const int64_t window = plan.height.window(0).count * plan.width.window(0).count;
-  const int64_t work = std::max<int64_t>(window, 1) * plan.width.out * plan.channels;
-  parallel_ranges(lines, kGrain / work, [&](int64_t begin, int64_t end, int) {
+  const Box box = {plan.depth.window(0), plan.height.window(0), plan.width.window(0)};
+  const int64_t work = std::max<int64_t>(box.count(), 1) * plan.width.out * plan.channels;
+  parallel_ranges(y.shape[0] * plan.lines(), kGrain / work, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) pool_row(x, y, plan, i);
   });
   return Code::ok;
@@ -242,5 +299,11 @@ WTW_KERNEL(avg_pool2d, check_average, run);
 WTW_KERNEL(adaptive_avg_pool2d, check_adaptive<Pool::average>, run);
 WTW_KERNEL(adaptive_max_pool2d, check_adaptive<Pool::max>, run);
 WTW_KERNEL(adaptive_max_pool2d_indices, check_adaptive<Pool::index>, run);
+WTW_KERNEL(max_pool3d, check_max<Pool::max>, run);
+WTW_KERNEL(max_pool3d_indices, check_max<Pool::index>, run);
+WTW_KERNEL(avg_pool3d, check_average, run);
+WTW_KERNEL(adaptive_avg_pool3d, check_adaptive<Pool::average>, run);
+WTW_KERNEL(adaptive_max_pool3d, check_adaptive<Pool::max>, run);
+WTW_KERNEL(adaptive_max_pool3d_indices, check_adaptive<Pool::index>, run);
 
 }  // namespace wtw

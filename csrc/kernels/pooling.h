@@ -38,7 +38,7 @@ struct Axis {
     for (int64_t value : {kernel, stride, dilation}) {
       if (value < 1 || value >= kLimit) return false;
     }
-    return padding >= 0 && padding <= kernel / 2;
+    return padding >= 0 && padding <= (dilation * (kernel - 1) + 1) / 2;
   }
 
   // Whether `out` follows from the rest; valid() holds.

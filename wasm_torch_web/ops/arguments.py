@@ -32,10 +32,16 @@ def axes(dims: Sequence[int] | int | None, rank: int) -> tuple[int, ...]:
     return tuple(sorted(d % rank for d in dims)) if dims and rank else tuple(range(rank))
 
 
+def each(sizes: Sequence[Any], n: int, default: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """n numbers from one for all axes or n; from `default` where there are none."""
+    given = tuple(sizes) or tuple(default)
+    return given * n if len(given) == 1 else given
+
+
 def pair(sizes: Sequence[Any], default: Sequence[Any] = ()) -> tuple[Any, Any]:
     """(height, width) from one number for both or two; from `default` where there are none."""
-    given = tuple(sizes) or tuple(default)
-    return (given[0], given[-1])
+    height, width = each(sizes, 2, default)
+    return (height, width)
 
 
 def cast(b: Builder, x: Value, dtype: torch.dtype | None) -> Value:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.arguments import HALF, as_float32, cast
 from wasm_torch_web.ops.samples import normal
-from wasm_torch_web.ops.statistics import inverse_root, multiply, scaled, statistics, wide
+from wasm_torch_web.ops.statistics import inverse_root, multiply, saved, scaled, statistics, wide
 from wasm_torch_web.ops.table import F32, Case, integers, lowers, real, row, tensor
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def layer_norm(b: Builder, a: dict[str, Any]) -> Value:
 
 
 @lowers("aten.native_layer_norm.default")
-def native_layer_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, Value, Value]:
+def native_layer_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, ...]:
     """Gives mean and 1 / std too; what nobody reads is removed as dead."""
     x = cast(b, a["input"], wide(a["input"].dtype))
     dims = _last(x, len(a["normalized_shape"]))
     mean, scale = statistics(b, x, dims, a["eps"], keepdim=True)
-    return layer_norm(b, a), mean, scale
+    return (layer_norm(b, a), *saved(b, a["input"], a["weight"], mean, scale))
 
 
 @lowers("aten.rms_norm.default")

@@ -9,7 +9,15 @@ import torch
 
 from wasm_torch_web.ops.arguments import cast
 from wasm_torch_web.ops.samples import channels_last, normal
-from wasm_torch_web.ops.statistics import inverse_root, moments, multiply, scaled, statistics, wide
+from wasm_torch_web.ops.statistics import (
+    inverse_root,
+    moments,
+    multiply,
+    saved,
+    scaled,
+    statistics,
+    wide,
+)
 from wasm_torch_web.ops.table import F32, Case, lowers, row, tensor
 
 if TYPE_CHECKING:
@@ -51,8 +59,7 @@ def batch_norm(b: Builder, a: dict[str, Any]) -> Value | None:
     if a.get("training") and mean is not None:
         return None  # would update them
     if mean is None:
-        dims = tuple(d for d in range(x.rank) if d != 1)
-        mean, var = moments(b, x, dims, keepdim=False)
+        mean, var = moments(b, x, _all_but_channels(x), keepdim=False)
     scale, shift = _scale_and_shift(b, mean, var, a["weight"], a["bias"], a["eps"], x.dtype)
     if x.dtype == torch.float64:
         return scaled(b, x, scale, shift, axis=1)
@@ -60,19 +67,53 @@ def batch_norm(b: Builder, a: dict[str, Any]) -> Value | None:
 
 
 @lowers("aten._native_batch_norm_legit.no_stats")
-def batch_statistics_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Value, Value]:
+def batch_statistics_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, ...]:
     """With the batch's own statistics, which it gives as mean and 1 / std."""
     x = cast(b, a["input"], wide(a["input"].dtype))
-    dims = tuple(d for d in range(x.rank) if d != 1)
-    mean, scale = statistics(b, x, dims, a["eps"], keepdim=False)
-    return batch_norm(b, {**a, "running_mean": None, "running_var": None}), mean, scale
+    mean, scale = statistics(b, x, _all_but_channels(x), a["eps"], keepdim=False)
+    y = batch_norm(b, {**a, "running_mean": None, "running_var": None})
+    return (y, *saved(b, a["input"], a["weight"], mean, scale))
 
 
 @lowers("aten._native_batch_norm_legit_no_training.default")
 def native_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Value, Value]:
     """With running statistics; the saved ones are empty, as in PyTorch."""
-    empty = b.constant(torch.empty(0, dtype=wide(a["input"].dtype)))
+    empty = b.constant(torch.empty(0, dtype=a["input"].dtype))
     return batch_norm(b, a), empty, empty
+
+
+@lowers("aten._native_batch_norm_legit_functional.default")
+def functional_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, ...]:
+    """Gives the running statistics too: in training, moved towards those of the batch."""
+    if not a["training"]:
+        return (*native_batch_norm(b, a), a["running_mean"], a["running_var"])
+    x = cast(b, a["input"], wide(a["input"].dtype))
+    dims = _all_but_channels(x)
+    mean, unbiased = (
+        b.emit("mean", [x], {"dim": dims, "keepdim": False}),
+        b.emit("var", [x], {"dim": dims, "keepdim": False, "correction": 1.0}),
+    )
+    known = (a["running_mean"], mean), (a["running_var"], unbiased)
+    moved = (_towards(b, old, new, a["momentum"]) for old, new in known)
+    return (*batch_statistics_norm(b, a), *moved)
+
+
+@lowers("aten._batch_norm_with_update_functional.default")
+def batch_norm_with_update(b: Builder, a: dict[str, Any]) -> tuple[Value | None, ...]:
+    """As in training, with an empty reserve for the gradient."""
+    y, mean, scale, *running = functional_batch_norm(b, {**a, "training": True})
+    return (y, mean, scale, b.constant(torch.empty(0, dtype=torch.uint8)), *running)
+
+
+def _all_but_channels(x: Value) -> tuple[int, ...]:
+    return tuple(d for d in range(x.rank) if d != 1)
+
+
+def _towards(b: Builder, old: Value, new: Value, share: float) -> Value:
+    """old * (1 - share) + new * share, in old's dtype."""
+    kept = b.call("aten.mul.Scalar", self=cast(b, old, new.dtype), other=1 - share)
+    given = b.call("aten.mul.Scalar", self=new, other=share)
+    return cast(b, b.call("aten.add.Tensor", self=kept, other=given), old.dtype)
 
 
 def _known(x: Value | None, default: float) -> torch.Tensor | None:

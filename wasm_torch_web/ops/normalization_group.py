@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from wasm_torch_web.ops.arguments import as_float32, cast
 from wasm_torch_web.ops.normalization_batch import batch_norm
 from wasm_torch_web.ops.samples import channels_last, normal
-from wasm_torch_web.ops.statistics import multiply, scaled, statistics, wide
+from wasm_torch_web.ops.statistics import multiply, saved, scaled, statistics, wide
 from wasm_torch_web.ops.table import F32, Case, integer, lowers, real, row, tensor
 
 if TYPE_CHECKING:
@@ -67,11 +67,12 @@ def group_norm(b: Builder, a: dict[str, Any]) -> Value:
 
 
 @lowers("aten.native_group_norm.default")
-def native_group_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, Value, Value]:
+def native_group_norm(b: Builder, a: dict[str, Any]) -> tuple[Value, ...]:
     """Gives mean and 1 / std of each (sample, group) too."""
     x, groups = a["input"], a["group"]
     mean, scale = statistics(b, _split_groups(b, x, groups), (2,), a["eps"], keepdim=False)
-    return _grouped(b, x, a["weight"], a["bias"], groups, a["eps"]), mean, scale
+    y = _grouped(b, x, a["weight"], a["bias"], groups, a["eps"])
+    return (y, *saved(b, x, a["weight"], mean, scale))
 
 
 @lowers("aten.instance_norm.default")
@@ -80,15 +81,14 @@ def instance_norm(b: Builder, a: dict[str, Any]) -> Value | None:
     if not a["use_input_stats"]:
         normalized: Value | None = batch_norm(b, a)
         return normalized
-    if a["running_mean"] is not None:
-        return None  # would update them
-    x = a["input"]
+    x = a["input"]  # running statistics are not read; that they are updated is not in the program
     return _grouped(b, x, a["weight"], a["bias"], x.shape[1], a["eps"])
 
 
 def _split_groups(b: Builder, x: Value, groups: Any) -> Value:
     """x as (samples, groups, elements of a group), in the dtype of sums."""
-    shape = (x.shape[0], groups, -1)
+    elements = -1 if 0 not in x.shape else math.prod(x.shape[1:]) // groups
+    shape = (x.shape[0], groups, elements)
     result: Value = b.call("aten.reshape.default", self=cast(b, x, wide(x.dtype)), shape=shape)
     return result
 

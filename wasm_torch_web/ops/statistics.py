@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from wasm_torch_web.ops.arguments import cast
+
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
@@ -14,6 +16,13 @@ if TYPE_CHECKING:
 def wide(dtype: torch.dtype) -> torch.dtype:
     """The dtype that sums of `dtype` are computed in."""
     return torch.float64 if dtype == torch.float64 else torch.float32
+
+
+def saved(b: Builder, x: Value | None, weight: Value | None, *values: Value) -> tuple[Value, ...]:
+    """Statistics in the dtype that PyTorch gives them out: the weight's, else the input's."""
+    known = weight if weight is not None else x
+    assert known is not None
+    return tuple(cast(b, value, known.dtype) for value in values)
 
 
 def multiply(b: Builder, x: Value, y: Value) -> Value:
