@@ -199,3 +199,10 @@ def addcmul(b: Builder, a: dict[str, Any]) -> Value:
 def addcdiv(b: Builder, a: dict[str, Any]) -> Value:
     """self + value * tensor1 / tensor2."""
     return promote(b, "addcdiv", [a["self"], a["tensor1"], a["tensor2"]], value=a["value"])
+
+
+@lowers("aten.ldexp.Tensor")
+def ldexp(b: Builder, a: dict[str, Any]) -> Any:
+    """self * 2^other."""
+    power = b.call("aten.pow.Scalar", self=2.0, exponent=a["other"])
+    return b.call("aten.mul.Tensor", self=a["self"], other=power)
