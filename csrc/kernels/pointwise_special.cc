@@ -25,9 +25,9 @@ WTW_POINTWISE(polygamma, doubles<1, [](double x, const Parameters<double>& p) ->
 WTW_POINTWISE(igamma, doubles<2, [](double a, double x) -> double {
                 return special::incomplete_gamma(a, x, false);
               }>);
-WTW_POINTWISE(igammac, doubles<2, [](double a, double x) -> double {
-                return special::incomplete_gamma(a, x, true);
-              }>);
+WTW_POINTWISE(
+    igammac,
+    doubles<2, [](double a, double x) -> double { return special::incomplete_gamma(a, x, true); }>);
 
 SPECIAL(mantissa, [x] {
   int exponent;
@@ -39,8 +39,7 @@ SPECIAL(exponent, [x] {
   return double(exponent);
 }());
 // Binary digits of the dtype, exponent of its smallest normal number.
-WTW_POINTWISE(nextafter,
-              doubles<2, [](double x, double y, const Parameters<double>& p) -> double {
+WTW_POINTWISE(nextafter, doubles<2, [](double x, double y, const Parameters<double>& p) -> double {
                 return special::next_after(x, y, p[0], p[1]);
               }>);
 

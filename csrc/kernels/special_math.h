@@ -89,8 +89,9 @@ inline double positive_zeta(double s, double x) {
   const double power = std::pow(x, -s);
   sum += power * x / (s - 1) + power / 2;
   // Bernoulli numbers by factorials, B(2k) / (2k)!.
-  constexpr double series[] = {1. / 12,         -1. / 720,        1. / 30240,
-                               -1. / 1209600,   1. / 47900160,    -691. / 1307674368000,
+  constexpr double series[] = {1. / 12,          -1. / 720,
+                               1. / 30240,       -1. / 1209600,
+                               1. / 47900160,    -691. / 1307674368000,
                                1. / 74724249600, -3617. / 10670622842880000};
   double factor = power * s / x;
   for (const double coefficient : series) {
@@ -193,7 +194,8 @@ inline double frexp(double x, int* exponent) {
 // normal number.
 inline double next_after(double x, double y, double digits, double least) {
   if (digits == 53 || x == y || x != x || y != y) return std::nextafter(x, y);
-  if (std::isinf(x)) return std::copysign((2 - std::ldexp(2, -digits)) * std::ldexp(1, 1 - least), x);
+  if (std::isinf(x))
+    return std::copysign((2 - std::ldexp(2, -digits)) * std::ldexp(1, 1 - least), x);
   int exponent;
   const double fraction = std::fabs(frexp(x, &exponent));
   const bool shrinks = x == 0 ? false : (x < y) == (x < 0);

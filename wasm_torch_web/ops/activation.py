@@ -133,17 +133,6 @@ def native_dropout(b: Builder, a: dict[str, Any]) -> Any:
     return x, b.call("aten.full_like.default", self=x, fill_value=True, dtype=torch.bool)
 
 
-@lowers(
-    "aten.dropout.default",
-    "aten.alpha_dropout.default",
-    "aten.feature_dropout.default",
-    "aten.feature_alpha_dropout.default",
-)
-def dropout(b: Builder, a: dict[str, Any]) -> Any:
-    """Outside training nothing."""
-    return None if a["train"] and a["p"] != 0 else a["input"]
-
-
 @lowers("aten.celu.default")
 def celu(b: Builder, a: dict[str, Any]) -> Value:
     """An `elu` of x / alpha."""

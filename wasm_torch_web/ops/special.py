@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +18,8 @@ from wasm_torch_web.ops.pointwise import (
     promote,
     promoted,
 )
-from wasm_torch_web.ops.table import lowers
+from wasm_torch_web.ops.samples import corners
+from wasm_torch_web.ops.table import Case, lowers
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -71,19 +72,37 @@ def frexp(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
     )
 
 
-def _next(x: torch.Tensor, y: torch.Tensor, digits: float, least: float) -> torch.Tensor:
-    """`nextafter` among the floats with so many digits and 2^`least` as smallest normal number."""
-    dtype = {24: torch.float32, 8: torch.bfloat16, 53: torch.float64}[int(digits)]
+def _format(dtype: torch.dtype) -> dict[str, float]:
+    """Binary digits, and the exponent of the smallest normal number."""
+    limits = torch.finfo(dtype)
+    return {"digits": 1 - math.log2(limits.eps), "least": math.log2(limits.smallest_normal)}
+
+
+_FORMATS = {dtype: _format(dtype) for dtype in (torch.float32, torch.bfloat16, torch.float64)}
+
+
+def _next(x: torch.Tensor, y: torch.Tensor, **format: float) -> torch.Tensor:
+    (dtype,) = (dtype for dtype, one in _FORMATS.items() if one == format)
     return torch.nextafter(x.to(dtype), y.to(dtype)).to(x.dtype)
 
 
-pointwise("nextafter", _next, "input other", DOUBLE, {"digits": 24, "least": -126})
+def _next_cases() -> Iterator[Case]:
+    for dtype, format in _FORMATS.items():
+        attributes = {"compute": torch.float64, "dtype": dtype, **format}
+        x, y = (corners(151, dtype=dtype, seed=seed) for seed in (0, 1))
+        yield Case((x, y), attributes)
+        yield Case((x, y.roll(5)), attributes)
+        yield Case((torch.exp2(x.nan_to_num().clamp(-9, 9).round()), y), attributes)
+        yield Case((x, torch.tensor(0.0, dtype=dtype)), attributes)
+
+
+pointwise("nextafter", _next, "input other", DOUBLE, _FORMATS[torch.float32], cases=_next_cases)
 
 
 @lowers("aten.nextafter.default")
-def nextafter(b: Builder, a: dict[str, Any]) -> Value:
+def nextafter(b: Builder, a: dict[str, Any]) -> Value | None:
     """The neighbour among the floats of the result's dtype."""
     compute, dtype = promoted([a["self"], a["other"]])
-    limits = torch.finfo(dtype)
-    parameters = {"digits": 1 - math.log2(limits.eps), "least": math.log2(limits.smallest_normal)}
-    return emit(b, "nextafter", [a["self"], a["other"]], compute, dtype, **parameters)
+    if dtype not in _FORMATS:
+        return None
+    return emit(b, "nextafter", [a["self"], a["other"]], compute, dtype, **_FORMATS[dtype])
