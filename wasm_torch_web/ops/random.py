@@ -109,10 +109,9 @@ def _draw_inside(b: Builder, size: Sequence[Any], dtype: torch.dtype = torch.flo
 
 
 def _dtype(a: dict[str, Any]) -> torch.dtype:
-    """The dtype asked for; that of `self`, or the default."""
-    given: torch.dtype = a["dtype"] or (
-        a["self"].dtype if "self" in a else torch.get_default_dtype()
-    )
+    """The dtype asked for; that of `self`, or the default. Schemas call int64 a 4."""
+    default = a["self"].dtype if "self" in a else torch.get_default_dtype()
+    given: torch.dtype = torch.int64 if a["dtype"] == 4 else a["dtype"] or default
     return given
 
 
@@ -184,7 +183,7 @@ def bernoulli(b: Builder, a: dict[str, Any]) -> Value:
 def randperm(b: Builder, a: dict[str, Any]) -> Any:
     """The order of random keys."""
     order = b.call("aten.sort.default", self=_draw(b, [a["n"]], torch.int64))[1]
-    return cast(b, order, a["dtype"] or torch.int64)
+    return cast(b, order, _dtype(a))
 
 
 # ---- other distributions, from their inverse distribution functions ----
