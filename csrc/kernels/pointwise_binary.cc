@@ -15,6 +15,7 @@ BINARY(all, div_trunc, div_trunc(a, b));
 BINARY(doubles_and_ints, div_floor, div_floor(a, b));
 BINARY(doubles_and_ints, remainder, remainder(a, b));
 BINARY(doubles_and_ints, fmod, fmod(a, b));
+BINARY(ints, gcd, gcd(a, b));
 BINARY(doubles_and_ints, pow, pow(a, b));
 BINARY(all, maximum, maximum(a, b));
 BINARY(all, minimum, minimum(a, b));

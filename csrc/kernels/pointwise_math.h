@@ -156,6 +156,15 @@ inline int64_t div_floor(int64_t a, int64_t b) {
   return div_trunc(a, b) - inexact;
 }
 
+inline int64_t gcd(int64_t a, int64_t b) {
+  while (b != 0) {
+    const int64_t rest = fmod(a, b);
+    a = b;
+    b = rest;
+  }
+  return abs(a);
+}
+
 // ---- powers ----
 
 using std::pow;

@@ -114,6 +114,25 @@ pointwise("prelu", lambda x, weight: torch.where(x > 0, x, weight * x), "input w
 lower_as("prelu", "aten._prelu_kernel.default", operands="self weight")
 
 
+@lowers("aten.rrelu_with_noise_functional.default")
+def rrelu(b: Builder, a: dict[str, Any]) -> Any:
+    """Outside training a `leaky_relu` of the mean slope; the noise stays as it is."""
+    if a["training"]:
+        return None
+    slope = (a["lower"] + a["upper"]) / 2
+    result = promote(b, "leaky_relu", [a["self"]], negative_slope=slope)
+    return (result, a["noise"])
+
+
+@lowers("aten.native_dropout.default")
+def native_dropout(b: Builder, a: dict[str, Any]) -> Any:
+    """Outside training nothing: all elements are kept."""
+    x: Value = a["input"]
+    if a["train"] is not False:
+        return None
+    return x, b.call("aten.full_like.default", self=x, fill_value=True, dtype=torch.bool)
+
+
 @lowers("aten.celu.default")
 def celu(b: Builder, a: dict[str, Any]) -> Value:
     """An `elu` of x / alpha."""

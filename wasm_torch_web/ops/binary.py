@@ -53,6 +53,7 @@ pointwise("div_trunc", _division(torch.div, rounding_mode="trunc"), PAIR, ANY)
 pointwise("div_floor", _division(torch.div, rounding_mode="floor"), PAIR, DOUBLE + INTEGRAL)
 pointwise("remainder", _division(torch.remainder), PAIR, DOUBLE + INTEGRAL)
 pointwise("fmod", _division(torch.fmod), PAIR, DOUBLE + INTEGRAL)
+pointwise("gcd", torch.gcd, PAIR, INTEGRAL)
 pointwise("pow", torch.pow, PAIR, DOUBLE + INTEGRAL)
 pointwise("maximum", torch.maximum, PAIR, ANY)
 pointwise("minimum", torch.minimum, PAIR, ANY)
@@ -100,6 +101,7 @@ lower_as(
     operands=ARGUMENTS,
 )
 lower_as("fmod", "aten.fmod.Tensor", "aten.fmod.Scalar", operands=ARGUMENTS)
+lower_as("gcd", "aten.gcd.default", operands=ARGUMENTS)
 lower_as("maximum", "aten.maximum.default", operands=ARGUMENTS)
 lower_as("minimum", "aten.minimum.default", operands=ARGUMENTS)
 lower_as("hypot", "aten.hypot.default", operands=ARGUMENTS)
@@ -199,3 +201,22 @@ def addcmul(b: Builder, a: dict[str, Any]) -> Value:
 def addcdiv(b: Builder, a: dict[str, Any]) -> Value:
     """self + value * tensor1 / tensor2."""
     return promote(b, "addcdiv", [a["self"], a["tensor1"], a["tensor2"]], value=a["value"])
+
+
+@lowers("aten.lcm.default")
+def lcm(b: Builder, a: dict[str, Any]) -> Value:
+    """self / gcd * other without its sign; 0 beside 0. Below 32 bits only the result wraps."""
+    x, y = a["self"], a["other"]
+    compute, dtype = promoted([x, y])
+    wraps = dtype if dtype.itemsize >= 4 else compute
+    common = emit(b, "gcd", [x, y], compute, dtype)
+    quotient = emit(b, "div_trunc", [x, common], compute, compute)
+    product = emit(b, "mul", [quotient, y], compute, wraps)
+    return emit(b, "abs", [product], compute, dtype)
+
+
+@lowers("aten.ldexp.Tensor")
+def ldexp(b: Builder, a: dict[str, Any]) -> Any:
+    """self * 2^other."""
+    power = b.call("aten.pow.Scalar", self=2.0, exponent=a["other"])
+    return b.call("aten.mul.Tensor", self=a["self"], other=power)

@@ -121,12 +121,17 @@ def arange(b: Builder, a: dict[str, Any]) -> Value | None:
     """Whole numbers, or float64 ones rounded once."""
     start, end, step = a["start"], a["end"], a["step"]
     dtype = a["dtype"] or _default_dtype(start, end, step)
+    if dtype == torch.int64:  # as PyTorch does: fractions are dropped first
+        start, end, step = (int(x) if isinstance(x, float) else x for x in (start, end, step))
     if all(_is_whole(number) for number in (start, end, step)):
         steps: Any = floor_divide(start - end, step)
         return _arange(b, maximum(-steps, 0), start, step, dtype)
     if not all(isinstance(number, (int, float)) for number in (start, end, step)):
         return None
-    index = _arange(b, math.ceil((end - start) / step), 0, 1, torch.float64)
+    size = math.ceil((end - start) / step)
+    if not dtype.is_floating_point:
+        return _arange(b, size, int(start), int(step), dtype)
+    index = _arange(b, size, 0, 1, torch.float64)
     return emit(b, "addcmul", [start, index, step], torch.float64, dtype, value=1)
 
 

@@ -61,14 +61,14 @@ def pointwise(
     ) -> torch.Tensor:
         return function(*(x.to(compute) for x in inputs), **numbers).to(dtype)
 
+    cases = functools.partial(_cases, name, len(names), parameters, boolean)
     row(
         name,
         inputs=[tensor(operand, ALL, "strided") for operand in names],
         outputs=[tensor("output", ALL, "like")],
         attributes=[dtype("compute"), dtype("dtype"), *map(real, parameters)],
         reference=reference,
-        cases=functools.partial(_cases, name, len(names), parameters, boolean),
-        **{"inplace": 0, **facts},
+        **{"inplace": 0, "cases": cases, **facts},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from wasm_torch_web.ops.pointwise import (
     lower_as,
     pointwise,
     promote,
+    promoted,
 )
 from wasm_torch_web.ops.table import always, lowers
 
@@ -95,6 +97,19 @@ for _name, _function in TRANSCENDENTAL.items():
 for _name, _function in RARE.items():
     pointwise(_name, _function, computes=DOUBLE)
     lower_as(_name, f"aten.{_name}.default", promotion=Promotion.INT_TO_FLOAT)
+
+
+@lowers("aten.angle.default")
+def angle(b: Builder, a: dict[str, Any]) -> Value | None:
+    """Of real numbers: pi for negative ones, else 0; NaN stays."""
+    x: Value = a["self"]
+    if x.dtype.is_complex:
+        return None
+    compute, dtype = promoted([x], Promotion.INT_TO_FLOAT)
+    negative = emit(b, "lt", [x, 0], computes_in(x.dtype), torch.bool)
+    angles = emit(b, "where", [negative, math.pi, 0.0], compute, compute)
+    number = emit(b, "eq", [x, x], computes_in(x.dtype), torch.bool)
+    return emit(b, "where", [number, angles, x], compute, dtype)
 
 
 @lowers("aten.round.decimals")
