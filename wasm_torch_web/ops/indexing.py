@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import HALF, axis, cast, expand
+from wasm_torch_web.ops.decided import spread_masks
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import ALL, INDEX, Case, flag, integers, lowers, row, tensor
 from wasm_torch_web.strides import broadcast_shape
@@ -126,8 +127,8 @@ def _indices(
 
 @lowers("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Advanced indexing; a mask would make a size that depends on the data."""
-    found = _indices(b, a["indices"])
+    """Advanced indexing; the size of what a mask lets through depends on the data."""
+    found = _indices(b, spread_masks(b, a["indices"]))
     if found is None:
         return None
     axes, indices = found
@@ -167,7 +168,12 @@ def index_put(b: Builder, a: dict[str, Any]) -> Value | None:
     """Writes values where the indices point; one value under a mask is a `where`."""
     found = _indices(b, a["indices"])
     if found is None:
-        return _fill_mask(b, a)
+        filled = _fill_mask(b, a)
+        if filled is not None:
+            return filled
+        found = _indices(b, spread_masks(b, a["indices"]))
+    if found is None:
+        return None
     return _put(b, a["self"], *found, a["values"], a["accumulate"])
 
 
