@@ -16,6 +16,7 @@ from torch._dispatch.python import enable_python_dispatcher
 from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import DimDynamic
+from torch.utils._sympy.symbol import SymT, symbol_is_type
 
 from wasm_torch_web.axes import LARGEST
 from wasm_torch_web.errors import InternalError
@@ -32,6 +33,12 @@ def expression(size: Any) -> Any:
             return simplify(expr)
         return float(expr) if expr.is_number and isinstance(size, torch.SymFloat) else expr
     return size
+
+
+def _is_unbacked(size: Any) -> bool:
+    """Whether the size is a symbol that torch.export made for something that data decides."""
+    kinds = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
+    return isinstance(size, sympy.Symbol) and bool(symbol_is_type(size, kinds))
 
 
 class Unsupported(Exception):
@@ -73,7 +80,7 @@ class Builder:
         `bound` is the most that a size can be. `size` may be None where PyTorch has no name for it.
         """
         size = expression(size)
-        torchs = size if isinstance(size, sympy.Symbol) and size not in self._decided else None
+        torchs = size if _is_unbacked(size) and size not in self._decided else None
         low, high = self._range(torchs, bound)
         symbol = torchs
         if value.dtype == torch.int64 and (torchs is None or low >= 0):

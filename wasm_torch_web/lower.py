@@ -229,7 +229,8 @@ class _Lowering:
             return Port(name, "tensor", value)
         if isinstance(value, sympy.Basic):
             integer = bool(value.is_integer)
-            kind = "int" if integer else ("float" if value.is_real else "bool")
+            boolean = isinstance(value, sympy.logic.boolalg.Boolean)
+            kind = "int" if integer else ("bool" if boolean else "float")
             return Port(name, kind, value)
         kind = type(value).__name__
         if kind not in ("int", "float", "bool") or (kind == "float" and math.isnan(value)):

@@ -186,18 +186,31 @@ def masked_select(b: Builder, a: dict[str, Any]) -> Any:
     return b.emit("index", [x, *places(b, mask, _size(b, 0, 0))], {"axes": (0,)})
 
 
-def spread_masks(b: Builder, indices: Sequence[Value | None]) -> list[Value | None]:
-    """Indices with the masks among them as the numbers of what they let through."""
+def spread_masks(
+    b: Builder, indices: Sequence[Value | None], size: Any = None
+) -> list[Value | None]:
+    """Indices with the masks among them as the numbers of what they let through: so many as the
+    call's output says, or `size`."""
     front = [i for i, index in enumerate(indices) if index is not None]
     spread: list[Value | None] = []
     for index in indices:
         if index is None or index.dtype not in (*BOOL, torch.uint8):
             spread.append(index)
             continue
-        axis = front[0] if front[-1] - front[0] == len(front) - 1 else 0
-        alone = len(front) == 1
-        spread += places(b, index, _size(b, 0, axis) if alone else None)
+        if size is None and len(front) == 1 and b.expected is not None:
+            size = _size(b, 0, front[0])
+        spread += places(b, index, size)
     return spread
+
+
+def put_size(x: Value, indices: Sequence[Value | None], values: Value) -> Any:
+    """How many slices there are to put under a lone mask; None where `values` do not say."""
+    given = [(i, index) for i, index in enumerate(indices) if index is not None]
+    if len(given) != 1:
+        return None
+    front, mask = given[0]
+    axis = values.rank - 1 - (x.rank - front - mask.rank)
+    return values.shape[axis] if axis >= 0 and values.shape[axis] != 1 else None
 
 
 def _unique(b: Builder, values: Value, order: Value | None, dim: int, flat: bool) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import HALF, axis, cast, expand
-from wasm_torch_web.ops.decided import spread_masks
+from wasm_torch_web.ops.decided import put_size, spread_masks
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import ALL, INDEX, Case, flag, integers, lowers, row, tensor
 from wasm_torch_web.strides import broadcast_shape
@@ -171,7 +171,8 @@ def index_put(b: Builder, a: dict[str, Any]) -> Value | None:
         filled = _fill_mask(b, a)
         if filled is not None:
             return filled
-        found = _indices(b, spread_masks(b, a["indices"]))
+        size = put_size(a["self"], a["indices"], a["values"])
+        found = _indices(b, spread_masks(b, a["indices"], size))
     if found is None:
         return None
     return _put(b, a["self"], *found, a["values"], a["accumulate"])
