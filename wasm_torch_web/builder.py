@@ -13,11 +13,15 @@ from typing import Any
 import sympy
 import torch
 from torch._dispatch.python import enable_python_dispatcher
+from torch._dynamo.source import ConstantSource
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import DimDynamic
+from torch.utils._sympy.symbol import SymT, symbol_is_type
 
+from wasm_torch_web.axes import LARGEST
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.format.weights import raw
-from wasm_torch_web.ir import Graph, Node, Origin, Value, simplify
+from wasm_torch_web.ir import Dim, Graph, Node, Origin, Symbol, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
 from wasm_torch_web.ops.table import dtype_name
 
@@ -32,11 +36,10 @@ def expression(size: Any) -> Any:
     return size
 
 
-def plain(argument: Any) -> Any:
-    """`expression` through lists and tuples."""
-    if isinstance(argument, (list, tuple)):
-        return [plain(item) for item in argument]
-    return expression(argument)
+def _is_unbacked(size: Any) -> bool:
+    """Whether the size is a symbol that torch.export made for something that data decides."""
+    kinds = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
+    return isinstance(size, sympy.Symbol) and bool(symbol_is_type(size, kinds))
 
 
 class Unsupported(Exception):
@@ -49,20 +52,84 @@ def _require_dtype(row: Row, spec: Operand, value: Any) -> None:
 
 
 class Builder:
-    """Appends nodes to `graph`; `origin` is stamped on each."""
+    """Appends nodes to `graph`; `origin` is stamped on each.
+
+    `expected` is what PyTorch inferred for the call that is being lowered: fake tensors or numbers.
+    """
 
     def __init__(self, graph: Graph, fake_mode: FakeTensorMode) -> None:
         self.graph = graph
         self.fake_mode = fake_mode
         self.origin = Origin()
+        self.expected: Any = None
+        self._decided: dict[Any, Any] = {}  # torch's symbol of what data decides -> the graph's
         self._names = itertools.count()
         self._constants: dict[Any, Value] = {}
+
+    # --- sizes ---
+
+    def expression(self, size: Any) -> Any:
+        """`expression` in the graph's own symbols; through lists and tuples too."""
+        if isinstance(size, (list, tuple)):
+            return [self.expression(item) for item in size]
+        size = expression(size)
+        return size.xreplace(self._decided) if isinstance(size, sympy.Basic) else size
+
+    def decide(self, value: Value, size: Any, bound: Dim | None, name: str = "") -> Any:
+        """Makes the contents of `value` (0-d; int64, float64) what PyTorch calls `size`; gives it.
+
+        `bound` is the most that a size can be. `size` may be None where PyTorch has no name for it.
+        """
+        size = expression(size)
+        torchs = size if _is_unbacked(size) and size not in self._decided else None
+        low, high = self._range(torchs, bound)
+        symbol = torchs
+        if value.dtype == torch.int64 and (torchs is None or low >= 0):
+            symbol = self._stand_in()
+        if torchs is not None:
+            self._decided[torchs] = symbol
+        elif size is not None:
+            self.graph.guards.append(sympy.Eq(symbol, self.expression(size)))
+        name = f"{name or self.origin.name or 'size'}_{len(self._decided)}"
+        self.graph.symbols.append(Symbol(symbol, name, low, high, value, bound))
+        return symbol if size is None else self.expression(size)
+
+    def decided_symbols(self) -> set[Any]:
+        """The symbols that data decides, so far."""
+        return {symbol.symbol for symbol in self.graph.symbols}
+
+    def _range(self, symbol: Any, bound: Dim | None) -> tuple[int, int]:
+        shape_env = self.fake_mode.shape_env
+        assert shape_env is not None
+        low, high = (0, LARGEST) if bound is not None else (-LARGEST, LARGEST)
+        known = shape_env.var_to_range.get(symbol)
+        if known is not None and known.is_int:
+            low, high = max(low, int(max(known.lower, -LARGEST))), int(min(known.upper, high))
+        return low, min(high, bound) if isinstance(bound, int) else high
+
+    def _stand_in(self) -> sympy.Symbol:
+        """A symbol that inference may ask about: one that torch takes for the size of an input."""
+        shape_env = self.fake_mode.shape_env
+        assert shape_env is not None
+        number = len(self.graph.symbols)
+        source = ConstantSource(f"decided_{number}")
+        symbol = shape_env.create_symbol(1009 + 2 * number, source, DimDynamic.DYNAMIC, None)
+        assert isinstance(symbol, sympy.Symbol)
+        return symbol
+
+    def leading(self, value: Value, size: Any) -> Value:
+        """The first `size` of the rows of a value: as many as the data has decided."""
+        fakes = self.infer(ROWS["select"], [value], {"dim": 0, "index": 0})
+        with self.fake_mode:
+            fake = fakes[0].new_empty((self._symbolic(size), *fakes[0].shape))
+        bounds = {"dim": 0, "start": 0, "end": size, "step": 1}
+        return self._append(ROWS["slice"], [value], bounds, [fake])[0]
 
     # --- values ---
 
     def value(self, name: str, fake: Any, kind: str, data: torch.Tensor | None = None) -> Value:
         """A value described by a fake tensor."""
-        shape = tuple(expression(size) for size in fake.shape)
+        shape = tuple(self.expression(size) for size in fake.shape)
         return Value(name, fake.dtype, shape, kind, data, fake)
 
     def constant(self, data: torch.Tensor, name: str | None = None) -> Value:
@@ -106,18 +173,28 @@ class Builder:
         fakes = self.infer(row, inputs, filled)
         for spec, fake in zip(row.outputs, fakes, strict=True):
             _require_dtype(row, spec, fake)
-        outputs = [self.value(self._name(name), fake, "node") for fake in fakes]
-        node = Node(row, list(inputs), filled, outputs, self.origin)
+        outputs = self._append(row, inputs, filled, fakes)
+        return outputs[0] if len(row.outputs) == 1 else tuple(outputs)
+
+    def _append(
+        self,
+        row: Row,
+        inputs: Sequence[Value | None],
+        attributes: dict[str, Any],
+        fakes: Sequence[Any],
+    ) -> list[Value]:
+        outputs = [self.value(self._name(row.name), fake, "node") for fake in fakes]
+        node = Node(row, list(inputs), attributes, outputs, self.origin)
         for output in outputs:
             output.producer = node
         self.graph.nodes.append(node)
-        return outputs[0] if len(row.outputs) == 1 else tuple(outputs)
+        return outputs
 
     def _fill(self, row: Row, given: dict[str, Any]) -> dict[str, Any]:
         unknown = set(given) - {attribute.name for attribute in row.attributes}
         if unknown:
             raise InternalError("internal", reason=f"{row.name} has no attributes {unknown}")
-        return {a.name: plain(given.get(a.name, a.default)) for a in row.attributes}
+        return {a.name: self.expression(given.get(a.name, a.default)) for a in row.attributes}
 
     def infer(
         self, row: Row, inputs: Sequence[Value | None], attributes: dict[str, Any]
@@ -146,7 +223,10 @@ class Builder:
 
     def call(self, target: str, /, **arguments: Any) -> Any:
         """Lowers another aten overload: `b.call("aten.mul.Tensor", self=x, other=y)`."""
-        return self.lower(target, overload(target), arguments)
+        expected, self.expected = self.expected, None
+        result = self.lower(target, overload(target), arguments)
+        self.expected = expected
+        return result
 
     def lower(self, target: str, op: Any, arguments: dict[str, Any]) -> Any:
         """The value(s) of an aten call; raises Unsupported where a lowering says so."""
@@ -155,7 +235,7 @@ class Builder:
         filled = {}
         for argument in op._schema.arguments:
             if argument.name in arguments:
-                filled[argument.name] = plain(arguments[argument.name])
+                filled[argument.name] = self.expression(arguments[argument.name])
             elif argument.has_default_value():
                 filled[argument.name] = argument.default_value
         result = LOWERINGS[target](self, filled)

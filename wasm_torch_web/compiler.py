@@ -11,6 +11,7 @@ from wasm_torch_web import capture, passes, signature
 from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
+from wasm_torch_web.decided import limit_decided
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
@@ -42,9 +43,10 @@ def compile_program(
     decomposed = capture.decompose(program)
     graph = lower(decomposed)
     sizes = read_sizes(decomposed, axes)
-    graph.symbols = sizes.symbols
+    graph.guards += runtime_guards(program, input_fakes(decomposed), sizes.symbols)
+    graph.symbols = [*sizes.symbols, *graph.symbols]
     graph.substitute(sizes.ties)
-    graph.guards = runtime_guards(program, input_fakes(decomposed), graph.symbols)
+    limit_decided(graph)
     if eager is not None:
         drop_needless_guards(graph, *eager)
     names = signature.read(program)

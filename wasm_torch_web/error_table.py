@@ -205,6 +205,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "the size {expr} of {where} cannot be evaluated at run time",
         "Make this size static, or simplify how the model computes it.",
     ),
+    "size-unbounded": (
+        218,
+        U,
+        "the data decides the size {size} ({where}), and nothing says how large it can get",
+        "Bound it in the model: torch._check(n <= LIMIT) after n = x.item(), or output_size.",
+    ),
     "dynamic-on-archive": (
         210,
         U,

@@ -20,7 +20,7 @@ class Interpreter:
 
     def __init__(self, graph: Graph, sizes: Mapping[sympy.Symbol, int]) -> None:
         self.graph = graph
-        self.sizes = sizes
+        self.sizes = dict(sizes)
         self.states: dict[Value, Tensor] = {}
         self.values: dict[Value, Tensor] = {}
 
@@ -45,6 +45,9 @@ class Interpreter:
             if tuple(data.shape) != self.number(value.shape) or data.dtype != value.dtype:
                 raise ValueError(f"{node} gave {data.dtype}{list(data.shape)}")
             self.values[value] = data
+            for symbol in self.graph.symbols:
+                if symbol.value is value:
+                    self.sizes[symbol.symbol] = data.item()
 
     def tensor(self, value: Value) -> Tensor:
         """What a value holds: computed, or there from the start."""

@@ -122,12 +122,18 @@ class Node:
 
 @dataclass
 class Symbol:
-    """A size that the inputs decide."""
+    """A size (or number) that the inputs decide; with `value`, that this value's contents decide.
+
+    `value` is 0-d, int64 or float64. `bound` is the most that a decided size can be, over symbols
+    that the inputs decide; None where nothing says that.
+    """
 
     symbol: sympy.Symbol
     name: str
     min: int
     max: int
+    value: Value | None = None
+    bound: Dim | None = None
 
 
 @dataclass
@@ -160,9 +166,13 @@ class Graph:
     updates: list[tuple[Value, Value]] = field(default_factory=list)
 
     def results(self) -> list[Value]:
-        """Values that the run must leave behind: outputs and new contents of states."""
+        """Values that the run must leave behind: outputs, decided sizes, new contents of states."""
         outputs = [port.value for port in self.outputs if isinstance(port.value, Value)]
-        return outputs + [value for _, value in self.updates]
+        return [*outputs, *self.decisive(), *(value for _, value in self.updates)]
+
+    def decisive(self) -> list[Value]:
+        """The values whose contents decide sizes."""
+        return [symbol.value for symbol in self.symbols if symbol.value is not None]
 
     def values(self) -> Iterator[Value]:
         """Every value once: inputs, then as nodes mention them."""
@@ -192,6 +202,9 @@ class Graph:
         for port in self.outputs:
             if isinstance(port.value, Value):
                 port.value = new.get(port.value, port.value)
+        for symbol in self.symbols:
+            if symbol.value is not None:
+                symbol.value = new.get(symbol.value, symbol.value)
         self.updates = [(state, new.get(value, value)) for state, value in self.updates]
 
     def substitute(self, symbols: dict[sympy.Symbol, sympy.Symbol]) -> None:
@@ -210,6 +223,8 @@ class Graph:
             node.attributes = {name: new(item) for name, item in node.attributes.items()}
         for port in self.outputs:
             port.value = new(port.value)
+        for symbol in self.symbols:
+            symbol.bound = new(symbol.bound)
 
     def verify(self, after: str) -> None:
         """Checks that every value is defined before it is read; names the pass that broke it."""

@@ -22,6 +22,7 @@ from wasm_torch_web import signature
 from wasm_torch_web.builder import Builder, Unsupported, expression
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.ir import Graph, Origin, Port, Value, same_shape
+from wasm_torch_web.ops import LOWERINGS
 from wasm_torch_web.ops.table import DTYPES, dtype_name
 
 
@@ -108,16 +109,18 @@ class _Lowering:
 
     def call(self, node: FxNode) -> None:
         fake = node.meta.get("val")
-        if isinstance(fake, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool)):
-            self.values[node.name] = expression(fake)
+        target = _target_name(node.target)
+        number = isinstance(fake, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool))
+        if number and target not in LOWERINGS:
+            self.values[node.name] = self.builder.expression(fake)
             return
         if not hasattr(node.target, "_schema"):
             self.values[node.name] = self.builtin(node)
             return
-        if not node.target._schema.returns:
+        if not node.target._schema.returns and target not in LOWERINGS:
             return  # assertions: what they say about sizes is among the guards
         self.builder.origin = _origin(node)
-        target = _target_name(node.target)
+        self.builder.expected = fake
         try:
             result = self.builder.lower(target, node.target, self.arguments(node))
         except Unsupported as error:
@@ -164,7 +167,7 @@ class _Lowering:
         return result
 
     def check(self, value: Value, fake: Any, name: str) -> None:
-        shape = tuple(expression(size) for size in fake.shape)
+        shape = tuple(self.builder.expression(size) for size in fake.shape)
         if value.dtype != fake.dtype or len(shape) != value.rank:
             raise InternalError(
                 "internal", reason=f"{name}: lowered to {value}, PyTorch has {fake.dtype}{shape}"
@@ -226,7 +229,8 @@ class _Lowering:
             return Port(name, "tensor", value)
         if isinstance(value, sympy.Basic):
             integer = bool(value.is_integer)
-            kind = "int" if integer else ("float" if value.is_real else "bool")
+            boolean = isinstance(value, sympy.logic.boolalg.Boolean)
+            kind = "int" if integer else ("bool" if boolean else "float")
             return Port(name, kind, value)
         kind = type(value).__name__
         if kind not in ("int", "float", "bool") or (kind == "float" and math.isnan(value)):

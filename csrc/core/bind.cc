@@ -99,6 +99,8 @@ Code reserve_arena(Session& session, int64_t bytes) {
   return Code::ok;
 }
 
+}  // namespace
+
 std::byte* address(const Session& session, const Binding& binding, uint32_t buffer) {
   const BufferRecord& record = session.model->plan.buffers[buffer];
   switch (record.kind) {
@@ -112,6 +114,8 @@ std::byte* address(const Session& session, const Binding& binding, uint32_t buff
       return session.arena + binding.places[buffer].offset;
   }
 }
+
+namespace {
 
 // Computes every address of a binding, anew when the arena has moved.
 void rebase(const Session& session, Binding& binding) {
@@ -128,7 +132,8 @@ void rebase(const Session& session, Binding& binding) {
   binding.base = session.arena;
 }
 
-// Tells the host where inputs and outputs lie and what size the outputs have.
+}  // namespace
+
 void describe(Session& session, uint32_t program, const Binding& binding) {
   const Plan& plan = session.model->plan;
   const ProgramRecord& record = plan.programs[program];
@@ -137,6 +142,7 @@ void describe(Session& session, uint32_t program, const Binding& binding) {
     Io& io = session.io[program][i];
     if (port.kind == IoKind::tensor) {
       const Tensor& tensor = binding.tensors[port.ref];
+      if (tensor.rank < 0) continue;  // the run decides
       io.data = reinterpret_cast<uintptr_t>(tensor.data);
       describe(tensor, &io);
     } else if (i >= record.inputs && port.kind == IoKind::real) {
@@ -146,8 +152,6 @@ void describe(Session& session, uint32_t program, const Binding& binding) {
     }
   }
 }
-
-}  // namespace
 
 void describe(const Tensor& tensor, Io* io) {
   io->kind = static_cast<uint32_t>(IoKind::tensor);

@@ -18,7 +18,8 @@ Code allocate(const Binder& binder) {
     for (uint32_t a = 0; a < node.attrs; ++a) numbers += plan.attrs[node.first_attr + a].count;
   }
   // One number more, so that an empty list has an address too.
-  const bool ok = b.exprs.reset(plan.exprs.count) && b.evaluated.reset(plan.exprs.count) &&
+  const bool ok = b.symbols.reset(plan.symbols.count) && b.known.reset(plan.symbols.count) &&
+                  b.exprs.reset(plan.exprs.count) && b.evaluated.reset(plan.exprs.count) &&
                   b.buffer_bytes.reset(plan.buffers.count) &&
                   b.places.reset(plan.buffers.count + nodes) &&
                   b.offsets.reset(plan.values.count) && b.tensors.reset(plan.values.count) &&

@@ -19,6 +19,8 @@ struct Binding {
   std::byte* base = nullptr;  // of the arena that addresses were computed for
   Extent arena;
   Array<int64_t> key;  // sizes and numbers of the inputs
+  Array<Slot> symbols;
+  Array<bool> known;  // which of symbols have a value
   Array<Slot> exprs;
   Array<bool> evaluated;  // which of exprs have a value
   Array<int64_t> buffer_bytes;

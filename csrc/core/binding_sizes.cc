@@ -4,35 +4,29 @@
 namespace wtw {
 namespace {
 
-bool evaluate(const Plan& plan, uint32_t index, const ExprInputs& inputs, Slot* value) {
+bool value_of(const Plan& plan, uint32_t index, const ExprInputs& inputs, Slot* value) {
   const ExprRecord& expr = plan.exprs[index];
-  return wtw::evaluate(plan.code.data + expr.first, expr.count, inputs, value);
+  return evaluate(plan.code.data + expr.first, expr.count, inputs, value);
 }
 
 // Binds the program's symbols in order, then evaluates every expression that they suffice for.
 Code expressions(const Binder& binder) {
   const Plan& plan = binder.plan;
-  Array<int64_t> symbols;
-  Array<bool> known;
-  if (!symbols.reset(plan.symbols.count) || !known.reset(plan.symbols.count)) {
-    return binder.fail(Code::out_of_memory, __LINE__);
-  }
-  ExprInputs inputs{symbols.data(), known.data(), binder.session.io[binder.index].data()};
+  Binding& binding = binder.binding;
+  const ExprInputs inputs{binding.symbols.data(), binding.known.data(),
+                          binder.session.io[binder.index].data()};
   for (uint32_t i = 0; i < plan.symbols.count; ++i) {
     const SymbolRecord& symbol = plan.symbols[i];
-    if (symbol.program != binder.index) continue;
+    if (symbol.program != binder.index || symbol.is_decided()) continue;
     Slot value;
-    WTW_REQUIRE(binder, evaluate(plan, symbol.definition, inputs, &value), i);
+    WTW_REQUIRE(binder, value_of(plan, symbol.definition, inputs, &value), i);
     if (value.i < symbol.min || value.i > symbol.max) {
       return binder.fail(Code::size_out_of_range, __LINE__, value.i, 0, static_cast<int>(i));
     }
-    symbols[i] = value.i;
-    known[i] = true;
+    binding.symbols[i] = value;
+    binding.known[i] = true;
   }
-  inputs.io = nullptr;
-  for (uint32_t i = 0; i < plan.exprs.count; ++i) {
-    binder.binding.evaluated[i] = evaluate(plan, i, inputs, &binder.binding.exprs[i]);
-  }
+  for (uint32_t i = 0; i < plan.exprs.count; ++i) binder.evaluate(i);
   return Code::ok;
 }
 
@@ -49,19 +43,25 @@ Code input_shape(const Binder& binder, uint32_t input, const ValueRecord& value)
   return Code::ok;
 }
 
-Code guards(const Binder& binder) {
+}  // namespace
+
+void Binder::evaluate(uint32_t expr) const {
+  const ExprInputs inputs{binding.symbols.data(), binding.known.data(), nullptr};
+  binding.evaluated[expr] = value_of(plan, expr, inputs, &binding.exprs[expr]);
+}
+
+Code check_guards(const Binder& binder, int32_t after) {
   for (uint32_t i = 0; i < binder.program.guards; ++i) {
+    const uint32_t guard = binder.plan.refs[binder.program.first_guard + i];
+    if (binder.plan.after_expr(guard) != after) continue;
     int64_t holds = 0;
-    WTW_REQUIRE(binder, binder.integer(binder.plan.refs[binder.program.first_guard + i], &holds),
-                i);
+    WTW_REQUIRE(binder, binder.integer(guard, &holds), i);
     if (holds == 0) {
       return binder.fail(Code::guard_failed, __LINE__, 0, 0, static_cast<int>(i));
     }
   }
   return Code::ok;
 }
-
-}  // namespace
 
 Code bind_sizes(const Binder& binder) {
   const Plan& plan = binder.plan;
@@ -71,11 +71,11 @@ Code bind_sizes(const Binder& binder) {
     const IoRecord& port = plan.io[program.first_io + i];
     if (port.kind == IoKind::tensor) WTW_TRY(input_shape(binder, i, plan.values[port.ref]));
   }
-  WTW_TRY(guards(binder));
+  WTW_TRY(check_guards(binder, -1));
   for (uint32_t i = program.inputs; i < program.inputs + program.outputs; ++i) {
     const IoRecord& port = plan.io[program.first_io + i];
-    WTW_REQUIRE(binder, port.kind == IoKind::tensor || binder.binding.evaluated[port.ref],
-                port.ref);
+    const bool later = port.kind == IoKind::tensor || plan.after_expr(port.ref) >= 0;
+    WTW_REQUIRE(binder, later || binder.binding.evaluated[port.ref], port.ref);
   }
   return Code::ok;
 }

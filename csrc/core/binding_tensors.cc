@@ -20,7 +20,9 @@ Code inside_buffer(const Binder& binder, uint32_t value, const Tensor& t, int64_
   return Code::ok;
 }
 
-Code tensor(const Binder& binder, uint32_t value) {
+}  // namespace
+
+Code bind_tensor(const Binder& binder, uint32_t value) {
   const Plan& plan = binder.plan;
   const ValueRecord& record = plan.values[value];
   Tensor& t = binder.binding.tensors[value];
@@ -46,12 +48,21 @@ Code tensor(const Binder& binder, uint32_t value) {
   return Code::ok;
 }
 
-// Resolves a value the first time it is named.
-Code use(const Binder& binder, uint32_t value) {
-  return binder.binding.tensors[value].rank >= 0 ? Code::ok : tensor(binder, value);
+// Resolves a value the first time it is named, where it is known.
+static Code use(const Binder& binder, uint32_t value) {
+  const bool done = binder.binding.tensors[value].rank >= 0 || binder.plan.after_value(value) >= 0;
+  return done ? Code::ok : bind_tensor(binder, value);
 }
 
-}  // namespace
+Code check_ports(const Binder& binder, int32_t after) {
+  const ProgramRecord& program = binder.program;
+  for (uint32_t i = 0; i < program.inputs + program.outputs; ++i) {
+    const IoRecord& port = binder.plan.io[program.first_io + i];
+    if (port.kind != IoKind::tensor || binder.plan.after_value(port.ref) != after) continue;
+    WTW_REQUIRE(binder, binder.binding.tensors[port.ref].contiguous(), port.ref);
+  }
+  return Code::ok;
+}
 
 Code bind_tensors(const Binder& binder) {
   const Plan& plan = binder.plan;
@@ -61,8 +72,8 @@ Code bind_tensors(const Binder& binder) {
     const IoRecord& port = plan.io[program.first_io + i];
     if (port.kind != IoKind::tensor) continue;
     WTW_TRY(use(binder, port.ref));
-    WTW_REQUIRE(binder, binder.binding.tensors[port.ref].contiguous(), port.ref);
   }
+  WTW_TRY(check_ports(binder, -1));
   for (uint32_t n = 0; n < program.nodes; ++n) {
     const NodeRecord& node = plan.nodes[program.first_node + n];
     for (uint32_t i = 0; i < node.inputs + node.outputs; ++i) {

@@ -65,8 +65,9 @@ bool read(const Instruction* code, const ExprInputs& inputs, Slot* value) {
   const auto index = static_cast<uint32_t>(code->argument);
   switch (static_cast<Opcode>(code->opcode)) {
     case Opcode::symbol:
+    case Opcode::symbolf:
       if (inputs.known == nullptr || !inputs.known[index]) return false;
-      value->i = inputs.symbols[index];
+      *value = inputs.symbols[index];
       return true;
     case Opcode::dim:
       if (inputs.io == nullptr) return false;
@@ -82,10 +83,14 @@ bool read(const Instruction* code, const ExprInputs& inputs, Slot* value) {
   }
 }
 
-bool leaf_allowed(const Instruction& code, uint32_t symbols, bool inputs) {
-  switch (static_cast<Opcode>(code.opcode)) {
+bool leaf_allowed(const Instruction& code, const Array<bool>& floats, bool inputs) {
+  const auto opcode = static_cast<Opcode>(code.opcode);
+  switch (opcode) {
     case Opcode::symbol:
-      return code.argument >= 0 && static_cast<uint32_t>(code.argument) < symbols;
+    case Opcode::symbolf: {
+      const auto index = static_cast<uint32_t>(code.argument);
+      return index < floats.size() && floats[index] == (opcode == Opcode::symbolf);
+    }
     case Opcode::dim:
     case Opcode::scalar:
       return inputs;
@@ -96,14 +101,14 @@ bool leaf_allowed(const Instruction& code, uint32_t symbols, bool inputs) {
 
 }  // namespace
 
-bool check_expr(const Instruction* code, uint32_t count, bool is_float, uint32_t symbols,
+bool check_expr(const Instruction* code, uint32_t count, bool is_float, const Array<bool>& floats,
                 bool inputs) {
   char stack[kMaxExprDepth];
   int depth = 0;
   for (uint32_t at = 0; at < count; at += words_of(code[at])) {
     const Instruction& one = code[at];
     if (one.opcode >= std::size(kOperations) || one.zero != 0) return false;
-    if (words_of(one) > count - at || !leaf_allowed(one, symbols, inputs)) return false;
+    if (words_of(one) > count - at || !leaf_allowed(one, floats, inputs)) return false;
     const Operation& operation = kOperations[one.opcode];
     for (size_t i = operation.pops.size(); i > 0; --i) {
       if (depth == 0 || stack[--depth] != operation.pops[i - 1]) return false;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "api.h"
+#include "core/array.h"
 
 namespace wtw {
 
@@ -37,7 +38,7 @@ union Slot {
 
 // What an expression may read.
 struct ExprInputs {
-  const int64_t* symbols = nullptr;
+  const Slot* symbols = nullptr;
   const bool* known = nullptr;  // which symbols are bound; null: none
   const Io* io = nullptr;       // of the program that a symbol is being defined for, else null
 };
@@ -45,8 +46,8 @@ struct ExprInputs {
 inline constexpr int kMaxExprDepth = 64;
 
 // Whether the code leaves exactly one value of the type, within the depth; `inputs` says whether
-// dim and scalar are allowed, `symbols` how many symbols may be named.
-bool check_expr(const Instruction* code, uint32_t count, bool is_float, uint32_t symbols,
+// dim and scalar are allowed, `floats` which of the symbols that may be named are floats.
+bool check_expr(const Instruction* code, uint32_t count, bool is_float, const Array<bool>& floats,
                 bool inputs);
 
 // Evaluates checked code; false on overflow, division by zero, or where it reads what is not there.

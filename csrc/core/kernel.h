@@ -82,6 +82,12 @@ class Call {
     return *reinterpret_cast<T*>(memo_);
   }
 
+  // Before a check: nothing of an earlier one stays.
+  void forget() {
+    scratch_bytes = worker_bytes = 0;
+    for (std::byte& one : memo_) one = std::byte{};
+  }
+
   // What run returns after a parallel region in which fail() may have been called.
   Code status() const { return failure->code; }
   // Reports a failure; from inside a parallel region too (the first one wins).

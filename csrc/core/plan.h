@@ -11,7 +11,7 @@
 
 namespace wtw {
 
-inline constexpr uint32_t kAbi = 3;
+inline constexpr uint32_t kAbi = 4;
 inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
 inline constexpr size_t kMaxPlanBytes = size_t{1} << 30;  // so that counts fit 32 bits
 inline constexpr uint32_t kMaxNodes = 1u << 16;
@@ -21,8 +21,13 @@ struct OpRecord {
   uint32_t name, length;
 };
 struct SymbolRecord {
-  int64_t min, max;
-  uint32_t definition, program;
+  int64_t min, max;     // of an int
+  uint32_t definition;  // expression over the inputs; kAbsent where a node decides
+  uint32_t program, node,
+      output;  // whose 0-d contents it is; kAbsent and 0 where the inputs decide
+  uint32_t is_float, zero;
+
+  bool is_decided() const { return definition == kAbsent; }
 };
 struct ExprRecord {
   uint32_t first, count, is_float, zero;
@@ -59,7 +64,7 @@ struct IoRecord {
   IoKind kind;
   uint32_t ref, zeros[2];
 };
-static_assert(sizeof(SymbolRecord) == 24 && sizeof(BufferRecord) == 24 &&
+static_assert(sizeof(SymbolRecord) == 40 && sizeof(BufferRecord) == 24 &&
               sizeof(ValueRecord) == 32 && sizeof(NodeRecord) == 32 &&
               sizeof(ProgramRecord) == 48 && sizeof(IoRecord) == 16);
 
@@ -91,6 +96,16 @@ struct Plan {
   Array<const OpSpec*> op_specs;  // by index in ops
   size_t weights_bytes = 0;
   uint32_t prepare = kAbsent;  // the program that fills the prepared buffers, once at load
+
+  // The node after which an expression, a value's place or a node's operands and attributes are
+  // known: -1 where they are when a run is bound. Empty in a plan without decided symbols.
+  Array<int32_t> expr_after, value_after, node_after;
+  Array<bool> decides;  // nodes of which an output is a symbol
+
+  bool is_decided() const { return node_after.size() != 0; }
+  int32_t after_expr(uint32_t i) const { return is_decided() ? expr_after[i] : -1; }
+  int32_t after_value(uint32_t i) const { return is_decided() ? value_after[i] : -1; }
+  int32_t after_node(uint32_t i) const { return is_decided() ? node_after[i] : -1; }
 
   const OpSpec& spec(const NodeRecord& node) const { return *op_specs[node.op]; }
   // The value of input or output i of a node; inputs may be kAbsent.

@@ -30,5 +30,7 @@ Code check_records(const Checker& checker);
 Code check_nodes(const Checker& checker);
 // Programs: inputs and outputs, symbols' definitions, definition before use (plan_programs.cc).
 Code check_programs(const Checker& checker);
+// Symbols that nodes decide: nothing needs them before that node has run (plan_decisions.cc).
+Code check_decisions(const Checker& checker);
 
 }  // namespace wtw

@@ -47,7 +47,7 @@ Code leaf(const Checker& checker, const ProgramRecord& program, const Instructio
 Code definitions(const Checker& checker, uint32_t index, const ProgramRecord& program) {
   const Plan& plan = checker.plan;
   for (uint32_t i = 0; i < plan.symbols.count; ++i) {
-    if (plan.symbols[i].program != index) continue;
+    if (plan.symbols[i].program != index || plan.symbols[i].is_decided()) continue;
     const ExprRecord& expr = plan.exprs[plan.symbols[i].definition];
     const Instruction* const code = plan.code.data + expr.first;
     for (uint32_t at = 0; at < expr.count; at += words_of(code[at])) {

@@ -19,26 +19,39 @@ Code ops(const Checker& checker) {
   return Code::ok;
 }
 
+// A symbol is defined by an expression over the inputs, or decided by an output of a node.
+Code symbol(const Checker& checker, uint32_t i) {
+  const Plan& plan = checker.plan;
+  const SymbolRecord& symbol = plan.symbols[i];
+  WTW_REQUIRE(checker, symbol.min <= symbol.max, i);
+  WTW_REQUIRE(checker, symbol.program < plan.programs.count, i);
+  WTW_REQUIRE(checker, symbol.is_float <= 1 && symbol.zero == 0, i);
+  if (symbol.is_decided()) return Code::ok;
+  WTW_REQUIRE(checker, checker.is_expr(symbol.definition, false), i);
+  WTW_REQUIRE(checker, symbol.node == kAbsent && symbol.output == 0 && symbol.is_float == 0, i);
+  return Code::ok;
+}
+
 // Definitions of symbols may read inputs; other expressions read symbols only.
 Code symbols_and_exprs(const Checker& checker) {
   const Plan& plan = checker.plan;
-  Array<bool> defines;
-  if (!defines.reset(plan.exprs.count)) return checker.fail(Code::out_of_memory, __LINE__);
+  Array<bool> defines, floats;
+  if (!defines.reset(plan.exprs.count) || !floats.reset(plan.symbols.count)) {
+    return checker.fail(Code::out_of_memory, __LINE__);
+  }
   for (uint32_t i = 0; i < plan.symbols.count; ++i) {
-    const SymbolRecord& symbol = plan.symbols[i];
-    WTW_REQUIRE(checker, symbol.min <= symbol.max, i);
-    WTW_REQUIRE(checker, symbol.program < plan.programs.count, i);
-    WTW_REQUIRE(checker, checker.is_expr(symbol.definition, false), i);
-    defines[symbol.definition] = true;
+    WTW_TRY(symbol(checker, i));
+    floats[i] = plan.symbols[i].is_float != 0;
+    if (!plan.symbols[i].is_decided()) defines[plan.symbols[i].definition] = true;
   }
   for (uint32_t i = 0; i < plan.exprs.count; ++i) {
     const ExprRecord& expr = plan.exprs[i];
     WTW_REQUIRE(checker, plan.code.holds(expr.first, expr.count), i);
     WTW_REQUIRE(checker, expr.is_float <= 1 && expr.zero == 0, i);
-    WTW_REQUIRE(checker,
-                check_expr(plan.code.data + expr.first, expr.count, expr.is_float != 0,
-                           plan.symbols.count, defines[i]),
-                i);
+    WTW_REQUIRE(
+        checker,
+        check_expr(plan.code.data + expr.first, expr.count, expr.is_float != 0, floats, defines[i]),
+        i);
   }
   return Code::ok;
 }

@@ -94,6 +94,7 @@ Session* new_session(Model* model, Failure* failure, bool with_states) {
 void free_session(Session* session) {
   for (std::byte* state : session->states) std::free(state);
   std::free(session->arena);
+  std::free(session->spare);
   session->~Session();
   std::free(session);
 }
@@ -127,10 +128,14 @@ Code run(Session& session, uint32_t program, uint32_t first, uint32_t count) {
   const uint32_t end = first + std::min(count, record.nodes - first);
   session.run = Run{};
   session.dirty = session.has_state && end > 0;
+  Binding& binding = *session.bound[program];
   for (uint32_t n = first; n < end; ++n) {
-    const OpSpec& spec = plan.spec(plan.nodes[record.first_node + n]);
-    WTW_TRY(spec.kernel->run(session.bound[program]->calls[n]));
+    const uint32_t index = record.first_node + n;
+    if (plan.after_node(index) >= 0) WTW_TRY(give_scratch(session, binding.calls[n]));
+    WTW_TRY(plan.spec(plan.nodes[index]).kernel->run(binding.calls[n]));
+    if (plan.is_decided() && plan.decides[index]) WTW_TRY(decide(session, program, n));
   }
+  if (plan.is_decided() && end == record.nodes) describe(session, program, binding);
   session.run = {program, end};
   if (end == record.nodes) session.dirty = false;
   return Code::ok;

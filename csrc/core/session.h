@@ -31,7 +31,9 @@ struct Session {
   Run run;
   std::byte* arena = nullptr;
   int64_t arena_bytes = 0;
-  int64_t live_bytes = 0;  // the most at one node, at the last binding
+  int64_t live_bytes = 0;      // the most at one node, at the last binding
+  std::byte* spare = nullptr;  // scratch of nodes whose sizes the data decides
+  int64_t spare_bytes = 0;
   uint64_t clock = 0;
   Failure failure;
 };
@@ -50,5 +52,14 @@ Code peek(Session& session, uint32_t program, uint32_t node, uint32_t output, Io
 
 // Fills in all of an Io record but the address.
 void describe(const Tensor& tensor, Io* io);
+// Tells the host where inputs and outputs lie and what size the outputs have, as far as known.
+void describe(Session& session, uint32_t program, const Binding& binding);
+// Where a buffer lies.
+std::byte* address(const Session& session, const Binding& binding, uint32_t buffer);
+
+// After node i of the bound program: what depends on the sizes that it has decided.
+Code decide(Session& session, uint32_t program, uint32_t i);
+// Scratch for a node whose sizes were decided in the run, so that the arena has none for it.
+Code give_scratch(Session& session, Call& call);
 
 }  // namespace wtw

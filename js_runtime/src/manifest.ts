@@ -13,7 +13,7 @@ export type Golden = NonNullable<Manifest['golden']>;
 export type GoldenCase = Golden['cases'][number];
 export type Shard = Manifest['weights']['shards'][number];
 
-const FORMAT = 3;
+const FORMAT = 4;
 
 /** Throws manifest-invalid; `path` is for its message. The ABI is checked by the runtime. */
 export function parseManifest(text: string, path: string): Manifest {

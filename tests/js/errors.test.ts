@@ -40,7 +40,7 @@ test('anything else that is thrown is a bug of ours', () => {
 
 const NOTHING: Failure = { code: 0, node: -1, operand: -1, line: 7, given: 0n, allowed: 0n };
 const FAILURES: readonly (readonly [Slug, Partial<Failure>, string])[] = [
-  ['abi-mismatch', { given: 9n }, 'ABI 9, this runtime has ABI 3'],
+  ['abi-mismatch', { given: 9n }, 'ABI 9, this runtime has ABI 4'],
   ['plan-invalid', { given: 5n }, 'record 5 (rule 7)'],
   ['out-of-memory', { given: 4096n }, '4096 more bytes'],
   ['size-out-of-range', { operand: 0, given: 65n }, 'size batch is 65, allowed is 1 to 64'],

@@ -7,8 +7,8 @@ export const HASH = 'a'.repeat(64);
 /** A valid manifest: a dynamic axis, every kind of input, one output that is the same each run. */
 export function sampleManifest(): Manifest {
   return {
-    format: 3,
-    abi: 3,
+    format: 4,
+    abi: 4,
     name: '@scope/sample',
     version: '0.1.0',
     generator: { name: 'wasm-torch-web', version: '0.1.0', torch: '2.13.0' },

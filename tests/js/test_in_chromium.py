@@ -217,13 +217,13 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes | None], str, str]] = {
     "page for a manifest": ("model.json", lambda data: b"<!doctype html>", "WTW302", "<!doctype"),
     "a foreign format": (
         "model.json",
-        lambda data: data.replace(b'"format":3', b'"format":9'),
+        lambda data: data.replace(b'"format":4', b'"format":9'),
         "WTW302",
         "format 9",
     ),
     "a foreign runtime": (
         "model.json",
-        lambda data: data.replace(b'"abi":3', b'"abi":9'),
+        lambda data: data.replace(b'"abi":4', b'"abi":9'),
         "WTW305",
         "ABI 9",
     ),

@@ -11,13 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.cases import Plan, all_plans
-from support.plans import counting, sample
+from support.plans import counting, decided, sample
 
 SIZES = 64  # bytes before the plan, from which the target reads sizes and contents of inputs
 LARGEST = 4096
 EACH = 6
 # Sizes for plans of more than a row: what the target reads for each input and each of its axes.
-WHOLE = {"sample": (sample, (1, 2, 4, 3, 1, 0)), "counting": (counting, (1, 2))}
+WHOLE = {"sample": (sample, (1, 2, 4, 3, 1, 0)), "counting": (counting, (1, 2)), "decided": (decided, (1, 6))}
 
 
 def write(folder: Path) -> int:

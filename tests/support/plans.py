@@ -24,7 +24,7 @@ TENSOR, INT, FLOAT, BOOL = range(4)
 WEIGHT, ARENA, STATE, PREPARED = range(4)
 RECORDS = {
     "ops": ("<II", "name length"),
-    "symbols": ("<qqII", "min max definition program"),
+    "symbols": ("<qq6I", "min max definition program node output is_float zero"),
     "code": ("<Q", "word"),
     "exprs": ("<IIII", "first count is_float zero"),
     "buffers": ("<IIQQ", "kind owner offset bytes"),
@@ -165,6 +165,29 @@ def counting() -> tuple[bytes, bytes]:
     graph.outputs = [Port("counted", "tensor", counted), Port("found", "tensor", found)]
     choose_layouts(graph)
     counted.storage = count
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
+    writer.program("forward", graph)
+    return writer.finish(), weights.getvalue()
+
+
+def decided() -> tuple[bytes, bytes]:
+    """A plan whose output is as long as the data decides: the absolute elements of x above 0."""
+    graph, found = Graph(), sympy.Symbol("found", integer=True, positive=True)
+    x = Value("x", F32, (6,), "input")
+    graph.inputs = [Port("x", "tensor", x)]
+    (positive,) = emit(graph, "relu", [x], [(6,)], compute=F32, dtype=F32)
+    indices, count = emit(graph, "nonzero", [positive], [(6, 1), ()])
+    indices.dtype = count.dtype = torch.int64
+    (leading,) = emit(graph, "slice", [indices], [(found, 1)], dim=0, start=0, end=found, step=1)
+    (column,) = emit(graph, "select", [leading], [(found,)], dim=1, index=0)
+    leading.dtype = column.dtype = torch.int64
+    (chosen,) = emit(graph, "index", [x, column], [(found,)], axes=[0])
+    (result,) = emit(graph, "abs", [chosen], [(found,)], compute=F32, dtype=F32)
+    graph.outputs = [Port("result", "tensor", result), Port("found", "int", found)]
+    graph.symbols = [Symbol(found, "found", 0, 6, count, 6)]
+    graph.guards = [sympy.Ne(found, 5)]
+    choose_layouts(graph)
     weights = io.BytesIO()
     writer = PlanWriter(Segment(weights))
     writer.program("forward", graph)

@@ -52,6 +52,7 @@ OPCODES = {
             "select",
             "pow",
             "sqrtf",
+            "symf",
         ]
     )
 }
@@ -111,8 +112,9 @@ class Encoder:
         if isinstance(expr, sympy.Symbol):
             if expr not in self.symbols:
                 raise _unsupported(expr)
-            code.op("sym", 0, self.symbols[expr])
-            return False
+            is_float = not expr.is_integer
+            code.op("symf" if is_float else "sym", 0, self.symbols[expr])
+            return is_float
         return self._apply(code, expr)
 
     def _apply(self, code: Code, expr: sympy.Basic) -> bool:

@@ -10,14 +10,17 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sympy
+import torch
 
+from wasm_torch_web.decided import decided, upper
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.format.expressions import Code, Encoder
 from wasm_torch_web.format.manifest import ABI
 from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.ir import Dim, Graph, Node, Port, Value, root, simplify
+from wasm_torch_web.ir import Dim, Graph, Node, Port, Symbol, Value, root, simplify
 from wasm_torch_web.ops import DTYPES, Attribute
 from wasm_torch_web.ops.table import ATTRIBUTE_KINDS
+from wasm_torch_web.strides import product
 
 MAGIC = b"WTWPLAN\0"
 ABSENT = 0xFFFFFFFF
@@ -35,7 +38,7 @@ SECTIONS = [
     "programs",
     "io",
 ]
-RECORD_BYTES = dict(zip(SECTIONS, (1, 8, 24, 8, 16, 24, 32, 4, 16, 32, 48, 16), strict=True))
+RECORD_BYTES = dict(zip(SECTIONS, (1, 8, 40, 8, 16, 24, 32, 4, 16, 32, 48, 16), strict=True))
 BUFFER_KINDS = {"constant": 0, "node": 1, "input": 1, "state": 2, "prepared": 3}
 IO_KINDS = {"tensor": 0, "int": 1, "float": 2, "bool": 3}
 
@@ -50,6 +53,7 @@ class PlanWriter:
         self.string_bytes = 0
         self.ops: dict[str, int] = {}
         self.symbols: dict[sympy.Symbol, int] = {}
+        self.decided: dict[Any, Symbol] = {}
         self.exprs: dict[Any, int] = {}
         self.code_words = 0
         self.buffers: dict[Any, int] = {}
@@ -116,7 +120,8 @@ class PlanWriter:
             return self.buffers[owner]
         if owner.kind == "constant":
             return self._weight_buffer(owner)
-        size, belongs_to = simplify(owner.numel * owner.dtype.itemsize), program
+        numel = product([upper(size, self.decided) for size in owner.shape])
+        size, belongs_to = simplify(numel * owner.dtype.itemsize), program
         if owner.kind == "prepared":
             belongs_to = 0
         else:
@@ -189,6 +194,7 @@ class PlanWriter:
     def program(self, name: str, graph: Graph) -> None:
         """Adds a program: its symbols, nodes, inputs and outputs."""
         index = len(self.sections["programs"])
+        self.decided = decided(graph)
         self._symbols(graph, index)
         first_node = len(self.sections["nodes"])
         inputs = [self._io(port, index, True) for port in graph.inputs]
@@ -224,11 +230,18 @@ class PlanWriter:
 
     def _symbols(self, graph: Graph, program: int) -> None:
         for symbol in graph.symbols:
-            words = _definition(symbol.symbol, graph, self.encoder)
-            definition = self._expr(words, False)
+            definition, node, output, is_float = ABSENT, ABSENT, 0, 0
+            if symbol.value is None:
+                words = _definition(symbol.symbol, graph, self.encoder)
+                definition = self._expr(words, False)
+            else:
+                producer = symbol.value.producer
+                node = len(self.sections["nodes"]) + graph.nodes.index(producer)
+                output = producer.outputs.index(symbol.value)
+                is_float = int(symbol.value.dtype == torch.float64)
             self.symbols[symbol.symbol] = len(self.sections["symbols"])
-            record = struct.pack("<qqII", symbol.min, symbol.max, definition, program)
-            self._append("symbols", record)
+            sizes = (definition, program, node, output, is_float, 0)
+            self._append("symbols", struct.pack("<qq6I", symbol.min, symbol.max, *sizes))
 
 
 def _number(spec: Attribute, item: Any) -> Any:

@@ -14,7 +14,7 @@ import wasm_torch_web
 from wasm_torch_web.format import manifest as manifest_file
 from wasm_torch_web.format.plan import PlanWriter
 from wasm_torch_web.format.weights import Segment, Shards
-from wasm_torch_web.ir import Graph, Node, Port, Value
+from wasm_torch_web.ir import Graph, Node, Port, Symbol, Value
 from wasm_torch_web.ops.table import dtype_name
 
 
@@ -69,10 +69,15 @@ def described(graph: Graph, source_info: bool = True) -> dict[str, Any]:
         "guards": [_guard(guard.xreplace(names)) for guard in graph.guards],
     }
     return {
-        "symbols": [{"name": s.name, "min": s.min, "max": s.max} for s in graph.symbols],
+        "symbols": [_symbol(symbol) for symbol in graph.symbols],
         "programs": {"forward": forward},
         "graph": _graph(graph, names, source_info),
     }
+
+
+def _symbol(symbol: Symbol) -> dict[str, Any]:
+    entry = {"name": symbol.name, "min": symbol.min, "max": symbol.max}
+    return entry if symbol.value is None else {**entry, "decided": True}
 
 
 def plan_bytes(graph: Graph, weights: Segment) -> bytes:

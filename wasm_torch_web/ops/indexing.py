@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import EXACT, as_line, axis, cast, expand, in_shape
+from wasm_torch_web.ops.decided import put_size, spread_masks
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import ALL, INDEX, Case, flag, integers, lowers, row, tensor
 from wasm_torch_web.ops.views import fills_memory
@@ -127,8 +128,8 @@ def _indices(
 
 @lowers("aten.index.Tensor", "aten._unsafe_index.Tensor")
 def index(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Advanced indexing; a mask would make a size that depends on the data."""
-    found = _indices(b, a["indices"])
+    """Advanced indexing; the size of what a mask lets through depends on the data."""
+    found = _indices(b, spread_masks(b, a["indices"]))
     if found is None:
         return None
     axes, indices = found
@@ -162,7 +163,13 @@ def index_put(b: Builder, a: dict[str, Any]) -> Value | None:
     """Writes values where the indices point."""
     found = _indices(b, a["indices"])
     if found is None:
-        return _put_under_mask(b, a)
+        put = _put_under_mask(b, a)
+        if put is not None:
+            return put
+        size = put_size(a["self"], a["indices"], a["values"])
+        found = _indices(b, spread_masks(b, a["indices"], size))
+    if found is None:
+        return None
     return _put(b, a["self"], *found, a["values"], a["accumulate"])
 
 

@@ -17,7 +17,8 @@ GROWTH_BYTES = 1 << 16
 def fold_constants(graph: Graph) -> int:
     """Replaces nodes of constants by constants; gives how many."""
     before = len(graph.nodes)
-    graph.nodes = [node for node in graph.nodes if not _fold(node)]
+    kept = {value.producer for value in graph.decisive()}
+    graph.nodes = [node for node in graph.nodes if node in kept or not _fold(node)]
     return before - len(graph.nodes)
 
 

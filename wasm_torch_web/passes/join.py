@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from wasm_torch_web.decided import decided
 from wasm_torch_web.ir import Dim, Graph, Node, Value, root
 from wasm_torch_web.passes.state import copy_node
 from wasm_torch_web.strides import equal
@@ -21,7 +23,8 @@ def join_in_place(graph: Graph) -> int:
     nodes: list[Node] = []
     found = 0
     for node in graph.nodes:
-        pieces = memory.pieces(node) if _is_outermost(node) else None
+        known = decided(graph).keys().isdisjoint(_symbols(node.output))
+        pieces = memory.pieces(node) if known and _is_outermost(node) else None
         if pieces:
             nodes += memory.join(node, pieces)
             found += len(pieces)
@@ -29,6 +32,10 @@ def join_in_place(graph: Graph) -> int:
             nodes.append(node)
     graph.nodes = nodes
     return found
+
+
+def _symbols(value: Value) -> set[Any]:
+    return {symbol for size in value.shape for symbol in getattr(size, "free_symbols", ())}
 
 
 def _is_outermost(node: Node) -> bool:

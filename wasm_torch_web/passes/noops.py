@@ -10,7 +10,10 @@ from wasm_torch_web.ir import Graph, Node, Value, same_shape
 def remove_noops(graph: Graph) -> int:
     """Lets readers of a no-op read its input instead; gives how many went."""
     same: dict[Value, Value] = {}
+    kept = {value.producer for value in graph.decisive()}
     for node in graph.nodes:
+        if node in kept:
+            continue
         first = node.inputs[0] if node.inputs else None
         if first is not None and _keeps_values(node) and _alike(first, node.output):
             same[node.output] = same.get(first, first)

@@ -28,7 +28,12 @@ def name_with_zeros(p: Sections) -> None:
 
 field("symbol.min <= symbol.max", "symbol", lambda p: p.symbols[0], min=9)
 field("symbol.program < plan.programs.count", "symbol", lambda p: p.symbols[0], program=3)
-field("is_expr(symbol.definition, false)", "symbol", lambda p: p.symbols[0], definition=HUGE)
+field("is_expr(symbol.definition, false)", "symbol", lambda p: p.symbols[0], definition=HUGE - 1)
+field("symbol.is_float <= 1", "symbol", lambda p: p.symbols[0], is_float=2)
+field("symbol.is_float <= 1", "symbol", lambda p: p.symbols[0], zero=1)
+field("symbol.node == kAbsent", "symbol", lambda p: p.symbols[0], node=0)
+field("symbol.node == kAbsent", "symbol", lambda p: p.symbols[0], output=1)
+field("symbol.node == kAbsent", "symbol", lambda p: p.symbols[0], is_float=1)
 field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], first=HUGE)
 field("plan.code.holds(expr.first", "expr", lambda p: p.exprs[0], count=HUGE)
 field("expr.is_float <= 1", "expr", lambda p: p.exprs[-1], is_float=2)
@@ -51,7 +56,8 @@ def code(name: str, *words: bytes, is_float: int = 0) -> None:
 
 
 CONST = (instruction("const"), bytes(8))
-code("unknown-opcode", struct.pack("<BBHi", 36, 0, 0, 0))
+code("unknown-opcode", struct.pack("<BBHi", 37, 0, 0, 0))
+code("int-symbol-as-float", instruction("symf"), is_float=1)
 code("zero-field", instruction("const", zero=1), bytes(8))
 code("cut-constant", instruction("const"))
 code("unknown-symbol", instruction("sym", argument=2))
