@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.table import ALL, Case, always, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import (
+    ALL,
+    COMPLEX,
+    Case,
+    always,
+    integer,
+    integers,
+    lowers,
+    row,
+    tensor,
+)
 from wasm_torch_web.strides import (
     Place,
     Size,
@@ -28,8 +38,8 @@ from wasm_torch_web.strides import (
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
 
-IN = (tensor("self", ALL, "strided"),)
-OUT = (tensor("out", ALL, "strided"),)
+IN = (tensor("self", ALL + COMPLEX, "strided"),)
+OUT = (tensor("out", ALL + COMPLEX, "strided"),)
 
 
 def _arange(*shape: int) -> torch.Tensor:
