@@ -23,7 +23,7 @@ from wasm_torch_web.errors import InternalError
 from wasm_torch_web.format.weights import raw
 from wasm_torch_web.ir import Dim, Graph, Node, Origin, Symbol, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
-from wasm_torch_web.ops.table import dtype_name
+from wasm_torch_web.ops.table import COMPLEX_LOWERINGS, dtype_name, is_complex
 
 
 def expression(size: Any) -> Any:
@@ -230,7 +230,7 @@ class Builder:
 
     def lower(self, target: str, op: Any, arguments: dict[str, Any]) -> Any:
         """The value(s) of an aten call; raises Unsupported where a lowering says so."""
-        if target not in LOWERINGS:
+        if target not in LOWERINGS and target not in COMPLEX_LOWERINGS:
             raise Unsupported(target)
         filled = {}
         for argument in op._schema.arguments:
@@ -238,7 +238,9 @@ class Builder:
                 filled[argument.name] = self.expression(arguments[argument.name])
             elif argument.has_default_value():
                 filled[argument.name] = argument.default_value
-        result = LOWERINGS[target](self, filled)
+        complex_ = target in COMPLEX_LOWERINGS and is_complex(list(filled.values()))
+        lowering = (COMPLEX_LOWERINGS if complex_ else LOWERINGS).get(target)
+        result = lowering and lowering(self, filled)
         if result is None:
             raise Unsupported(target)
         return result

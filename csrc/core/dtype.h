@@ -15,13 +15,15 @@ enum class DType : uint8_t {
   int16 = 6,
   int8 = 7,
   uint8 = 8,
-  boolean = 9,  // one byte, 0 or 1
-  complex64 = 10,
+  boolean = 9,     // one byte, 0 or 1
+  complex64 = 10,  // pairs of float32
+  complex128 = 11,
+  complex32 = 12,  // pairs of float16
 };
-inline constexpr int kDTypes = 11;
+inline constexpr int kDTypes = 13;
 
 constexpr int64_t size_of(DType dtype) {
-  constexpr int64_t sizes[kDTypes] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1, 8};
+  constexpr int64_t sizes[kDTypes] = {4, 8, 2, 2, 8, 4, 2, 1, 1, 1, 8, 16, 4};
   return sizes[static_cast<int>(dtype)];
 }
 

@@ -42,6 +42,6 @@ class _Checking(Interpreter):
         place = node.row.view(source.shape, contiguous_strides(source.shape), 0, **attributes)
         assert place is not None, f"{node} has no view of a dense input"
         _, strides, offset = (self.number(item) for item in place)
-        data = self.tensor(source).contiguous()
+        data = self.tensor(source).contiguous().reshape(-1).view(expected.dtype)
         found = torch.as_strided(data, expected.shape, strides, data.storage_offset() + offset)
         torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)

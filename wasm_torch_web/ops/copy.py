@@ -9,7 +9,7 @@ import torch
 
 from wasm_torch_web.ops.arguments import axis, cast
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, Case, always, lowers, row, tensor
+from wasm_torch_web.ops.table import ALL, COMPLEX, Case, always, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def _cases() -> Iterator[Case]:
-    for one in ALL:
+    for one in ALL + COMPLEX:
         yield Case((normal(5, 7, 9, dtype=one).permute(2, 0, 1),))
         yield Case((normal(3, 40, dtype=one)[:, 1::2],))
     for shape in ((), (0, 3), (1,), (5,), (3, 4, 5)):
@@ -35,8 +35,8 @@ def _cases() -> Iterator[Case]:
 # The layout pass inserts it; no aten operator needs one, as no result aliases another value.
 row(
     "copy",
-    inputs=[tensor("input", ALL, "strided")],
-    outputs=[tensor("output", ALL, "dense_any")],
+    inputs=[tensor("input", ALL + COMPLEX, "strided")],
+    outputs=[tensor("output", ALL + COMPLEX, "dense_any")],
     reference=lambda input: input.clone(memory_format=torch.contiguous_format),
     identity=always,
     cases=_cases,

@@ -12,6 +12,8 @@ def normal(*shape: int, dtype: torch.dtype = torch.float32, seed: int = 0) -> to
     values = torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     if dtype == torch.bool:
         return values > 0
+    if dtype.is_complex:
+        return torch.complex(values, values.flip(-1) if shape else -values).to(dtype)
     return values.to(dtype) if dtype.is_floating_point else (values * 4).abs().to(dtype)
 
 

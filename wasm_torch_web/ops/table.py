@@ -34,6 +34,8 @@ DTYPES: dict[torch.dtype, int] = {
     torch.uint8: 8,
     torch.bool: 9,
     torch.complex64: 10,
+    torch.complex128: 11,
+    torch.complex32: 12,
 }
 
 
@@ -49,6 +51,8 @@ BOOL = (torch.bool,)
 INDEX = (torch.int64, torch.int32)
 REAL = FLOATS + INTS
 ALL = REAL + BOOL
+# Kernels see their parts: view rows make a real tensor with a last axis of 2 of them, and back.
+COMPLEX = (torch.complex64, torch.complex128, torch.complex32)
 
 # Numbers of the attribute kinds in plan.bin; csrc/core/dispatch.h has the same list.
 ATTRIBUTE_KINDS = ("int", "float", "bool", "dtype", "enum", "ints", "floats")
@@ -180,6 +184,7 @@ Lowering = Callable[["Builder", dict[str, Any]], Any]
 
 ROWS: dict[str, Row] = {}
 LOWERINGS: dict[str, Lowering] = {}  # aten overload name -> how it becomes rows
+COMPLEX_LOWERINGS: dict[str, Lowering] = {}  # the same, for calls with complex arguments
 
 
 def tensor(
@@ -265,6 +270,28 @@ def lowers(*targets: str) -> Callable[[Lowering], Lowering]:
         return function
 
     return register
+
+
+def lowers_complex(*targets: str) -> Callable[[Lowering], Lowering]:
+    """`lowers` for calls that have a complex tensor, number or dtype among their arguments; other
+    calls of these overloads, and complex ones of overloads that only have views, are `lowers`'s."""
+
+    def register(function: Lowering) -> Lowering:
+        for target in targets:
+            if target in COMPLEX_LOWERINGS:
+                raise ValueError(f"{target} has two lowerings for complex arguments")
+            COMPLEX_LOWERINGS[target] = function
+        return function
+
+    return register
+
+
+def is_complex(argument: Any) -> bool:
+    """Whether an argument of an aten call is, has or asks for something complex."""
+    if isinstance(argument, (list, tuple)):
+        return any(map(is_complex, argument))
+    dtype = argument if isinstance(argument, torch.dtype) else getattr(argument, "dtype", None)
+    return isinstance(argument, complex) or (dtype is not None and dtype.is_complex)
 
 
 def _claim(target: str, lowering: Lowering) -> None:

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from wasm_torch_web.ops.table import ALL, Case, always, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import (
+    ALL,
+    COMPLEX,
+    Case,
+    always,
+    integer,
+    integers,
+    lowers,
+    row,
+    tensor,
+)
 from wasm_torch_web.strides import (
     Place,
     Size,
@@ -32,8 +42,8 @@ if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
     from wasm_torch_web.ir import Value
 
-IN = (tensor("self", ALL, "strided"),)
-OUT = (tensor("out", ALL, "strided"),)
+IN = (tensor("self", ALL + COMPLEX, "strided"),)
+OUT = (tensor("out", ALL + COMPLEX, "strided"),)
 
 
 def _arange(*shape: int) -> torch.Tensor:
