@@ -99,19 +99,6 @@ for _name, _function in RARE.items():
     lower_as(_name, f"aten.{_name}.default", promotion=Promotion.INT_TO_FLOAT)
 
 
-@lowers("aten.angle.default")
-def angle(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Of real numbers: pi for negative ones, else 0; NaN stays."""
-    x: Value = a["self"]
-    if x.dtype.is_complex:
-        return None
-    compute, dtype = promoted([x], Promotion.INT_TO_FLOAT)
-    negative = emit(b, "lt", [x, 0], computes_in(x.dtype), torch.bool)
-    angles = emit(b, "where", [negative, math.pi, 0.0], compute, compute)
-    number = emit(b, "eq", [x, x], computes_in(x.dtype), torch.bool)
-    return emit(b, "where", [number, angles, x], compute, dtype)
-
-
 @lowers("aten.round.decimals")
 def round_decimals(b: Builder, a: dict[str, Any]) -> Value:
     """To a number of decimals, negative ones too: scaled, rounded, scaled back, as PyTorch does."""
