@@ -16,6 +16,7 @@ from torch._dispatch.python import enable_python_dispatcher
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from wasm_torch_web.errors import InternalError
+from wasm_torch_web.format.weights import raw
 from wasm_torch_web.ir import Graph, Node, Origin, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
 from wasm_torch_web.ops.table import dtype_name
@@ -69,8 +70,7 @@ class Builder:
         data = data.detach().contiguous()
         key = None
         if data.numel() <= 64 and name is None:
-            raw = data.reshape(-1).view(torch.uint8).numpy(force=True).tobytes()
-            key = (data.dtype, tuple(data.shape), raw)
+            key = (data.dtype, tuple(data.shape), raw(data))
             if key in self._constants:
                 return self._constants[key]
         fake = self.fake_mode.from_tensor(data, static_shapes=True)

@@ -42,7 +42,8 @@ def raw(data: torch.Tensor) -> bytes:
 
 def _view(data: torch.Tensor) -> memoryview:
     """The same without a copy, where they lie in that order."""
-    flat = data.detach().cpu().contiguous().reshape(-1)
+    data = data.detach().cpu().contiguous()
+    flat = data.as_strided((data.numel(),), (1,))  # one element may have any stride
     return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 HALF = (torch.float16, torch.bfloat16)
 
+# What elements that meet are joined in: halves are rounded once, truths become (sum != 0).
+EXACT = {**dict.fromkeys(HALF, torch.float32), torch.bool: torch.int32}
+
 
 def axis(dim: int, rank: int) -> int:
     """`dim` counted from 0; a 0-d tensor counts as one of rank 1."""
@@ -40,6 +43,22 @@ def cast(b: Builder, x: Value, dtype: torch.dtype | None) -> Value:
     if dtype is None or x.dtype == dtype:
         return x
     result: Value = b.call("aten._to_copy.default", self=x, dtype=dtype)
+    return result
+
+
+def as_line(b: Builder, x: Value) -> Value:
+    """A 0-d tensor as one of a single element; others as they are."""
+    if x.rank > 0:
+        return x
+    result: Value = b.emit("reshape", [x], {"size": (1,)})
+    return result
+
+
+def in_shape(b: Builder, x: Value, shape: Sequence[Any]) -> Value:
+    """The elements of x in another shape; x itself where that changes nothing."""
+    if len(shape) == x.rank and all(equal(m, n) for m, n in zip(shape, x.shape, strict=True)):
+        return x
+    result: Value = b.emit("reshape", [x], {"size": tuple(shape)})
     return result
 
 

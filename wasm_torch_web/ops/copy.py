@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import cast
+from wasm_torch_web.ops.arguments import axis, cast
 from wasm_torch_web.ops.samples import corners, normal
 from wasm_torch_web.ops.table import ALL, Case, always, lowers, row, tensor
 
@@ -57,3 +57,40 @@ def copy(b: Builder, a: dict[str, Any]) -> Any:
     if source.shape == a["self"].shape:
         return source
     return b.call("aten.expand.default", self=source, size=list(a["self"].shape))
+
+
+@lowers("prims.convert_element_type.default")
+def convert_element_type(b: Builder, a: dict[str, Any]) -> Value:
+    """What some of PyTorch's decompositions leave of a cast."""
+    return cast(b, a["a"], a["dtype"])
+
+
+# Copying forms of views that torch.export does not decompose: every value is its own anyway.
+def _copying(name: str, overload: str) -> None:
+    @lowers(f"aten.{name}_copy.{overload}")
+    def lowering(b: Builder, a: dict[str, Any]) -> Any:
+        """As the view."""
+        return b.call(f"aten.{name}.{overload}", **a)
+
+
+for _view in ("detach.default", "permute.default", "select.int", "slice.Tensor", "view.default"):
+    _copying(*_view.split("."))
+
+
+@lowers("aten.unbind_copy.int")
+def unbind_copy(b: Builder, a: dict[str, Any]) -> Any:
+    """One slice for each index of the axis, whose size has to be known."""
+    size = a["self"].shape[a["dim"]]
+    if not isinstance(size, int):
+        return None
+    return tuple(b.emit("select", [a["self"]], {"dim": a["dim"], "index": i}) for i in range(size))
+
+
+@lowers("aten.narrow_copy.default")
+def narrow_copy(b: Builder, a: dict[str, Any]) -> Any:
+    """A slice by its start and length."""
+    start = a["start"]
+    if isinstance(start, int) and start < 0:
+        start = start + a["self"].shape[axis(a["dim"], a["self"].rank)]
+    bounds = {"dim": a["dim"], "start": start, "end": start + a["length"], "step": 1}
+    return b.emit("slice", [a["self"]], bounds)

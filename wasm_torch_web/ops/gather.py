@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import HALF, axis, cast, expand
+from wasm_torch_web.ops.arguments import EXACT, as_line, axis, cast, expand, in_shape
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import ALL, INDEX, Case, enum, flag, integer, lowers, row, tensor
 
@@ -50,9 +50,11 @@ row(
 @lowers("aten.gather.default")
 def gather(b: Builder, a: dict[str, Any]) -> Value:
     """One element along the axis for each element of the index."""
-    x = a["self"]
-    result: Value = b.emit("gather", [x, a["index"]], {"dim": axis(a["dim"], x.rank)})
-    return result
+    x, index = as_line(b, a["self"]), as_line(b, as_index(b, a["index"]))
+    if index.numel == 0:  # of any shape
+        return expand(b, b.scalar(0, x.dtype), a["index"].shape)
+    gathered = b.emit("gather", [x, index], {"dim": axis(a["dim"], x.rank)})
+    return in_shape(b, gathered, a["index"].shape)
 
 
 REDUCTIONS = ("none", "sum", "prod", "mean", "amin", "amax")
@@ -119,16 +121,22 @@ row(
 )
 
 
+def as_index(b: Builder, index: Value) -> Value:
+    """Narrower integers as int64."""
+    return index if index.dtype in INDEX else cast(b, index, torch.int64)
+
+
 def _scatter(
     b: Builder, a: dict[str, Any], src: Value, reduce: str = "none", include_self: bool = True
-) -> Value | None:
-    x = a["self"]
-    if reduce != "none" and x.dtype == torch.bool:
-        return None
-    exact = torch.float32 if reduce != "none" and x.dtype in HALF else x.dtype
-    operands = [cast(b, x, exact), a["index"], cast(b, src, exact)]
+) -> Value:
+    x, index, src = (as_line(b, v) for v in (a["self"], as_index(b, a["index"]), src))
+    if index.numel == 0:  # of any shape
+        return in_shape(b, x, a["self"].shape)
+    exact = x.dtype if reduce == "none" else EXACT.get(x.dtype, x.dtype)
+    operands = [cast(b, x, exact), index, cast(b, src, exact)]
     attributes = {"dim": axis(a["dim"], x.rank), "reduce": reduce, "include_self": include_self}
-    return cast(b, b.emit("scatter", operands, attributes), x.dtype)
+    result = cast(b, b.emit("scatter", operands, attributes), x.dtype)
+    return in_shape(b, result, a["self"].shape)
 
 
 def _value(b: Builder, a: dict[str, Any]) -> Value:
@@ -137,13 +145,13 @@ def _value(b: Builder, a: dict[str, Any]) -> Value:
 
 
 @lowers("aten.scatter.src")
-def scatter(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter(b: Builder, a: dict[str, Any]) -> Value:
     """Writes one element along the axis for each element of the index."""
     return _scatter(b, a, a["src"])
 
 
 @lowers("aten.scatter.value")
-def scatter_value(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter_value(b: Builder, a: dict[str, Any]) -> Value:
     """Writes one number."""
     return _scatter(b, a, _value(b, a))
 
@@ -152,24 +160,36 @@ _OLD_NAMES = {"add": "sum", "multiply": "prod"}
 
 
 @lowers("aten.scatter.reduce")
-def scatter_with(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter_with(b: Builder, a: dict[str, Any]) -> Value:
     """The older names of reductions."""
     return _scatter(b, a, a["src"], _OLD_NAMES[a["reduce"]])
 
 
 @lowers("aten.scatter.value_reduce")
-def scatter_value_with(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter_value_with(b: Builder, a: dict[str, Any]) -> Value:
     """Adds or multiplies one number."""
     return _scatter(b, a, _value(b, a), _OLD_NAMES[a["reduce"]])
 
 
 @lowers("aten.scatter_add.default")
-def scatter_add(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter_add(b: Builder, a: dict[str, Any]) -> Value:
     """Adds."""
     return _scatter(b, a, a["src"], "sum")
 
 
 @lowers("aten.scatter_reduce.two")
-def scatter_reduce(b: Builder, a: dict[str, Any]) -> Value | None:
+def scatter_reduce(b: Builder, a: dict[str, Any]) -> Value:
     """Joins elements that meet, the old one included or not."""
     return _scatter(b, a, a["src"], a["reduce"], a["include_self"])
+
+
+@lowers("aten.index_reduce.default")
+def index_reduce(b: Builder, a: dict[str, Any]) -> Value:
+    """Joins slices of `source` with the slices that the index names."""
+    x, index = as_line(b, a["self"]), as_line(b, a["index"])
+    dim = axis(a["dim"], x.rank)
+    source = in_shape(b, a["source"], (*x.shape[:dim], *index.shape, *x.shape[dim + 1 :]))
+    line = in_shape(b, index, (*index.shape, *([1] * (x.rank - dim - 1))))
+    full = {"self": x, "dim": dim, "index": expand(b, line, source.shape)}
+    result = _scatter(b, full, source, a["reduce"], a["include_self"])
+    return in_shape(b, result, a["self"].shape)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import HALF, axis, cast, expand
+from wasm_torch_web.ops.arguments import EXACT, as_line, axis, cast, expand, in_shape
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import ALL, INDEX, Case, flag, integers, lowers, row, tensor
+from wasm_torch_web.ops.views import fills_memory
 from wasm_torch_web.strides import broadcast_shape
 
 if TYPE_CHECKING:
@@ -136,27 +137,21 @@ def index(b: Builder, a: dict[str, Any]) -> Value | None:
 
 
 @lowers("aten.index_select.default")
-def index_select(b: Builder, a: dict[str, Any]) -> Value | None:
+def index_select(b: Builder, a: dict[str, Any]) -> Value:
     """Whole slices by number."""
-    x, numbers = a["self"], a["index"]
-    if x.rank == 0:
-        return None
-    if numbers.rank == 0:
-        numbers = b.emit("unsqueeze", [numbers], {"dim": 0})
-    result: Value = b.emit("index", [x, numbers], {"axes": (axis(a["dim"], x.rank),)})
-    return result
+    x, numbers = as_line(b, a["self"]), as_line(b, a["index"])
+    picked: Value = b.emit("index", [x, numbers], {"axes": (axis(a["dim"], x.rank),)})
+    return picked if a["self"].rank else in_shape(b, picked, ())
 
 
 def _put(
     b: Builder, x: Value, axes: tuple[int, ...], indices: list[Value], values: Value, add: bool
-) -> Value | None:
+) -> Value:
     """`index_put` of values that broadcast to the shape that `index` would give."""
-    if add and x.dtype == torch.bool:
-        return None
     kept = [size for i, size in enumerate(x.shape) if i not in axes]
     front = axes[0] if axes[-1] - axes[0] == len(axes) - 1 else 0
     values = expand(b, values, (*kept[:front], *indices[0].shape, *kept[front:]))
-    exact = torch.float32 if add and x.dtype in HALF else x.dtype
+    exact = EXACT.get(x.dtype, x.dtype) if add else x.dtype
     operands = [cast(b, x, exact), cast(b, values, exact), *indices]
     result: Value = b.emit("index_put", operands, {"axes": axes, "accumulate": add})
     return cast(b, result, x.dtype)
@@ -164,53 +159,131 @@ def _put(
 
 @lowers("aten.index_put.default", "aten._unsafe_index_put.default")
 def index_put(b: Builder, a: dict[str, Any]) -> Value | None:
-    """Writes values where the indices point; one value under a mask is a `where`."""
+    """Writes values where the indices point."""
     found = _indices(b, a["indices"])
     if found is None:
-        return _fill_mask(b, a)
+        return _put_under_mask(b, a)
     return _put(b, a["self"], *found, a["values"], a["accumulate"])
 
 
-def _fill_mask(b: Builder, a: dict[str, Any]) -> Value | None:
+def _put_under_mask(b: Builder, a: dict[str, Any]) -> Value | None:
+    """One mask: values that each element under it gets are a `where`, others come in order."""
     x, values = a["self"], a["values"]
-    masks = [mask for mask in a["indices"] if mask is not None]
-    if len(masks) != 1 or a["accumulate"] or values.numel != 1:
+    given: list[Value | None] = a["indices"]
+    masks = [mask for mask in given if mask is not None]
+    if len(masks) != 1 or masks[0].dtype not in (torch.bool, torch.uint8):
         return None
-    mask = masks[0]
-    for _ in range(x.rank - len(a["indices"]) + 1 - mask.rank):
-        mask = b.emit("unsqueeze", [mask], {"dim": -1})
-    value = b.emit("reshape", [values], {"size": ()})
-    result: Value = b.call("aten.where.self", condition=mask, self=value, other=x)
+    mask, front = cast(b, masks[0], torch.bool), given.index(masks[0])
+    kept = x.shape[front + mask.rank :]
+    mask = in_shape(b, mask, (*mask.shape, *([1] * len(kept))))
+    at = values.rank - len(kept) - 1  # the axis of values that counts those selected
+    selected = values.shape[at] if at >= 0 else 1
+    old, x = x, expand(b, b.scalar(0, x.dtype), x.shape) if a["accumulate"] else x
+    if selected == 1:
+        if at >= 0:
+            ones = [1] * masks[0].rank
+            values = in_shape(b, values, (*values.shape[:at], *ones, *values.shape[at + 1 :]))
+        put = b.call("aten.where.self", condition=mask, self=values, other=x)
+    elif front == 0:
+        values = expand(b, values, (selected, *kept))
+        put = b.call("aten.masked_scatter.default", self=x, mask=mask, source=values)
+    else:
+        return None
+    if a["accumulate"]:
+        put = b.call("aten.add.Tensor", self=old, other=put)
+    result: Value = put
     return result
 
 
+@lowers("aten.masked_scatter.default")
+def masked_scatter(b: Builder, a: dict[str, Any]) -> Value:
+    """Where the mask is true, the elements of `source` one after another."""
+    shape = broadcast_shape([a["self"].shape, a["mask"].shape])
+    x, mask = expand(b, a["self"], shape), expand(b, a["mask"], shape)
+    if a["source"].numel == 0:
+        return x
+    line = in_shape(b, cast(b, mask, torch.int64), (-1,))
+    count = b.call("aten.cumsum.default", self=line, dim=0)
+    place = b.call("aten.clamp.default", self=b.call("aten.sub.Tensor", self=count, other=1), min=0)
+    picked = b.emit("index", [in_shape(b, a["source"], (-1,)), place], {"axes": (0,)})
+    result: Value = b.call(
+        "aten.where.self", condition=mask, self=in_shape(b, picked, shape), other=x
+    )
+    return result
+
+
+def _put_slices(b: Builder, a: dict[str, Any], values: Value, add: bool = False) -> Value:
+    """Slices of `self` along `dim`, named by `index`; a 0-d tensor counts as one of rank 1."""
+    x, index = as_line(b, a["self"]), as_line(b, a["index"])
+    dim = axis(a["dim"], x.rank)
+    put = _put(b, x, (dim,), [index], values, add)
+    return in_shape(b, put, a["self"].shape)
+
+
 @lowers("aten.index_add.default")
-def index_add(b: Builder, a: dict[str, Any]) -> Value | None:
+def index_add(b: Builder, a: dict[str, Any]) -> Value:
     """Adds slices of `source`, times alpha, to the slices that the index names."""
-    x, source = a["self"], a["source"]
-    if x.rank == 0:
-        return None
+    source = a["source"]
     if a["alpha"] != 1:
         alpha = b.scalar(a["alpha"], source.dtype)
         source = b.call("aten.mul.Tensor", self=source, other=alpha)
-    return _put(b, x, (axis(a["dim"], x.rank),), [a["index"]], source, add=True)
+    return _put_slices(b, a, source, add=True)
 
 
 @lowers("aten.index_copy.default")
-def index_copy(b: Builder, a: dict[str, Any]) -> Value | None:
+def index_copy(b: Builder, a: dict[str, Any]) -> Value:
     """Replaces slices."""
-    x = a["self"]
-    if x.rank == 0:
-        return None
-    return _put(b, x, (axis(a["dim"], x.rank),), [a["index"]], a["source"], add=False)
+    return _put_slices(b, a, a["source"])
 
 
 @lowers("aten.index_fill.int_Scalar", "aten.index_fill.int_Tensor")
-def index_fill(b: Builder, a: dict[str, Any]) -> Value | None:
+def index_fill(b: Builder, a: dict[str, Any]) -> Value:
     """Fills slices with one value."""
     x, value = a["self"], a["value"]
-    if x.rank == 0:
-        return None
     if isinstance(value, (int, float)):
         value = b.scalar(value, x.dtype)
-    return _put(b, x, (axis(a["dim"], x.rank),), [a["index"]], cast(b, value, x.dtype), add=False)
+    return _put_slices(b, a, cast(b, in_shape(b, value, ()), x.dtype))
+
+
+def _put_places(b: Builder, x: Value, places: Value, values: Value, add: bool = False) -> Value:
+    """Writes single elements of x, numbered in logical order."""
+    operands = [in_shape(b, places, (-1,))], in_shape(b, values, (-1,)), add
+    return in_shape(b, _put(b, in_shape(b, x, (-1,)), (0,), *operands), x.shape)
+
+
+@lowers("aten.take.default")
+def take(b: Builder, a: dict[str, Any]) -> Value:
+    """Elements of the tensor seen as one line."""
+    line = in_shape(b, a["self"], (-1,))
+    result: Value = b.emit("index", [line, a["index"]], {"axes": (0,)})
+    return result
+
+
+@lowers("aten.put.default")
+def put(b: Builder, a: dict[str, Any]) -> Value:
+    """Writes elements of the tensor seen as one line."""
+    return _put_places(b, a["self"], a["index"], a["source"], a["accumulate"])
+
+
+def _places(b: Builder, x: Value) -> Value:
+    """The elements' numbers, in the shape of x."""
+    numbers = {"size": x.numel, "start": 0, "step": 1, "dtype": torch.int64}
+    return in_shape(b, b.emit("arange", [], numbers), x.shape)
+
+
+@lowers("aten.diagonal_scatter.default")
+def diagonal_scatter(b: Builder, a: dict[str, Any]) -> Value:
+    """The tensor with a diagonal replaced."""
+    x, src = a["self"], a["src"]
+    where = {"offset": a["offset"], "dim1": a["dim1"], "dim2": a["dim2"]}
+    return _put_places(b, x, b.call("aten.diagonal.default", self=_places(b, x), **where), src)
+
+
+@lowers("aten.as_strided_scatter.default")
+def as_strided_scatter(b: Builder, a: dict[str, Any]) -> Value | None:
+    """The tensor with a view of its memory replaced; see `as_strided`."""
+    x, offset = a["self"], a["storage_offset"] or 0
+    if not fills_memory(x):
+        return None
+    place = {"size": a["size"], "stride": a["stride"], "storage_offset": offset}
+    return _put_places(b, x, b.emit("as_strided", [_places(b, x)], place), a["src"])

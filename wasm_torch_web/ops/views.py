@@ -6,10 +6,12 @@ numbers or expressions of sizes.
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from wasm_torch_web.ops.table import ALL, Case, always, integer, integers, lowers, row, tensor
 from wasm_torch_web.strides import (
@@ -17,6 +19,7 @@ from wasm_torch_web.strides import (
     Size,
     Sizes,
     clamp_index,
+    contiguous_strides,
     equal,
     floor_divide,
     maximum,
@@ -27,6 +30,7 @@ from wasm_torch_web.strides import (
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
+    from wasm_torch_web.ir import Value
 
 IN = (tensor("self", ALL, "strided"),)
 OUT = (tensor("out", ALL, "strided"),)
@@ -295,6 +299,66 @@ row(
         (4, 7), {"dimension": 1, "size": 3, "step": 2}, {"dimension": 0, "size": 4, "step": 1}
     ),
 )
+
+
+def _view_as_strided(
+    shape: Sizes, strides: Sizes, offset: Size, *, size: Sizes, stride: Sizes, storage_offset: Size
+) -> Place | None:
+    """Of a dense input: the layout pass makes a copy of any other."""
+    axes = zip(shape, strides, contiguous_strides(shape), strict=True)
+    dense = all(equal(n, 1) or equal(step, wanted) for n, step, wanted in axes)
+    return (tuple(size), tuple(stride), offset + storage_offset) if dense else None
+
+
+row(
+    "as_strided",
+    inputs=IN,
+    outputs=OUT,
+    attributes=(integers("size"), integers("stride"), integer("storage_offset", 0)),
+    reference=lambda self, size, stride, storage_offset: self.contiguous().as_strided(
+        size, stride, storage_offset
+    ),
+    view=_view_as_strided,
+    cases=lambda: [
+        *_cases(
+            (4, 6),
+            {"size": (3, 2), "stride": (2, 5), "storage_offset": 3},
+            {"size": (4, 3, 3), "stride": (6, 1, 1), "storage_offset": 1},
+            {"size": (), "stride": (), "storage_offset": 7},
+            {"size": (2, 5), "stride": (1, 0)},
+            {"size": (0, 3), "stride": (3, 1)},
+        ),
+        Case((_arange(4, 6).t(),), {"size": (5, 3), "stride": (4, 1), "storage_offset": 2}),
+    ],
+)
+
+
+@lowers("aten.as_strided.default", "aten.as_strided_copy.default")
+def as_strided(b: Builder, a: dict[str, Any]) -> Any:
+    """Of a tensor that fills its memory: what else lies there is not known here."""
+    x, offset = a["self"], a["storage_offset"] or 0
+    if not fills_memory(x):
+        return None
+    place = {"size": a["size"], "stride": a["stride"], "storage_offset": offset}
+    return b.emit("as_strided", [x], place)
+
+
+@lowers("aten.resize.default")
+def resize(b: Builder, a: dict[str, Any]) -> Any:
+    """The first elements in another shape; memory that is new would have no defined contents."""
+    x, size = a["self"], tuple(a["size"])
+    known = all(isinstance(n, int) for n in (*x.shape, *size))
+    if not known or math.prod(size) > x.numel or not fills_memory(x):
+        return None
+    return b.emit("as_strided", [x], {"size": size, "stride": contiguous_strides(size)})
+
+
+def fills_memory(x: Value) -> bool:
+    """Whether PyTorch has the elements of x, and no others, one after another in its memory."""
+    fake = x.fake
+    filled = fake.untyped_storage().nbytes() == fake.numel() * fake.element_size()
+    return bool(fake.is_contiguous() and statically_known_true(filled))
+
 
 row(
     "alias",
