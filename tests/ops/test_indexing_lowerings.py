@@ -133,6 +133,10 @@ STATIC: dict[str, tuple[Callable[..., Any], tuple[Tensor, ...]]] = {
         ),
         (SQUARE,),
     ),
+    "searchsorted": (
+        lambda x: (torch.searchsorted(x[0].sort().values, 0.5), x.half().renorm(2.0, 0, 1.0)),
+        (SQUARE,),
+    ),
     "empty index": (
         lambda x: (x[0].gather(0, torch.zeros(2, 0).long()), x.scatter(0, ROWS[:0, None], 1.0)),
         (SQUARE,),

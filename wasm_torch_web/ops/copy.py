@@ -59,6 +59,12 @@ def copy(b: Builder, a: dict[str, Any]) -> Any:
     return b.call("aten.expand.default", self=source, size=list(a["self"].shape))
 
 
+@lowers("prims.convert_element_type.default")
+def convert_element_type(b: Builder, a: dict[str, Any]) -> Value:
+    """What some of PyTorch's decompositions leave of a cast."""
+    return cast(b, a["a"], a["dtype"])
+
+
 # Copying forms of views that torch.export does not decompose: every value is its own anyway.
 def _copying(name: str, overload: str) -> None:
     @lowers(f"aten.{name}_copy.{overload}")

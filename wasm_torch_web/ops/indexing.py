@@ -258,6 +258,14 @@ def _put_places(b: Builder, x: Value, places: Value, values: Value, add: bool = 
     return in_shape(b, _put(b, in_shape(b, x, (-1,)), (0,), *operands), x.shape)
 
 
+@lowers("aten.take.default")
+def take(b: Builder, a: dict[str, Any]) -> Value:
+    """Elements of the tensor seen as one line."""
+    line = in_shape(b, a["self"], (-1,))
+    result: Value = b.emit("index", [line, a["index"]], {"axes": (0,)})
+    return result
+
+
 @lowers("aten.put.default")
 def put(b: Builder, a: dict[str, Any]) -> Value:
     """Writes elements of the tensor seen as one line."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import axis
+from wasm_torch_web.ops.arguments import axis, cast
 from wasm_torch_web.ops.samples import corners, normal
 from wasm_torch_web.ops.table import ALL, INDEX, Case, flag, integer, lowers, row, tensor
 
@@ -125,6 +125,18 @@ def searchsorted(b: Builder, a: dict[str, Any]) -> Value | None:
         sequence = b.call("aten.gather.default", self=sequence, dim=-1, index=a["sorter"])
     flags = {"right": a["right"] or a["side"] == "right", "out_int32": a["out_int32"]}
     result: Value = b.emit("searchsorted", [sequence, a["self"]], flags)
+    return result
+
+
+@lowers("aten.searchsorted.Scalar")
+def searchsorted_number(b: Builder, a: dict[str, Any]) -> Value | None:
+    """One number, in the dtype that it and the sequence have together."""
+    number, sequence = a["self"], a["sorted_sequence"]
+    if not isinstance(number, (int, float)):
+        return None
+    dtype = torch.result_type(torch.empty(1, dtype=sequence.dtype), number)
+    both = {"self": b.scalar(number, dtype), "sorted_sequence": cast(b, sequence, dtype)}
+    result: Value = b.call("aten.searchsorted.Tensor", **{**a, **both})
     return result
 
 
