@@ -1,0 +1,35 @@
+"""A slice of the sweep in Chromium: what Node cannot run, the relaxed and threaded variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from sweep.samples import Calls
+from sweep.test_sweep_slice import first, whole
+from wasm_torch_web.pipeline import BuildResult, build
+from wasm_torch_web.variants import VARIANTS
+from wasm_torch_web.verify.compare import compare
+from wasm_torch_web.verify.session import open_package
+
+EVERY = 12  # of the entries that are whole, one so many
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
+    """A package of one sample of each chosen entry."""
+    module = Calls([first(entry) for entry in whole()[::EVERY]]).eval()
+    out: Path = tmp_path_factory.mktemp("sweep") / "pkg"
+    return build(module, module.tensors, out=out, name="sweep", verify=False)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant(variant: str, built: BuildResult, browser: Browser) -> None:
+    (expected,) = built.reference([built.example])
+    with open_package(browser, built.out) as model:
+        model.load(variant)
+        given, _ = model.run(built.example)
+    errors = [compare(name, value, given[name]) for name, value in expected.items()]
+    assert errors and not [error for error in errors if not error.passed]
