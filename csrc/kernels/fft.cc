@@ -29,10 +29,12 @@ struct Memo {
 };
 static_assert(sizeof(Memo) <= 256);
 
-// Lines as they lie in both tensors, their own axis and that of parts left out.
+// Lines as they lie in both tensors, their own axis and that of parts left out: either one of the
+// tensors has the latter, or both.
 Odometer<2> lines_of(const Tensor& in, const Tensor& out, int64_t dim) {
   Odometer<2> lines;
-  for (int i = 0; i < std::min(in.rank, out.rank); ++i) {
+  const int rank = std::max(in.rank, out.rank) - 1;
+  for (int i = 0; i < rank; ++i) {
     if (i != dim) lines.add(in.shape[i], {in.stride[i], out.stride[i]});
   }
   return lines;

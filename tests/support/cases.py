@@ -120,7 +120,7 @@ def fault(plan: Plan, outputs: list[torch.Tensor]) -> str | None:
 
 def _difference(given: torch.Tensor, expected: torch.Tensor, tolerance: float) -> str | None:
     if expected.dtype.is_complex:
-        given, expected = torch.view_as_real(given), torch.view_as_real(expected)
+        given, expected = torch.view_as_real(given), torch.view_as_real(expected.resolve_conj())
     if not expected.dtype.is_floating_point:
         wrong = given != expected
         return f"{int(wrong.sum())} elements differ" if bool(wrong.any()) else None
