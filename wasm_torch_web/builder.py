@@ -36,6 +36,9 @@ def expression(size: Any) -> Any:
     return size
 
 
+EXACT = 2**53 - 1  # the largest whole number that JSON and JavaScript hold exactly
+
+
 def _is_unbacked(size: Any) -> bool:
     """Whether the size is a symbol that torch.export made for something that data decides."""
     kinds = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
@@ -101,10 +104,10 @@ class Builder:
     def _range(self, symbol: Any, bound: Dim | None) -> tuple[int, int]:
         shape_env = self.fake_mode.shape_env
         assert shape_env is not None
-        low, high = (0, LARGEST) if bound is not None else (-LARGEST, LARGEST)
+        low, high = (0, LARGEST) if bound is not None else (-EXACT, EXACT)
         known = shape_env.var_to_range.get(symbol)
         if known is not None and known.is_int:
-            low, high = max(low, int(max(known.lower, -LARGEST))), int(min(known.upper, high))
+            low, high = int(max(known.lower, low)), int(min(known.upper, high))
         return low, min(high, bound) if isinstance(bound, int) else high
 
     def _stand_in(self) -> sympy.Symbol:

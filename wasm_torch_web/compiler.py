@@ -9,9 +9,9 @@ from torch.export import ExportedProgram
 
 from wasm_torch_web import capture, passes, signature
 from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
+from wasm_torch_web.decided import limit_decided
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
-from wasm_torch_web.decided import limit_decided
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step

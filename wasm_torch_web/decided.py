@@ -49,7 +49,9 @@ def _interval(size: sympy.Basic, known: Decided) -> Interval:
         return _symbol_interval(known[size], known)
     if isinstance(size, sympy.Piecewise):
         parts = [_interval(value, known) for value, _ in size.args]
-        return _fold(minimum, [low for low, _ in parts]), _fold(maximum, [high for _, high in parts])
+        return _fold(minimum, [low for low, _ in parts]), _fold(
+            maximum, [high for _, high in parts]
+        )
     parts = [_interval(argument, known) for argument in size.args]
     lows, highs = [low for low, _ in parts], [high for _, high in parts]
     if isinstance(size, sympy.Add):

@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy
 import torch
+from sympy.logic.boolalg import Boolean
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
@@ -229,7 +230,8 @@ class _Lowering:
             return Port(name, "tensor", value)
         if isinstance(value, sympy.Basic):
             integer = bool(value.is_integer)
-            boolean = isinstance(value, sympy.logic.boolalg.Boolean)
+            # A sympy symbol is a Boolean as well: what PyTorch makes of one is not.
+            boolean = isinstance(value, Boolean) and not isinstance(value, sympy.Symbol)
             kind = "int" if integer else ("bool" if boolean else "float")
             return Port(name, kind, value)
         kind = type(value).__name__

@@ -17,7 +17,11 @@ SIZES = 64  # bytes before the plan, from which the target reads sizes and conte
 LARGEST = 4096
 EACH = 6
 # Sizes for plans of more than a row: what the target reads for each input and each of its axes.
-WHOLE = {"sample": (sample, (1, 2, 4, 3, 1, 0)), "counting": (counting, (1, 2)), "decided": (decided, (1, 6))}
+WHOLE = {
+    "sample": (sample, (1, 2, 4, 3, 1, 0)),
+    "counting": (counting, (1, 2)),
+    "decided": (decided, (1, 6)),
+}
 
 
 def write(folder: Path) -> int:
