@@ -47,7 +47,8 @@ def _cases() -> Iterator[Case]:
     how = {"mode": "bilinear", "padding": "zeros", "align_corners": False}
     apart = normal(1, 2, 4, 5, seed=1).permute(0, 2, 3, 1)
     yield Case((channels_last(normal(1, 17, 5, 6)), apart), how)
-    far = torch.tensor([1e30, -1e30, torch.inf, -torch.inf, 2.0, 1.0]).reshape(1, 1, 3, 2)
+    # Of infinite positions PyTorch's own kernels make NaN or 0, by dtype and rank.
+    far = torch.tensor([1e30, -1e30, 3e9, 0.0, 2.0, 1.0]).reshape(1, 1, 3, 2)
     yield Case((normal(1, 2, 3, 4), far), how)
     yield Case((normal(0, 3, 4, 4), normal(0, 2, 2, 2)), how)
     yield Case((normal(1, 3, 4, 4), normal(1, 0, 2, 2)), how)

@@ -40,9 +40,16 @@ def _between(plane: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 
 def _aligned_cells(
-    image: Tensor, box: Tensor, sizes: tuple[int, int], sampling: int, shift: float, least: float
+    image: Tensor,
+    box: Tensor,
+    sizes: tuple[int, int],
+    sampling: int,
+    shift: float,
+    least: float,
+    empty: int,
 ) -> Tensor:
-    """(C, PH, PW): the mean of samples of each cell of the box (x1, y1, x2, y2)."""
+    """(C, PH, PW): the mean of samples of each cell of the box (x1, y1, x2, y2), which is at least
+    `least` wide; the sum of no samples is divided by `empty`."""
     steps, counts, starts = [], [], []
     for axis, n in ((1, sizes[0]), (0, sizes[1])):
         start = box[axis] - shift
@@ -61,7 +68,7 @@ def _aligned_cells(
     shape = near.shape
     y, x = y.clamp(0, height - 1).expand(shape), x.clamp(0, width - 1).expand(shape)
     values = torch.where(near, _between(image, y, x), 0)
-    return values.sum((-1, -2)) / (max(count, 1) if least > 0 else count)
+    return values.sum((-1, -2)) / max(count, empty)
 
 
 def _roi_align(
@@ -83,7 +90,8 @@ def _roi_align(
     least = -math.inf if aligned or by_position else 1.0
     for k, box in enumerate(boxes):
         scaled = box[1:] * spatial_scale
-        cells = _aligned_cells(input[int(box[0])], scaled, sizes, sampling_ratio, shift, least)
+        image, empty = input[int(box[0])], 0 if by_position else 1
+        cells = _aligned_cells(image, scaled, sizes, sampling_ratio, shift, least, empty)
         result[k] = _own_channels(cells, sizes) if by_position else cells
     return result
 
