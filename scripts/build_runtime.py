@@ -42,7 +42,10 @@ COMPILE = ("-matomics", "-mbulk-memory", "-msimd128", *ORDER)
 # The first that matches a source is how it is optimised. -O3 for all of them is 25 KB more.
 LEVELS = (
     # What runs once for a plan or a set of sizes.
-    ("-Oz", r"csrc/(api|core/(arena|bind|decide|expr|memory|model|peek|plan|session|tensor)).*\.cc$"),
+    (
+        "-Oz",
+        r"csrc/(api|core/(arena|bind|decide|expr|memory|model|peek|plan|session|tensor)).*\.cc$",
+    ),
     # Kernels that wait for memory, or whose time is spent in calls of those below.
     (
         "-Os",

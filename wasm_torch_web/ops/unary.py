@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,6 @@ from wasm_torch_web.ops.pointwise import (
     lower_as,
     pointwise,
     promote,
-    promoted,
 )
 from wasm_torch_web.ops.table import always, lowers
 
