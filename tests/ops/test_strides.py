@@ -22,11 +22,15 @@ HEADS_STRIDES = (TIME * 768, 64, 768, 1)
 def test_every_view_shows_what_pytorch_shows(row) -> None:
     for case in row.cases():
         (x,) = case.inputs
-        expected = row.reference(x, **case.attributes)
-        place = row.view(tuple(x.shape), x.stride(), x.storage_offset(), **case.attributes)
+        attributes = {a.name: a.default for a in row.attributes} | case.attributes
+        expected = row.reference(x, **attributes)
+        place = row.view(tuple(x.shape), x.stride(), x.storage_offset(), **attributes)
+        if place is None and row.name == "as_strided":  # of dense tensors only
+            assert not x.is_contiguous()
+            continue
         if place is None:
             with pytest.raises(RuntimeError, match="view size is not compatible"):
-                x.view(case.attributes["size"])
+                x.view(attributes["size"])
             continue
         assert tuple(place[0]) == tuple(expected.shape)
         assert torch.equal(torch.as_strided(x, *place), expected)
