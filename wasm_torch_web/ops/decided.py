@@ -62,7 +62,7 @@ row(
 
 
 def _distinct(self: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    rows = self.reshape(self.shape[0], -1)
+    rows = self.unsqueeze(-1).flatten(1)  # sizes of 0 have no -1
     n = rows.shape[0]
     begins = torch.ones(n, dtype=torch.bool)
     begins[1:] = (rows[1:] != rows[:-1]).any(1)
