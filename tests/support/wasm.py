@@ -1,4 +1,4 @@
-"""Plans in, what is wrong with their outputs on a compiled variant out: one process of Node."""
+"""Plans in, what is wrong with their outputs on the SIMD128 variant out: one process of Node."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from support.cases import Plan, fault
 
 from wasm_torch_web.format.weights import raw
 
+RUNTIME = Path(__file__).parents[2] / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 SCRIPT = Path(__file__).with_name("run_wasm_cases.mjs")
 TRAPPED = 0xFFFFFFFF
 
 
-def run_on_wasm(runtime: Path, plans: Sequence[Plan]) -> dict[str, str]:
+def run_on_wasm(plans: Sequence[Plan]) -> dict[str, str]:
     """Every plan, and what is wrong by name (Node's V8 may lack relaxed SIMD)."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("cases.json", "cases.bin", "outputs.bin")]
         _write(Path(folder), plans)
-        subprocess.run(["node", SCRIPT, runtime, *names], check=True)
+        subprocess.run(["node", SCRIPT, RUNTIME, *names], check=True)
         content = memoryview(names[2].read_bytes())
     wrong = {}
     for plan in plans:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Sequence
 
 import torch
-from support.cases import TOLERANCE, Plan
+from support.cases import TOLERANCE, Plan, files_of
 from torch import Tensor
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
 from torch.testing._internal.opinfo.core import DecorateInfo
@@ -15,8 +14,6 @@ from torch.testing._internal.opinfo.core import DecorateInfo
 from sweep.samples import Calls, Entry, Sample, outputs
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import WtwError
-from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.format.writer import plan_bytes
 
 Numbered = tuple[int, Sample]  # a sample and its place in the database's list
 Faults = dict[int, str]  # by that place
@@ -56,11 +53,9 @@ def _plan(entry: Entry, dtype: torch.dtype, samples: Sequence[Numbered]) -> Plan
             expected.append(leaf if isinstance(leaf, Tensor) else torch.tensor(leaf))
         elif port.value != leaf:
             raise AssertionError(f"{port.name} is {port.value} instead of {leaf}")
-    weights = io.BytesIO()
-    plan = plan_bytes(compiled.graph, Segment(weights))
+    plan, weights = files_of(compiled.graph)
     name = f"{entry.name} {dtype} {samples[0][0]}"
-    segment, inputs = weights.getvalue(), list(module.tensors)
-    return Plan(name, plan, segment, inputs, expected, _tolerance(entry, dtype))
+    return Plan(name, plan, weights, list(module.tensors), expected, _tolerance(entry, dtype))
 
 
 def _tolerance(entry: Entry, dtype: torch.dtype) -> float:

@@ -29,7 +29,6 @@ from sweep.samples import Entry, entries
 ROOT = Path(__file__).parents[2]
 CAPTURED = Path(__file__).with_name("captured.json")
 RESULTS = ROOT / "build" / "sweep" / "results.json"
-RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 DTYPES = ("float32", "int64", "bool", "float16")
 TOGETHER = 24  # samples in one program
 
@@ -80,7 +79,7 @@ def _run(
         more, wrong = plans(entry, dtype, samples[first : first + together])
         made += more
         faults |= wrong
-    failed = run_on_wasm(RUNTIME, [plan for plan, _ in made]) if made else {}
+    failed = run_on_wasm([plan for plan, _ in made]) if made else {}
     again = []
     for plan, members in made:
         if plan.name not in failed:

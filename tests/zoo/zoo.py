@@ -8,7 +8,6 @@ What torch.export captures must compile, run on the shipped wasm in Node and giv
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import multiprocessing
 import re
@@ -18,19 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from support.cases import Plan
+from support.cases import Plan, files_of
 from support.wasm import run_on_wasm
 
 from wasm_torch_web.capture import export_module
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.format.writer import plan_bytes
 from zoo.catalogue import Model, catalogue, make
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "zoo" / "results.json"
-RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 TOLERANCE = 1e-4
 
 
@@ -55,7 +51,7 @@ def _examine(name: str) -> dict[str, Any]:
         return {"result": "refused", "why": _line(error)}
     except Exception as error:
         return {"result": "bug", "why": _line(error)}
-    wrong = run_on_wasm(RUNTIME, [plan])
+    wrong = run_on_wasm([plan])
     return {"result": "differs", "why": wrong[name]} if wrong else {"result": "passed"}
 
 
@@ -68,11 +64,10 @@ def _plan(name: str, model: Model) -> Plan:
     with torch.no_grad():
         outputs = compiled.signature.flatten_outputs(model.module(*model.args, **model.kwargs))
     inputs = compiled.signature.flatten_inputs(model.args, model.kwargs)
-    weights = io.BytesIO()
-    plan = plan_bytes(compiled.graph, Segment(weights))
+    plan, weights = files_of(compiled.graph)
     given = [inputs[port.name].contiguous() for port in compiled.graph.inputs]
     expected = [outputs[port.name] for port in compiled.graph.outputs if not port.constant]
-    return Plan(name, plan, weights.getvalue(), given, expected, TOLERANCE)
+    return Plan(name, plan, weights, given, expected, TOLERANCE)
 
 
 def main() -> None:
