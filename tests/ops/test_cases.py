@@ -15,7 +15,6 @@ from wasm_torch_web.ops import ROWS
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
-RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 
 
 def test_every_row_has_cases() -> None:
@@ -48,7 +47,7 @@ def test_native_under_sanitizers(choice: list[str]) -> None:
 def test_shipped_wasm() -> None:
     """All cases on the SIMD128 variant; docs/operators.md says what passed."""
     plans = list(all_plans())
-    wrong = run_on_wasm(RUNTIME, plans)
+    wrong = run_on_wasm(plans)
     assert not wrong, "\n".join(f"{name}: {text}" for name, text in list(wrong.items())[:40])
     assert len(plans) > 3000
     import operators_doc

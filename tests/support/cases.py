@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from wasm_torch_web.format.plan import PlanWriter
 from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.format.writer import plan_bytes
 from wasm_torch_web.ir import Graph, Node, Port, Value
 from wasm_torch_web.ops import ROWS, Case, Row
 from wasm_torch_web.passes.layout import choose_layouts
@@ -63,12 +63,15 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
         graph.outputs.append(Port(output.name, "tensor", output))
     graph.nodes.append(node)
     choose_layouts(graph)
-    weights = io.BytesIO()
-    writer = PlanWriter(Segment(weights))
-    writer.program("forward", graph)
-    segment = weights.getvalue()
+    plan, weights = files_of(graph)
     tolerance = TOLERANCE if case.tolerance is None else case.tolerance
-    return Plan(name, writer.finish(), segment, given, expected, tolerance)
+    return Plan(name, plan, weights, given, expected, tolerance)
+
+
+def files_of(graph: Graph) -> tuple[bytes, bytes]:
+    """plan.bin and the weight segment of a finished graph."""
+    weights = io.BytesIO()
+    return plan_bytes(graph, Segment(weights)), weights.getvalue()
 
 
 def _constant(name: str, data: torch.Tensor) -> Value:

@@ -1,4 +1,4 @@
-"""Plans in, what is wrong with their outputs on a compiled variant out: one process of Node."""
+"""Plans in, what is wrong with their outputs on the SIMD128 variant out: one process of Node."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ from torch import Tensor
 
 from wasm_torch_web.format.weights import raw
 
+RUNTIME = Path(__file__).parents[2] / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 SCRIPT = Path(__file__).with_name("run_wasm_cases.mjs")
 TRAPPED = 0xFFFFFFFF
 FAILURE = struct.Struct("<6q")  # see wtw_failure in csrc/api.h
 
 
-def run_on_wasm(runtime: Path, plans: Sequence[Plan]) -> dict[str, str]:
+def run_on_wasm(plans: Sequence[Plan]) -> dict[str, str]:
     """Every plan, and what is wrong by name (Node's V8 may lack relaxed SIMD)."""
     wrong = {}
-    for plan, outputs in zip(plans, outputs_on_wasm(runtime, plans), strict=True):
+    for plan, outputs in zip(plans, outputs_on_wasm(plans), strict=True):
         text = outputs if isinstance(outputs, str) else fault(plan, outputs)
         if text is not None:
             wrong[plan.name] = text
     return wrong
 
 
-def outputs_on_wasm(runtime: Path, plans: Sequence[Plan]) -> list[list[Tensor] | str]:
+def outputs_on_wasm(plans: Sequence[Plan]) -> list[list[Tensor] | str]:
     """The outputs of every plan, or what happened instead."""
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("cases.json", "cases.bin", "outputs.bin")]
         _write(names[0], names[1], plans)
-        subprocess.run(["node", SCRIPT, runtime, *names], check=True)
+        subprocess.run(["node", SCRIPT, RUNTIME, *names], check=True)
         content = memoryview(names[2].read_bytes())
     results = []
     for plan in plans:

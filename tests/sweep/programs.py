@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
-from support.cases import TOLERANCE, Plan
+from support.cases import TOLERANCE, Plan, files_of
 from support.wasm import run_on_wasm
 from torch import Tensor
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
@@ -17,24 +15,22 @@ from torch.testing._internal.opinfo.core import DecorateInfo
 from sweep.samples import Calls, Entry, Sample, outputs
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import WtwError
-from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.format.writer import plan_bytes
 from wasm_torch_web.recurrent_capture import keep_recurrent_whole
 
 Numbered = tuple[int, Sample]  # a sample and its place in the database's list
 Faults = dict[int, str]  # by that place
 
 
-def faults(runtime: Path, programs: Sequence[tuple[str, float, Sequence[Numbered]]]) -> Faults:
+def faults(programs: Sequence[tuple[str, float, Sequence[Numbered]]]) -> Faults:
     """What is wrong with which samples of programs (name, tolerance, samples): all of them in one
     process of Node; those of a program that is wrong once more, one by one."""
-    found, again = _run(runtime, programs)
-    wrong, _ = _run(runtime, again)
+    found, again = _run(programs)
+    wrong, _ = _run(again)
     return dict(sorted((found | wrong).items()))
 
 
 def _run(
-    runtime: Path, programs: Sequence[tuple[str, float, Sequence[Numbered]]]
+    programs: Sequence[tuple[str, float, Sequence[Numbered]]],
 ) -> tuple[Faults, list[tuple[str, float, Sequence[Numbered]]]]:
     found: Faults = {}
     made: list[tuple[Plan, Sequence[Numbered]]] = []
@@ -42,7 +38,7 @@ def _run(
         more, wrong = plans(name, allowed, samples)
         made += more
         found |= wrong
-    failed = run_on_wasm(runtime, [plan for plan, _ in made]) if made else {}
+    failed = run_on_wasm([plan for plan, _ in made]) if made else {}
     again: list[tuple[str, float, Sequence[Numbered]]] = []
     for plan, members in made:
         if plan.name not in failed:
@@ -88,11 +84,9 @@ def _plan(name: str, tolerance: float, samples: Sequence[Numbered]) -> Plan:
             expected.append(leaf if isinstance(leaf, Tensor) else torch.tensor(leaf))
         elif port.value != leaf:
             raise AssertionError(f"{port.name} is {port.value} instead of {leaf}")
-    weights = io.BytesIO()
-    plan = plan_bytes(compiled.graph, Segment(weights))
-    inputs = list(module.tensors)
+    plan, weights = files_of(compiled.graph)
     name = f"{name} {samples[0][0]}"
-    return Plan(name, plan, weights.getvalue(), inputs, expected, tolerance)
+    return Plan(name, plan, weights, list(module.tensors), expected, tolerance)
 
 
 def tolerance(entry: Entry, dtype: torch.dtype) -> float:

@@ -30,7 +30,6 @@ ROOT = Path(__file__).parents[2]
 CAPTURED = Path(__file__).with_name("captured.json")
 PASSED = Path(__file__).with_name("passed.json")
 RESULTS = ROOT / "build" / "sweep" / "results.json"
-RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 DTYPES = ("float32", "int64", "bool", "float16")
 TOGETHER = 24  # samples in one program
 
@@ -69,7 +68,7 @@ def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
 def _faults(entry: Entry, dtype: torch.dtype, samples: list[Numbered]) -> Faults:
     name, allowed = f"{entry.name} {dtype}", tolerance(entry, dtype)
     parts = [samples[first : first + TOGETHER] for first in range(0, len(samples), TOGETHER)]
-    return faults(RUNTIME, [(name, allowed, part) for part in parts])
+    return faults([(name, allowed, part) for part in parts])
 
 
 def main() -> None:

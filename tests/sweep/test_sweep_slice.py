@@ -10,7 +10,7 @@ import torch
 
 from sweep.programs import Numbered, faults, tolerance
 from sweep.samples import Entry, Sample, entries
-from sweep.sweep import PASSED, RUNTIME, TOGETHER, counted
+from sweep.sweep import PASSED, TOGETHER, counted
 
 PARTS = 4  # that test processes share out
 
@@ -39,7 +39,7 @@ def test_a_sample_of_each_whole_entry(part: int) -> None:
         members = list(group)
         for start in range(0, len(members), TOGETHER):
             programs.append((f"{part}", allowed, members[start : start + TOGETHER]))
-    wrong = faults(RUNTIME, programs)
+    wrong = faults(programs)
     assert not wrong, "\n".join(f"{chosen[i].name}: {text}" for i, text in wrong.items())
 
 

@@ -7,25 +7,14 @@ of each of timm's families; transformers' types at a tiny size. All with random 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
+from models.zoo import Model
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from zoo import architectures
-
-
-@dataclass
-class Model:
-    """A module in eval mode and what it is called with."""
-
-    module: nn.Module
-    args: tuple[Any, ...] = ()
-    kwargs: dict[str, Any] = field(default_factory=dict)
-
 
 # The smallest of its family, and the side of its images.
 TIMM = {

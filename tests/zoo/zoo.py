@@ -10,7 +10,6 @@ that passed are left out.
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import multiprocessing
 import os
@@ -22,15 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from support.cases import Plan
+from support.cases import Plan, files_of
 from support.wasm import outputs_on_wasm
 from torch import Tensor
 
 from wasm_torch_web.capture import export_module
 from wasm_torch_web.compiler import Compiled, compile_program
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.format.writer import plan_bytes
 from wasm_torch_web.sources import Source
 from wasm_torch_web.verify.compare import TOLERANCE, OutputError, compare, excuse
 from wasm_torch_web.verify.reference import Eager, Flat
@@ -38,7 +35,6 @@ from zoo.catalogue import Model, catalogue, make
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "zoo" / "results.json"
-RUNTIME = ROOT / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
 
 
 def examine(name: str) -> dict[str, Any]:
@@ -89,12 +85,11 @@ def _differences(model: Model, compiled: Compiled) -> Sequence[OutputError] | st
     inputs = signature.flatten_inputs(model.args, model.kwargs)
     with torch.no_grad():
         (expected,) = eager([inputs])
-    weights = io.BytesIO()
-    plan = plan_bytes(graph, Segment(weights))
+    plan, weights = files_of(graph)
     names = [port.name for port in graph.outputs if not port.constant]
     given = [inputs[port.name].contiguous() for port in graph.inputs]
     truth = [_tensor(expected[name]) for name in names]
-    (outputs,) = outputs_on_wasm(RUNTIME, [Plan("", plan, weights.getbuffer(), given, truth, 0)])
+    (outputs,) = outputs_on_wasm([Plan("", plan, weights, given, truth, 0)])
     if isinstance(outputs, str):
         return outputs
     errors = [_compare(*one) for one in zip(names, truth, outputs, strict=True)]
