@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.format.writer import plan_bytes
+from wasm_torch_web.format.writer import plan_of
 from wasm_torch_web.ir import Graph, Node, Port, Value
 from wasm_torch_web.ops import ROWS, Case, Row
 from wasm_torch_web.passes.layout import choose_layouts
@@ -69,9 +69,9 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
 
 
 def files_of(graph: Graph) -> tuple[bytes, bytes]:
-    """plan.bin and the weight segment of a finished graph."""
+    """plan.bin (as small as it may be) and the weight segment of a finished graph."""
     weights = io.BytesIO()
-    return plan_bytes(graph, Segment(weights)), weights.getvalue()
+    return plan_of(graph, Segment(weights)).finish(), weights.getvalue()
 
 
 def _constant(name: str, data: torch.Tensor) -> Value:

@@ -31,7 +31,11 @@ def write(
     """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
     with closing(Shards(folder)) as shards:
         segment = Segment(shards)
-        plan = plan_bytes(graph, segment)
+        writer = plan_of(graph, segment)
+        plan = writer.finish()
+        if spare := manifest_file.padding(len(plan)):
+            writer.string("\0" * spare)
+            plan = writer.finish()
         weights = shards.finish() | {"tensors": segment.entries, "prepared": _prepared(graph)}
     (folder / "plan.bin").write_bytes(plan)
     manifest = {
@@ -80,17 +84,13 @@ def _symbol(symbol: Symbol) -> dict[str, Any]:
     return entry if symbol.value is None else {**entry, "decided": True}
 
 
-def plan_bytes(graph: Graph, weights: Segment) -> bytes:
-    """plan.bin of a graph; its constants go to `weights`."""
+def plan_of(graph: Graph, weights: Segment) -> PlanWriter:
+    """What plan.bin says of a graph; its constants go to `weights`."""
     writer = PlanWriter(weights)
     writer.program("forward", graph)  # first: node i of the plan is node i of the manifest
     if graph.prepare:
         writer.program("prepare", Graph(nodes=graph.prepare))
-    plan = writer.finish()
-    if spare := manifest_file.padding(len(plan)):
-        writer.string("\0" * spare)
-        plan = writer.finish()
-    return plan
+    return writer
 
 
 def _prepared(graph: Graph) -> dict[str, Any]:
