@@ -84,6 +84,10 @@ uint32_t wtw_run(wtw::Session* session, uint32_t program, uint32_t first, uint32
   return done(session, wtw::run(*session, program, first, count));
 }
 
+uint32_t wtw_next(wtw::Session* session) {
+  return session->run.program == wtw::kAbsent ? wtw::kAbsent : session->run.next;
+}
+
 uint32_t wtw_peek(wtw::Session* session, uint32_t program, uint32_t node, uint32_t output,
                   wtw::Io* result, void* memory, size_t bytes) {
   if (!known(session, program)) return unknown_program();

@@ -62,13 +62,16 @@ WTW_EXPORT(wtw_io) wtw::Io* wtw_io(wtw::Session* session, uint32_t program);
 // Takes the inputs' shapes and numbers from the Io records, plans the memory (cached for recent
 // sizes) and fills in the addresses. Memory may have grown: make views anew.
 WTW_EXPORT(wtw_bind) uint32_t wtw_bind(wtw::Session* session, uint32_t program);
-// Runs nodes [first, first + count) of the bound program, cut at its last: all of them with first 0
-// and count UINT32_MAX. A host that bisects or profiles goes node by node, from 0 and without a gap
-// (else Code::internal); outputs are there after the last node. A binding or a failure between ends
-// the run. Where there is state, a run that did not reach its last node leaves it dirty: the next
-// one is refused until wtw_session_reset.
+// Runs `count` nodes of the bound program from `first` on, cut at its last: all of them with first
+// 0 and count UINT32_MAX. A host that bisects or profiles goes node by node, from 0 and on to what
+// wtw_next says (else Code::internal); outputs are there after the last node. A binding or a
+// failure between ends the run. Where there is state, a run that did not reach its last node leaves
+// it dirty: the next one is refused until wtw_session_reset.
 WTW_EXPORT(wtw_run)
 uint32_t wtw_run(wtw::Session* session, uint32_t program, uint32_t first, uint32_t count);
+// The node with which the run goes on: after a control node not the one behind it. The number of
+// nodes once it is complete, UINT32_MAX where there is no run to go on with.
+WTW_EXPORT(wtw_next) uint32_t wtw_next(wtw::Session* session);
 // Copies the output of a node that has run as dense elements into memory and describes it in
 // result. Valid right after that node (later ones may reuse its memory): a host that bisects runs
 // and peeks node by node. result->bytes tells the size needed when memory is too small.

@@ -67,7 +67,17 @@ class Builder:
         self.expected: Any = None
         self._decided: dict[Any, Any] = {}  # torch's symbol of what data decides -> the graph's
         self._names = itertools.count()
+        self._sizes, self._stand_ins = itertools.count(1), itertools.count()
         self._constants: dict[Any, Value] = {}
+
+    def inside(self) -> Builder:
+        """A builder of a graph inside a node of this one: the same sizes and names."""
+        inner = Builder(Graph(), self.fake_mode)
+        inner.origin = self.origin
+        inner._decided = dict(self._decided)
+        inner._names, inner._sizes = self._names, self._sizes
+        inner._stand_ins = self._stand_ins
+        return inner
 
     # --- sizes ---
 
@@ -93,7 +103,7 @@ class Builder:
             self._decided[torchs] = symbol
         elif size is not None:
             self.graph.guards.append(sympy.Eq(symbol, self.expression(size)))
-        name = f"{name or self.origin.name or 'size'}_{len(self._decided)}"
+        name = f"{name or self.origin.name or 'size'}_{next(self._sizes)}"
         self.graph.symbols.append(Symbol(symbol, name, low, high, value, bound))
         return symbol if size is None else self.expression(size)
 
@@ -104,17 +114,18 @@ class Builder:
     def _range(self, symbol: Any, bound: Dim | None) -> tuple[int, int]:
         shape_env = self.fake_mode.shape_env
         assert shape_env is not None
-        low, high = (0, LARGEST) if bound is not None else (-EXACT, EXACT)
+        if bound is not None:  # torch's own is wrong for masks that are larger than what they mask
+            return 0, bound if isinstance(bound, int) else LARGEST
         known = shape_env.var_to_range.get(symbol)
         if known is not None and known.is_int:
-            low, high = int(max(known.lower, low)), int(min(known.upper, high))
-        return low, min(high, bound) if isinstance(bound, int) else high
+            return int(max(known.lower, -EXACT)), int(min(known.upper, EXACT))
+        return -EXACT, EXACT
 
     def _stand_in(self) -> sympy.Symbol:
         """A symbol that inference may ask about: one that torch takes for the size of an input."""
         shape_env = self.fake_mode.shape_env
         assert shape_env is not None
-        number = len(self.graph.symbols)
+        number = next(self._stand_ins)
         source = ConstantSource(f"decided_{number}")
         symbol = shape_env.create_symbol(1009 + 2 * number, source, DimDynamic.DYNAMIC, None)
         assert isinstance(symbol, sympy.Symbol)
@@ -122,11 +133,16 @@ class Builder:
 
     def leading(self, value: Value, size: Any) -> Value:
         """The first `size` of the rows of a value: as many as the data has decided."""
-        fakes = self.infer(ROWS["select"], [value], {"dim": 0, "index": 0})
         with self.fake_mode:
-            fake = fakes[0].new_empty((self._symbolic(size), *fakes[0].shape))
+            fake = value.fake.new_empty((self._symbolic(size), *value.fake.shape[1:]))
         bounds = {"dim": 0, "start": 0, "end": size, "step": 1}
         return self._append(ROWS["slice"], [value], bounds, [fake])[0]
+
+    def slice_at(self, value: Value, index: Any) -> Value:
+        """Slice `index` along the first axis, which the run knows to be there."""
+        with self.fake_mode:
+            fake = value.fake.new_empty(value.fake.shape[1:])
+        return self._append(ROWS["select"], [value], {"dim": 0, "index": index}, [fake])[0]
 
     # --- values ---
 

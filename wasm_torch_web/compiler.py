@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 
 from wasm_torch_web import capture, passes, signature
 from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
+from wasm_torch_web.control import all_subgraphs, inherit_symbols
 from wasm_torch_web.decided import limit_decided
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
@@ -45,8 +46,10 @@ def compile_program(
     sizes = read_sizes(decomposed, axes)
     graph.guards += runtime_guards(program, input_fakes(decomposed), sizes.symbols)
     graph.symbols = [*sizes.symbols, *graph.symbols]
-    graph.substitute(sizes.ties)
-    limit_decided(graph)
+    inherit_symbols(graph)
+    for one in [graph, *all_subgraphs(graph)]:
+        one.substitute(sizes.ties)
+        limit_decided(one)
     if eager is not None:
         drop_needless_guards(graph, *eager)
     names = signature.read(program)

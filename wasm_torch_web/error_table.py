@@ -211,6 +211,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "the data decides the size {size} ({where}), and nothing says how large it can get",
         "Bound it in the model: torch._check(n <= LIMIT) after n = x.item(), or output_size.",
     ),
+    "control-flow": (
+        219,
+        U,
+        "torch.{what} ({where}) {reason}",
+        "Give branches and rounds the same shapes and dtypes, or write the model without it.",
+    ),
     "dynamic-on-archive": (
         210,
         U,

@@ -5,13 +5,14 @@ What a lowering means, before any kernel runs: shapes and dtypes are checked aga
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
 import torch
 from torch import Tensor
 
+from wasm_torch_web.control import Parts, parts_of
 from wasm_torch_web.ir import Graph, Node, Value
 
 
@@ -38,6 +39,13 @@ class Interpreter:
     def node(self, node: Node) -> None:
         """Computes the node's outputs."""
         inputs = [None if value is None else self.tensor(value) for value in node.inputs]
+        parts = parts_of(node)
+        if parts is not None:
+            results = self.loop(parts, inputs) if parts.is_loop else self.choice(parts, inputs)
+            for value in node.outputs[len(results) :]:  # stacks of no rounds
+                results.append(torch.empty(self.number(value.shape), dtype=value.dtype))
+            self.values.update(zip(node.outputs, results, strict=True))
+            return
         attributes = {name: self.number(item) for name, item in node.attributes.items()}
         result = node.row.reference(*inputs, **attributes)
         results = result if isinstance(result, (list, tuple)) else (result,)
@@ -48,6 +56,32 @@ class Interpreter:
             for symbol in self.graph.symbols:
                 if symbol.value is value:
                     self.sizes[symbol.symbol] = data.item()
+
+    def choice(self, parts: Parts, inputs: Sequence[Any]) -> list[Tensor]:
+        """What the chosen graph gives."""
+        predicate, *operands = inputs
+        return self.inside(parts.graphs[0 if predicate else 1], operands)
+
+    def loop(self, parts: Parts, inputs: Sequence[Any]) -> list[Tensor]:
+        """What is carried at the end, and stacks of what the rounds gave besides."""
+        test, body = parts.graphs
+        carried, rest = list(inputs[: parts.carried]), list(inputs[parts.carried :])
+        stacks: list[list[Tensor]] = []
+        while self.inside(test, [*carried, *rest])[0]:
+            results = self.inside(body, [*carried, *rest])
+            carried = results[: parts.carried]
+            stacks.append(results[parts.carried :])
+        if not stacks:
+            return carried
+        return [*carried, *(torch.stack(slices) for slices in zip(*stacks, strict=True))]
+
+    def inside(self, graph: Graph, operands: Sequence[Any]) -> list[Tensor]:
+        """The tensors among the outputs of a graph inside a node."""
+        inner = type(self)(graph, self.sizes)
+        inner.values = {p.value: x for p, x in zip(graph.inputs, operands, strict=True)}
+        for node in graph.nodes:
+            inner.node(node)
+        return [inner.tensor(port.value) for port in graph.outputs if port.kind == "tensor"]
 
     def tensor(self, value: Value) -> Tensor:
         """What a value holds: computed, or there from the start."""

@@ -13,9 +13,11 @@ from typing import Any
 import sympy
 import torch
 from sympy.logic.boolalg import Boolean
+from torch._ops import HigherOrderOperator
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.fx import GraphModule
 from torch.fx import Node as FxNode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
@@ -23,6 +25,7 @@ from wasm_torch_web import signature
 from wasm_torch_web.builder import Builder, Unsupported, expression
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.ir import Graph, Origin, Port, Value, same_shape
+from wasm_torch_web.lower_control import lower_control
 from wasm_torch_web.ops import LOWERINGS
 from wasm_torch_web.ops.table import DTYPES, dtype_name
 
@@ -35,82 +38,47 @@ def lower(program: ExportedProgram) -> Graph:
     return _Lowering(program).run()
 
 
-class _Lowering:
-    def __init__(self, program: ExportedProgram) -> None:
-        self.program = program
-        self.names = signature.read(program)
-        self.inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
-        self.tensors = {**program.state_dict, **program.constants}
-        self.mutated = set(program.graph_signature.buffers_to_mutate.values())
-        self.graph = Graph()
+class Calls:
+    """The calls of an FX graph, as nodes of a graph; `values` has what its nodes stand for."""
+
+    def __init__(self, builder: Builder, unsupported: dict[str, list[str]]) -> None:
+        self.builder = builder
+        self.graph = builder.graph
         self.values: dict[str, Any] = {}  # FX node name -> Value, tuple of them, or number
-        self.tied: dict[Any, Value] = {}
-        self.unsupported: dict[str, list[str]] = {}
-        modes = (getattr(node.meta.get("val"), "fake_mode", None) for node in program.graph.nodes)
-        mode = next((mode for mode in modes if mode is not None), None)
-        # A program of numbers alone has no fake tensors to go on from.
-        self.builder = Builder(self.graph, mode or FakeTensorMode(shape_env=ShapeEnv()))
+        self.unsupported = unsupported
 
-    def run(self) -> Graph:
-        for node in self.program.graph.nodes:
+    def inside(self) -> Calls:
+        """The calls of a graph inside a call."""
+        return Calls(self.builder.inside(), self.unsupported)
+
+    def walk(self, module: GraphModule, given: list[Any]) -> Any:
+        """What a module of FX nodes returns for these arguments."""
+        for node in module.graph.nodes:
             if node.op == "placeholder":
-                self.placeholder(node)
-            elif node.op == "call_function":
-                self.call(node)
+                self.values[node.name] = given.pop(0)
             elif node.op == "output":
-                self.finish()
-        return self.graph
+                return self.resolve(node.args[0])
+            else:
+                self.step(module, node)
+        return None
 
-    # --- inputs ---
-
-    def placeholder(self, node: FxNode) -> None:
-        spec = self.inputs[node.name]
-        if spec.kind == InputKind.USER_INPUT:
-            self.user_input(node, spec.arg)
-        elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
-            assert spec.target is not None
-            self.values[node.name] = self.weight(node, spec.target)
-        elif spec.kind != InputKind.TOKEN:
-            raise UserError(
-                "io-type-unsupported", what="constant", name=node.name, type=spec.kind.name
-            )
-
-    def user_input(self, node: FxNode, argument: Any) -> None:
-        if isinstance(argument, ConstantArgument):
-            self.values[node.name] = argument.value
-            return
-        fake = node.meta["val"]
-        if isinstance(fake, torch.Tensor):
-            _require_dtype(fake.dtype, f"input {node.name}")
-            value = self.builder.value(node.name, fake, "input")
-            self.graph.inputs.append(Port(node.name, "tensor", value))
-            self.values[node.name] = value
-            return
-        if not isinstance(fake, torch.SymInt):  # other numbers are constants of an export
-            raise UserError(
-                "io-type-unsupported", what="input", name=node.name, type=type(fake).__name__
-            )
-        self.values[node.name] = expression(fake)
-        self.graph.inputs.append(Port(node.name, "int", expression(fake)))
-
-    def weight(self, node: FxNode, target: str) -> Value:
-        """A parameter, buffer or constant; tied ones (same memory and view) become one value."""
-        data = self.tensors[target].detach()
-        _require_dtype(data.dtype, target)
-        mutated = target in self.mutated
-        key = (data.data_ptr(), data.dtype, tuple(data.shape), tuple(data.stride()), mutated)
-        if key in self.tied and data.numel() > 0:
-            return self.tied[key]
-        kind = "state" if mutated else "constant"
-        value = self.builder.value(target, node.meta["val"], kind, data.contiguous())
-        self.tied[key] = value
-        return value
+    def step(self, module: GraphModule, node: FxNode) -> None:
+        """A node that is neither input nor output."""
+        if node.op == "call_function":
+            self.call(node)
+        elif node.op == "get_attr":
+            held = getattr(module, str(node.target))
+            tensor = isinstance(held, torch.Tensor)
+            self.values[node.name] = self.builder.constant(held) if tensor else held
 
     # --- calls ---
 
     def call(self, node: FxNode) -> None:
         fake = node.meta.get("val")
         target = _target_name(node.target)
+        if isinstance(node.target, HigherOrderOperator):
+            self.values[node.name] = self.higher_order(node)
+            return
         number = isinstance(fake, (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool))
         if number and target not in LOWERINGS:
             self.values[node.name] = self.builder.expression(fake)
@@ -128,6 +96,15 @@ class _Lowering:
             self.note_unsupported(str(error) or target, node)
             result = self.stand_in(node)
         self.values[node.name] = self.named(node, result)
+
+    def higher_order(self, node: FxNode) -> Any:
+        """Control flow."""
+        self.builder.origin = _origin(node)
+        result = lower_control(self, node)
+        if result is None:
+            self.note_unsupported(str(node.target), node)
+            return self.stand_in(node)
+        return result
 
     def builtin(self, node: FxNode) -> Any:
         if getattr(node.target, "__name__", "") == "getitem":
@@ -199,6 +176,76 @@ class _Lowering:
                 for one in fake
             )
         return None
+
+
+class _Lowering(Calls):
+    def __init__(self, program: ExportedProgram) -> None:
+        self.program = program
+        self.names = signature.read(program)
+        self.inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+        self.tensors = {**program.state_dict, **program.constants}
+        self.mutated = set(program.graph_signature.buffers_to_mutate.values())
+        self.tied: dict[Any, Value] = {}
+        modes = (getattr(node.meta.get("val"), "fake_mode", None) for node in program.graph.nodes)
+        mode = next((mode for mode in modes if mode is not None), None)
+        # A program of numbers alone has no fake tensors to go on from.
+        mode = mode or FakeTensorMode(shape_env=ShapeEnv())
+        super().__init__(Builder(Graph(), mode), {})
+
+    def run(self) -> Graph:
+        for node in self.program.graph.nodes:
+            if node.op == "placeholder":
+                self.placeholder(node)
+            elif node.op == "output":
+                self.finish()
+            else:
+                self.step(self.program.graph_module, node)
+        return self.graph
+
+    # --- inputs ---
+
+    def placeholder(self, node: FxNode) -> None:
+        spec = self.inputs[node.name]
+        if spec.kind == InputKind.USER_INPUT:
+            self.user_input(node, spec.arg)
+        elif spec.kind in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
+            assert spec.target is not None
+            self.values[node.name] = self.weight(node, spec.target)
+        elif spec.kind != InputKind.TOKEN:
+            raise UserError(
+                "io-type-unsupported", what="constant", name=node.name, type=spec.kind.name
+            )
+
+    def user_input(self, node: FxNode, argument: Any) -> None:
+        if isinstance(argument, ConstantArgument):
+            self.values[node.name] = argument.value
+            return
+        fake = node.meta["val"]
+        if isinstance(fake, torch.Tensor):
+            _require_dtype(fake.dtype, f"input {node.name}")
+            value = self.builder.value(node.name, fake, "input")
+            self.graph.inputs.append(Port(node.name, "tensor", value))
+            self.values[node.name] = value
+            return
+        if not isinstance(fake, torch.SymInt):  # other numbers are constants of an export
+            raise UserError(
+                "io-type-unsupported", what="input", name=node.name, type=type(fake).__name__
+            )
+        self.values[node.name] = expression(fake)
+        self.graph.inputs.append(Port(node.name, "int", expression(fake)))
+
+    def weight(self, node: FxNode, target: str) -> Value:
+        """A parameter, buffer or constant; tied ones (same memory and view) become one value."""
+        data = self.tensors[target].detach()
+        _require_dtype(data.dtype, target)
+        mutated = target in self.mutated
+        key = (data.data_ptr(), data.dtype, tuple(data.shape), tuple(data.stride()), mutated)
+        if key in self.tied and data.numel() > 0:
+            return self.tied[key]
+        kind = "state" if mutated else "constant"
+        value = self.builder.value(target, node.meta["val"], kind, data.contiguous())
+        self.tied[key] = value
+        return value
 
     # --- outputs ---
 

@@ -1,4 +1,6 @@
 // Bytes of each buffer, when it lives, and where it lies in the arena.
+#include <algorithm>
+
 #include "core/binder.h"
 
 namespace wtw {
@@ -14,6 +16,26 @@ void touch_ports(const Binder& binder, uint32_t first, uint32_t count, int32_t n
   for (uint32_t i = 0; i < count; ++i) {
     const IoRecord& port = binder.plan.io[binder.program.first_io + first + i];
     if (port.kind == IoKind::tensor) touch(binder, port.ref, node);
+  }
+}
+
+// What is live at the border of a loop is so in all of it: the next round reads it, or what comes
+// after the last one. What lives inside is written before it is read in each round.
+void extend_over_loops(const Binder& binder) {
+  const auto begin = static_cast<int32_t>(binder.program.first_node);
+  const auto nodes = static_cast<int32_t>(binder.program.nodes);
+  for (uint32_t l = 0; l < binder.plan.n_loops; ++l) {
+    const int32_t first = static_cast<int32_t>(binder.plan.loops[l].first) - begin;
+    const int32_t last = static_cast<int32_t>(binder.plan.loops[l].last) - begin;
+    if (first < 0 || last >= nodes) continue;  // of another program
+    for (uint32_t i = 0; i < binder.plan.buffers.count; ++i) {
+      Placement& place = binder.binding.places[i];
+      const bool outside = place.last < first || place.first > last;
+      if (outside || place.last < place.first) continue;
+      if (place.first >= first && place.last <= last) continue;
+      place.first = std::min(place.first, first);
+      place.last = std::max(place.last, last);
+    }
   }
 }
 
@@ -51,6 +73,7 @@ Code bind_arena(const Binder& binder) {
     }
   }
   touch_ports(binder, program.inputs, program.outputs, static_cast<int32_t>(program.nodes));
+  extend_over_loops(binder);
   for (uint32_t i = 0; i < plan.buffers.count; ++i) {
     if (plan.buffers[i].kind != BufferKind::arena) binding.places[i] = Placement{};
   }

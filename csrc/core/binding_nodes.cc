@@ -74,6 +74,7 @@ Code check_call(const Binder& binder, uint32_t i) {
   const Plan& plan = binder.plan;
   const uint32_t index = binder.program.first_node + i;
   const NodeRecord& node = plan.nodes[index];
+  if (node.control != Control::none) return Code::ok;
   const OpSpec& spec = plan.spec(node);
   Call& call = binder.binding.calls[i];
   call.forget();

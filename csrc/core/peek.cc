@@ -43,6 +43,7 @@ Code peek(Session& session, uint32_t program, uint32_t node, uint32_t output, Io
   const Call& call = session.bound[program]->calls[node];
   if (output >= call.n_out) return session.failure.code = Code::internal;
   const Tensor& tensor = call.out(static_cast<int>(output));
+  if (tensor.rank < 0) return session.failure.code = Code::internal;  // its size is not decided
   describe(tensor, result);
   if (result->bytes <= bytes) copy_dense(tensor, static_cast<std::byte*>(memory));
   return Code::ok;

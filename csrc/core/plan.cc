@@ -31,6 +31,7 @@ Code parse(const void* bytes, size_t size, size_t weights_bytes, Plan* plan, Fai
   WTW_TRY(check_header(checker, static_cast<const std::byte*>(bytes), size));
   WTW_TRY(check_records(checker));
   WTW_TRY(check_nodes(checker));
+  WTW_TRY(check_control(checker));
   WTW_TRY(check_programs(checker));
   return check_decisions(checker);
 }

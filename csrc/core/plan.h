@@ -11,10 +11,12 @@
 
 namespace wtw {
 
-inline constexpr uint32_t kAbi = 4;
+inline constexpr uint32_t kAbi = 5;
 inline constexpr uint32_t kAbsent = 0xFFFFFFFFu;
 inline constexpr size_t kMaxPlanBytes = size_t{1} << 30;  // so that counts fit 32 bits
 inline constexpr uint32_t kMaxNodes = 1u << 16;
+inline constexpr uint32_t kMaxLoops = 1024;
+inline constexpr uint32_t kMaxDepth = 32;           // of regions of control nodes
 inline constexpr uint32_t kMaxOperands = 1u << 24;  // of all nodes; numbers of attributes, too
 
 struct OpRecord {
@@ -52,8 +54,16 @@ struct ValueRecord {
 struct AttrRecord {
   uint32_t kind, count, refs, zero;
 };
+// What a node is that is no operator: regions of the program, nested, and which of them run.
+// `choose` and `test` read a 0-d bool: of `choose` .. `otherwise` .. `end` one part runs, `repeat`
+// .. `test`
+// .. `end` goes round while the test holds.
+enum class Control : uint32_t { none, choose, otherwise, repeat, test, end };
 struct NodeRecord {
-  uint32_t op, inputs, outputs, attrs, refs, first_attr, zeros[2];
+  uint32_t op;  // kAbsent of a control node
+  uint32_t inputs, outputs, attrs, refs, first_attr;
+  Control control;
+  uint32_t zero;
 };
 struct ProgramRecord {
   uint32_t name, length, first_node, nodes, inputs, outputs, first_io, first_guard, guards,
@@ -101,6 +111,20 @@ struct Plan {
   // known: -1 where they are when a run is bound. Empty in a plan without decided symbols.
   Array<int32_t> expr_after, value_after, node_after;
   Array<bool> decides;  // nodes of which an output is a symbol
+
+  // By node, in a plan with control nodes (else empty): where a control node goes on when it does
+  // not go to the next; and the node before which what a node does is sure to have been done.
+  Array<uint32_t> jumps, until;
+  struct Loop {
+    uint32_t first, last;  // `repeat` and its `end`
+  };
+  Array<Loop> loops;  // an inner one before the one around it
+  uint32_t n_loops = 0;
+
+  // Whether node a has run whenever node b runs.
+  bool comes_before(uint32_t a, uint32_t b) const {
+    return a < b && (until.size() == 0 || b < until[a]);
+  }
 
   bool is_decided() const { return node_after.size() != 0; }
   int32_t after_expr(uint32_t i) const { return is_decided() ? expr_after[i] : -1; }

@@ -28,6 +28,8 @@ Code check_header(const Checker& checker, const std::byte* bytes, size_t size);
 Code check_records(const Checker& checker);
 // Nodes against the operator table: arity, dtypes, attributes, aliasing (plan_nodes.cc).
 Code check_nodes(const Checker& checker);
+// Control nodes: how regions nest, where each goes on (plan_control.cc).
+Code check_control(const Checker& checker);
 // Programs: inputs and outputs, symbols' definitions, definition before use (plan_programs.cc).
 Code check_programs(const Checker& checker);
 // Symbols that nodes decide: nothing needs them before that node has run (plan_decisions.cc).

@@ -22,6 +22,18 @@ Code decision(const Checker& checker, const SymbolRecord& symbol, uint32_t i) {
   return Code::ok;
 }
 
+constexpr int32_t kNever = INT32_MAX;
+
+// When what is known after node a and what is known after node b are known together: after the
+// later one, if the other has run whenever it runs.
+int32_t join(const Plan& plan, int32_t a, int32_t b) {
+  if (a == b || a == kNever || b < 0) return a;
+  if (b == kNever || a < 0) return b;
+  const auto [first, last] = std::minmax(a, b);
+  const bool both = plan.comes_before(static_cast<uint32_t>(first), static_cast<uint32_t>(last));
+  return both ? last : kNever;
+}
+
 // The last node that decides a symbol of the expression.
 int32_t after_expr(const Plan& plan, const ExprRecord& expr) {
   const Instruction* const code = plan.code.data + expr.first;
@@ -30,7 +42,7 @@ int32_t after_expr(const Plan& plan, const ExprRecord& expr) {
     const auto opcode = static_cast<Opcode>(code[at].opcode);
     if (opcode != Opcode::symbol && opcode != Opcode::symbolf) continue;
     const SymbolRecord& symbol = plan.symbols[static_cast<uint32_t>(code[at].argument)];
-    if (symbol.is_decided()) after = std::max(after, static_cast<int32_t>(symbol.node));
+    if (symbol.is_decided()) after = join(plan, after, static_cast<int32_t>(symbol.node));
   }
   return after;
 }
@@ -38,24 +50,24 @@ int32_t after_expr(const Plan& plan, const ExprRecord& expr) {
 int32_t after_exprs(const Plan& plan, uint32_t first, uint32_t count) {
   int32_t after = -1;
   for (uint32_t i = 0; i < count; ++i) {
-    after = std::max(after, plan.expr_after[plan.refs[first + i]]);
+    after = join(plan, after, plan.expr_after[plan.refs[first + i]]);
   }
   return after;
 }
 
 int32_t after_value(const Plan& plan, const ValueRecord& value) {
-  return std::max(plan.expr_after[value.offset], after_exprs(plan, value.refs, 2u * value.rank));
+  return join(plan, plan.expr_after[value.offset], after_exprs(plan, value.refs, 2u * value.rank));
 }
 
 int32_t after_node(const Plan& plan, const NodeRecord& node) {
   int32_t after = -1;
   for (uint32_t i = 0; i < node.inputs + node.outputs; ++i) {
     const uint32_t value = plan.refs[node.refs + i];
-    if (value != kAbsent) after = std::max(after, plan.value_after[value]);
+    if (value != kAbsent) after = join(plan, after, plan.value_after[value]);
   }
   for (uint32_t i = 0; i < node.attrs; ++i) {
     const AttrRecord& attr = plan.attrs[node.first_attr + i];
-    after = std::max(after, after_exprs(plan, attr.refs, attr.count));
+    after = join(plan, after, after_exprs(plan, attr.refs, attr.count));
   }
   return after;
 }
@@ -81,28 +93,29 @@ bool derive(Plan& plan) {
 }
 
 // Whether what is known after node `after` is known in the program before node `before`.
-bool in_time(const ProgramRecord& program, int32_t after, uint32_t before) {
+bool in_time(const Plan& plan, const ProgramRecord& program, int32_t after, uint32_t before) {
   if (after < 0) return true;
   const auto decided = static_cast<uint32_t>(after);
-  return decided >= program.first_node && decided < before;
+  return after != kNever && decided >= program.first_node && plan.comes_before(decided, before);
 }
 
 Code timely(const Checker& checker, const ProgramRecord& program) {
   const Plan& plan = checker.plan;
   const uint32_t end = program.first_node + program.nodes;
   for (uint32_t n = program.first_node; n < end; ++n) {
-    WTW_REQUIRE(checker, in_time(program, plan.node_after[n], n), n);
+    WTW_REQUIRE(checker, in_time(plan, program, plan.node_after[n], n), n);
   }
   for (uint32_t i = 0; i < program.guards; ++i) {
-    const uint32_t guard = plan.refs[program.first_guard + i];
-    WTW_REQUIRE(checker, in_time(program, plan.expr_after[guard], end), i);
+    const int32_t after = plan.expr_after[plan.refs[program.first_guard + i]];
+    const auto decided = static_cast<uint32_t>(after);
+    WTW_REQUIRE(checker, after < 0 || (decided >= program.first_node && decided < end), i);
   }
   for (uint32_t i = 0; i < program.inputs + program.outputs; ++i) {
     const IoRecord& port = plan.io[program.first_io + i];
     if (i < program.inputs && port.kind != IoKind::tensor) continue;
     const int32_t after =
         port.kind == IoKind::tensor ? plan.value_after[port.ref] : plan.expr_after[port.ref];
-    WTW_REQUIRE(checker, in_time(program, after, i < program.inputs ? 0 : end), i);
+    WTW_REQUIRE(checker, in_time(plan, program, after, i < program.inputs ? 0 : end), i);
   }
   return Code::ok;
 }

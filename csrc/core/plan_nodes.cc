@@ -59,8 +59,27 @@ Code arity(const Checker& checker, const NodeRecord& node, const OpSpec& spec) {
   return Code::ok;
 }
 
+// A control node has no operator; a choice and a test read a 0-d bool.
+Code check_control_node(const Checker& checker, const NodeRecord& node) {
+  const Plan& plan = checker.plan;
+  WTW_REQUIRE(checker, node.control <= Control::end && node.op == kAbsent, node.op);
+  const bool reads = node.control == Control::choose || node.control == Control::test;
+  WTW_REQUIRE(checker, node.inputs == (reads ? 1 : 0), node.inputs);
+  WTW_REQUIRE(checker, node.outputs == 0 && node.attrs == 0, node.outputs);
+  WTW_REQUIRE(checker, plan.refs.holds(node.refs, node.inputs), node.refs);
+  if (!reads) return Code::ok;
+  const uint32_t value = plan.input(node, 0);
+  WTW_REQUIRE(checker, value < plan.values.count, value);
+  const ValueRecord& record = plan.values[value];
+  const bool is_bool = record.dtype == static_cast<uint8_t>(DType::boolean);
+  WTW_REQUIRE(checker, is_bool && record.rank == 0, value);
+  return Code::ok;
+}
+
 Code check_node(const Checker& checker, const NodeRecord& node) {
   const Plan& plan = checker.plan;
+  WTW_REQUIRE(checker, node.zero == 0, node.zero);
+  if (node.control != Control::none) return check_control_node(checker, node);
   WTW_REQUIRE(checker, node.op < plan.ops.count, node.op);
   const OpSpec& spec = plan.spec(node);
   WTW_TRY(arity(checker, node, spec));

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "core/plan_checker.h"
+#include "core/written.h"
 
 namespace wtw {
 namespace {
@@ -59,7 +60,7 @@ Code definitions(const Checker& checker, uint32_t index, const ProgramRecord& pr
 
 // `prepare` reads weights and what it has prepared; the others read what they have, and all that is
 // prepared.
-bool readable(const Plan& plan, uint32_t value, uint32_t index, const Array<bool>& written) {
+bool readable(const Plan& plan, uint32_t value, uint32_t index, const Written& written) {
   const uint32_t buffer = plan.values[value].buffer;
   const BufferRecord& record = plan.buffers[buffer];
   if (record.kind == BufferKind::weight) return true;
@@ -77,7 +78,7 @@ bool writable(const Plan& plan, uint32_t value, uint32_t index) {
 }
 
 Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& node,
-                    Array<bool>& written) {
+                    Written& written) {
   const Plan& plan = checker.plan;
   for (uint32_t i = 0; i < node.inputs; ++i) {
     const uint32_t value = plan.input(node, i);
@@ -86,7 +87,7 @@ Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& no
   for (uint32_t i = 0; i < node.outputs; ++i) {
     const uint32_t value = plan.output(node, i);
     WTW_REQUIRE(checker, writable(plan, value, index), value);
-    written[plan.values[value].buffer] = true;
+    written.write(plan.values[value].buffer);
   }
   return Code::ok;
 }
@@ -95,20 +96,24 @@ Code read_and_write(const Checker& checker, uint32_t index, const NodeRecord& no
 // prepared buffer is written by `prepare`.
 Code order(const Checker& checker, uint32_t index, const ProgramRecord& program) {
   const Plan& plan = checker.plan;
-  Array<bool> written;
-  if (!written.reset(plan.buffers.count)) return checker.fail(Code::out_of_memory, __LINE__);
+  Written written;
+  if (!written.reset(plan, program)) return checker.fail(Code::out_of_memory, __LINE__);
   for (uint32_t i = 0; i < program.inputs; ++i) {
     const IoRecord& record = plan.io[program.first_io + i];
     if (record.kind != IoKind::tensor) continue;
     const uint32_t buffer = plan.values[record.ref].buffer;
     WTW_REQUIRE(checker, !written[buffer], record.ref);
-    written[buffer] = true;
+    written.write(buffer);
   }
   for (uint32_t n = program.first_node; n < program.first_node + program.nodes; ++n) {
     checker.failure.node = static_cast<int32_t>(n);
+    const Control control = plan.nodes[n].control;
+    WTW_REQUIRE(checker, control == Control::none || index != plan.prepare, n);
+    WTW_REQUIRE(checker, written.enter(control), n);
     WTW_TRY(read_and_write(checker, index, plan.nodes[n], written));
   }
   checker.failure.node = -1;
+  WTW_REQUIRE(checker, written.is_outside(), index);
   for (uint32_t i = program.inputs; i < program.inputs + program.outputs; ++i) {
     const IoRecord& record = plan.io[program.first_io + i];
     const bool number = record.kind != IoKind::tensor;

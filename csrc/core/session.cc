@@ -70,6 +70,33 @@ Code may_run(const Session& session, uint32_t program, uint32_t first) {
   return follows ? Code::ok : Code::internal;
 }
 
+// The node after node n, which has run.
+uint32_t next_node(const Plan& plan, const ProgramRecord& program, const Call& call, uint32_t n) {
+  const uint32_t index = program.first_node + n;
+  const auto jump = [&] { return plan.jumps[index] - program.first_node; };
+  switch (plan.nodes[index].control) {
+    case Control::choose:
+    case Control::test:
+      return *call.in(0).data != std::byte{} ? n + 1 : jump();
+    case Control::otherwise:
+    case Control::end:
+      return jump();
+    default:
+      return n + 1;
+  }
+}
+
+Code run_node(Session& session, uint32_t program, uint32_t n) {
+  const Plan& plan = session.model->plan;
+  const uint32_t index = plan.programs[program].first_node + n;
+  const NodeRecord& node = plan.nodes[index];
+  if (node.control != Control::none) return Code::ok;
+  Call& call = session.bound[program]->calls[n];
+  if (plan.after_node(index) >= 0) WTW_TRY(give_scratch(session, call));
+  WTW_TRY(plan.spec(node).kernel->run(call));
+  return plan.is_decided() && plan.decides[index] ? decide(session, program, n) : Code::ok;
+}
+
 }  // namespace
 
 Session* new_session(Model* model, Failure* failure, bool with_states) {
@@ -125,19 +152,17 @@ Code run(Session& session, uint32_t program, uint32_t first, uint32_t count) {
   }
   const Plan& plan = session.model->plan;
   const ProgramRecord& record = plan.programs[program];
-  const uint32_t end = first + std::min(count, record.nodes - first);
   session.run = Run{};
-  session.dirty = session.has_state && end > 0;
-  Binding& binding = *session.bound[program];
-  for (uint32_t n = first; n < end; ++n) {
-    const uint32_t index = record.first_node + n;
-    if (plan.after_node(index) >= 0) WTW_TRY(give_scratch(session, binding.calls[n]));
-    WTW_TRY(plan.spec(plan.nodes[index]).kernel->run(binding.calls[n]));
-    if (plan.is_decided() && plan.decides[index]) WTW_TRY(decide(session, program, n));
+  session.dirty = session.has_state && (count > 0 || first > 0);
+  const Binding& binding = *session.bound[program];
+  uint32_t n = first;
+  for (uint32_t step = 0; step < count && n < record.nodes; ++step) {
+    WTW_TRY(run_node(session, program, n));
+    n = next_node(plan, record, binding.calls[n], n);
   }
-  if (plan.is_decided() && end == record.nodes) describe(session, program, binding);
-  session.run = {program, end};
-  if (end == record.nodes) session.dirty = false;
+  if (plan.is_decided() && n == record.nodes) describe(session, program, binding);
+  session.run = {program, n};
+  if (n == record.nodes) session.dirty = false;
   return Code::ok;
 }
 

@@ -11,7 +11,7 @@
 
 namespace wtw {
 
-// How far the last run came: its nodes before `next` have run, and the arena holds what they left.
+// How far the last run came: `next` is its next node, and the arena holds what those before left.
 struct Run {
   uint32_t program = kAbsent;  // kAbsent: it failed, or a binding has changed the arena since
   uint32_t next = 0;

@@ -14,6 +14,7 @@
 namespace {
 
 constexpr size_t kSizes = 64;
+constexpr size_t kRounds = 4;  // of all nodes: loops need not end
 constexpr size_t kWeightBytes = 1 << 16;
 // Runs above this many elements are correct but slow; the fuzzer has better things to do.
 constexpr int64_t kMaxWork = 1 << 20;
@@ -66,10 +67,12 @@ void run(wtw::Session& session) {
   wtw::Array<wtw::Call>& calls = session.bound[0]->calls;
   wtw::Io result;
   uint8_t memory[256];
-  for (uint32_t node = 0; node < calls.size(); ++node) {
+  uint32_t node = 0;
+  for (size_t step = 0; node < calls.size() && step < kRounds * calls.size(); ++step) {
     const wtw::fuzz::Fences fences(session, calls[node], {weights, kWeightBytes});
     if (wtw_run(&session, 0, node, 1) != 0) return;
     wtw_peek(&session, 0, node, 0, &result, memory, sizeof(memory));
+    node = wtw_next(&session);
   }
 }
 

@@ -64,7 +64,9 @@ export class Engine {
   /** Runs `forward` a node for each step that is taken. */
   *steps(inputs: readonly WireInput[]): Generator<OperatorTime> {
     this.begin(this.session, inputs);
-    for (const node of this.manifest.graph.nodes.keys()) yield this.timed(node);
+    for (let node = 0; node < this.manifest.graph.nodes.length; node = this.next()) {
+      yield this.timed(node);
+    }
   }
 
   /** Does a part of what the next run would have to; gives whether there is more. */
@@ -151,12 +153,18 @@ export class Engine {
 
   // A node's outputs last until a later node uses their memory.
   private runKeeping(): void {
-    this.manifest.graph.nodes.forEach(({ outputs }, node) => {
+    const { nodes } = this.manifest.graph;
+    for (let node = 0; node < nodes.length; node = this.next()) {
       this.runNodes(this.session, node, 1);
-      outputs.forEach((_, output) =>
+      (nodes[node] as Node).outputs.forEach((_, output) =>
         this.kept.set(keyOf(PROGRAM, node, output), this.copyOut(node, output)),
       );
-    });
+    }
+  }
+
+  // A loop goes back, a choice leaves nodes out.
+  private next(): number {
+    return this.instance.runtime.wtw_next(this.session) >>> 0;
   }
 
   private copyOut(node: number, output: number): WireTensor {

@@ -15,6 +15,7 @@ export interface Runtime {
   wtw_io(session: number, program: number): number;
   wtw_bind(session: number, program: number): number;
   wtw_run(session: number, program: number, first: number, count: number): number;
+  wtw_next(session: number): number;
   wtw_peek(
     session: number,
     program: number,

@@ -84,7 +84,7 @@ def broadcast_output(p: Sections) -> None:
 SIZES, MEMORY, TENSORS, NODES = (
     f"binding_{name}.cc" for name in ("sizes", "memory", "tensors", "nodes")
 )
-GUARD = "plan.refs[binder.program.first_guard"
+GUARD = "binder.integer(guard, &holds)"
 PACKED = "offset == 0 && t.numel > 0"
 SPAN = "span >= 0"
 ROOM = "(offset + span) * size_of"
@@ -124,7 +124,7 @@ BINDING: dict[str, tuple[str, str, Callable[[Sections], Any]]] = {
     "elements": (TENSORS, "t.numel < kMaxElements", sized("cummax", 1, 0, 1 << 39)),
     "output-strided": (TENSORS, ".contiguous()", sized("cummax", 1, 3, 0)),
     "attribute": (NODES, "binder.binding.evaluated[expr]", attribute("cat", 0, unknown)),
-    "dtype": (NODES, "slots->i < kDTypes", attribute("relu", 0, constant(11))),
+    "dtype": (NODES, "slots->i < kDTypes", attribute("relu", 0, constant(13))),
     "choice": (NODES, "slots->i < int64_t{spec.choices}", attribute("linear", 0, constant(12))),
     "layout": (NODES, "fail(Code::plan_invalid", broadcast_output),
 }

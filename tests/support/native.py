@@ -60,6 +60,7 @@ class Library:
             "wtw_io": (ctypes.POINTER(Io), [pointer, u32]),
             "wtw_bind": (u32, [pointer, u32]),
             "wtw_run": (u32, [pointer, u32, u32, u32]),
+            "wtw_next": (u32, [pointer]),
             "wtw_peek": (u32, [pointer, u32, u32, u32, ctypes.POINTER(Io), pointer, size]),
             "wtw_arena_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_live_bytes": (ctypes.c_uint64, [pointer]),
@@ -126,6 +127,15 @@ class NativeModel:
     def run_nodes(self, first: int, count: int) -> None:
         """Runs nodes of program 0, which is bound."""
         self._require(self.library.c.wtw_run(self.session, 0, first, count))
+
+    def step_through(self, nodes: int) -> list[int]:
+        """Runs program 0, which is bound, node by node; gives those of its `nodes` that ran."""
+        ran = [0]
+        self.run_nodes(0, 1)
+        while (node := self.library.c.wtw_next(self.session)) < nodes:
+            ran.append(node)
+            self.run_nodes(node, 1)
+        return ran
 
     def outputs(self, inputs: int, outputs: int) -> list[torch.Tensor | int]:
         """The outputs of program 0, behind so many inputs."""

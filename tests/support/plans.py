@@ -34,7 +34,7 @@ RECORDS = {
     ),
     "refs": ("<I", "index"),
     "attrs": ("<IIII", "kind count refs zero"),
-    "nodes": ("<8I", "op inputs outputs attrs refs first_attr zero1 zero2"),
+    "nodes": ("<8I", "op inputs outputs attrs refs first_attr control zero"),
     "programs": (
         "<12I",
         "name length first_node nodes inputs outputs first_io first_guard guards zero1 zero2 zero3",

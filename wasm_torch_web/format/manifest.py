@@ -24,7 +24,7 @@ Manifest = dict[str, Any]
 FILE = "model.json"
 GENERATOR = "wasm-torch-web"
 FORMAT = 4  # changes to any file of the format
-ABI = 4  # changes that a compiled runtime would not understand
+ABI = 5  # changes that a compiled runtime would not understand
 # Bundlers inline assets under 4 KiB as `data:` addresses, which a Content-Security-Policy blocks;
 # a multiple of 64, the largest alignment, so that padded files need no padding of their own.
 MIN_ASSET_BYTES = 4096 + 64

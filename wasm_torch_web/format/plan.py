@@ -12,6 +12,7 @@ from typing import Any
 import sympy
 import torch
 
+from wasm_torch_web.control import CONTROL
 from wasm_torch_web.decided import decided, upper
 from wasm_torch_web.errors import InternalError
 from wasm_torch_web.format.expressions import Code, Encoder
@@ -186,7 +187,9 @@ class PlanWriter:
             self.attribute(spec, node.attributes[spec.name])
         counts = (len(inputs), len(outputs), len(node.row.attributes))
         refs = self.ref_list(inputs + outputs)
-        record = struct.pack("<8I", self.op(node.row.name), *counts, refs, first_attr, 0, 0)
+        control = CONTROL.get(node.row.name, 0)
+        op = ABSENT if control else self.op(node.row.name)
+        record = struct.pack("<8I", op, *counts, refs, first_attr, control, 0)
         self._append("nodes", record)
 
     # --- programs ---

@@ -95,7 +95,7 @@ def _state(b: Builder) -> Value:
     return state
 
 
-def _draw(b: Builder, size: Sequence[Any], dtype: torch.dtype) -> Value:
+def draw(b: Builder, size: Sequence[Any], dtype: torch.dtype) -> Value:
     """Uniform numbers from 0 to below 1, or 63 bits."""
     state = _state(b)
     stream = sum(node.row.name == "random" for node in b.graph.nodes)
@@ -105,7 +105,7 @@ def _draw(b: Builder, size: Sequence[Any], dtype: torch.dtype) -> Value:
 
 def _draw_inside(b: Builder, size: Sequence[Any], dtype: torch.dtype = torch.float64) -> Value:
     """Uniform numbers above 0 and below 1."""
-    return emit(b, "maximum", [_draw(b, size, torch.float64), 2.0**-54], torch.float64, dtype)
+    return emit(b, "maximum", [draw(b, size, torch.float64), 2.0**-54], torch.float64, dtype)
 
 
 def _dtype(a: dict[str, Any]) -> torch.dtype:
@@ -127,7 +127,7 @@ def _size(a: dict[str, Any]) -> Sequence[Any]:
 @lowers("aten.rand.default", "aten.rand_like.default")
 def rand(b: Builder, a: dict[str, Any]) -> Value:
     """From 0 to below 1."""
-    return _draw(b, _size(a), _dtype(a))
+    return draw(b, _size(a), _dtype(a))
 
 
 @lowers("aten.uniform.default")
@@ -135,7 +135,7 @@ def uniform(b: Builder, a: dict[str, Any]) -> Value:
     """From `from` to `to`."""
     x: Value = a["self"]
     low, width = a["from"], a["to"] - a["from"]
-    drawn = _draw(b, x.shape, x.dtype)
+    drawn = draw(b, x.shape, x.dtype)
     return emit(b, "addcmul", [low, drawn, width], computes_in(x.dtype), x.dtype, value=1)
 
 
@@ -154,7 +154,7 @@ def randint(b: Builder, a: dict[str, Any]) -> Value:
 
 def _whole(b: Builder, size: Sequence[Any], low: Any, high: Any, dtype: torch.dtype) -> Value:
     whole = torch.int64
-    drawn = _draw(b, size, whole)
+    drawn = draw(b, size, whole)
     width = emit(b, "sub", [high, low], whole, whole) if hasattr(high, "shape") else high - low
     if width != 2**63:
         drawn = emit(b, "remainder", [drawn, width], whole, whole)
@@ -175,14 +175,14 @@ def random(b: Builder, a: dict[str, Any]) -> Value:
 def bernoulli(b: Builder, a: dict[str, Any]) -> Value:
     """1 with a probability, else 0: `p`, or `self` where there is no p."""
     x: Value = a["self"]
-    drawn = _draw(b, x.shape, torch.float64)
+    drawn = draw(b, x.shape, torch.float64)
     return emit(b, "lt", [drawn, a.get("p", x)], torch.float64, x.dtype)
 
 
 @lowers("aten.randperm.default")
 def randperm(b: Builder, a: dict[str, Any]) -> Any:
     """The order of random keys."""
-    order = b.call("aten.sort.default", self=_draw(b, [a["n"]], torch.int64))[1]
+    order = b.call("aten.sort.default", self=draw(b, [a["n"]], torch.int64))[1]
     return cast(b, order, _dtype(a))
 
 
@@ -274,7 +274,7 @@ def multinomial(b: Builder, a: dict[str, Any]) -> Any:
         return b.call("aten.topk.default", self=speeds, k=count)[1]
     sums = b.call("aten.cumsum.default", self=weights, dim=-1)
     total = b.call("aten.slice.Tensor", self=sums, dim=-1, start=-1)
-    drawn = _draw(b, [*weights.shape[:-1], count], torch.float64)
+    drawn = draw(b, [*weights.shape[:-1], count], torch.float64)
     places = emit(b, "mul", [drawn, total], torch.float64, torch.float64)
     places = expand(b, places, drawn.shape)
     return b.call("aten.searchsorted.Tensor", sorted_sequence=sums, self=places, right=True)

@@ -280,6 +280,15 @@ row(
 )
 
 
+@lowers("torchvision.nms.default")
+def nms(b: Builder, a: dict[str, Any]) -> Any:
+    """The boxes that stay, best first: as many as the data decides."""
+    boxes = a["dets"]
+    kept, count = b.emit("nms", [boxes, a["scores"]], {"threshold": a["iou_threshold"]})
+    size = None if b.expected is None else b.expected.shape[0]
+    return b.leading(kept, b.decide(count, size, boxes.shape[0]))
+
+
 def _deform_columns(
     input: Tensor,
     offset: Tensor,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wasm_torch_web.control import subgraphs
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.passes.dead_code import remove_dead_code
 from wasm_torch_web.passes.duplicates import merge_duplicates
+from wasm_torch_web.passes.flatten import flatten_control
 from wasm_torch_web.passes.fold import fold_constants
 from wasm_torch_web.passes.fuse import PATTERNS
 from wasm_torch_web.passes.join import join_in_place
@@ -34,6 +36,7 @@ PASSES: tuple[Pass, ...] = (
     choose_layouts,
     join_in_place,
     assign_storage,
+    flatten_control,
 )
 
 
@@ -47,7 +50,9 @@ class Step:
 
 
 def run(graph: Graph) -> list[Step]:
-    """Runs every pass on the graph, verifying it after each."""
+    """Runs every pass on the graph, verifying it after each; first on the graphs of its nodes."""
+    for inner in subgraphs(graph):
+        run(inner)
     graph.verify("lower")
     steps = []
     for one in PASSES:

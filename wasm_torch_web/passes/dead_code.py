@@ -7,6 +7,7 @@ from typing import Any
 
 import sympy
 
+from wasm_torch_web.control import subgraphs
 from wasm_torch_web.ir import Graph
 
 
@@ -42,3 +43,5 @@ def _sizes(graph: Graph) -> Iterator[Any]:
             yield from item if isinstance(item, (list, tuple)) else [item]
         for value in node.outputs:
             yield from value.shape
+    for inner in subgraphs(graph):
+        yield from _sizes(inner)

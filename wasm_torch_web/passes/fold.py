@@ -7,6 +7,7 @@ from typing import Any
 import sympy
 import torch
 
+from wasm_torch_web.control import Parts
 from wasm_torch_web.ir import Graph, Node, Value
 
 # A folded result may be larger than what it was made from by at most this much (an `expand` or
@@ -50,7 +51,7 @@ def _evaluate(node: Node) -> tuple[torch.Tensor, ...]:
 def _symbolic(item: Any) -> bool:
     if isinstance(item, list):
         return any(_symbolic(one) for one in item)
-    return isinstance(item, sympy.Basic)
+    return isinstance(item, (sympy.Basic, Parts))
 
 
 def _worthwhile(node: Node) -> bool:

@@ -152,9 +152,9 @@ def _operators(found: dict[str, Any], flops: list[int | None]) -> list[Operator]
             source=told["source"],
             shape=tuple(told["shapes"][0]) if told["shapes"] else (),
             milliseconds=milliseconds,
-            flops=own,
+            flops=flops[told["node"]],
         )
-        for told, milliseconds, own in zip(found["operators"], times, flops, strict=True)
+        for told, milliseconds in zip(found["operators"], times, strict=True)
     ]
 
 
