@@ -68,6 +68,7 @@ class Builder:
         self._decided: dict[Any, Any] = {}  # torch's symbol of what data decides -> the graph's
         self._names = itertools.count()
         self._sizes, self._stand_ins = itertools.count(1), itertools.count()
+        self._taken: set[Any] = set()  # symbols of what data decides, in all graphs
         self._constants: dict[Any, Value] = {}
 
     def inside(self) -> Builder:
@@ -76,7 +77,7 @@ class Builder:
         inner.origin = self.origin
         inner._decided = dict(self._decided)
         inner._names, inner._sizes = self._names, self._sizes
-        inner._stand_ins = self._stand_ins
+        inner._stand_ins, inner._taken = self._stand_ins, self._taken
         return inner
 
     # --- sizes ---
@@ -99,6 +100,9 @@ class Builder:
         symbol = torchs
         if value.dtype == torch.int64 and (torchs is None or low >= 0):
             symbol = self._stand_in()
+        elif torchs in self._taken:  # each graph inside a loop decides its own
+            symbol = self._another()
+        self._taken.add(symbol)
         if torchs is not None:
             self._decided[torchs] = symbol
         elif size is not None:
@@ -128,6 +132,15 @@ class Builder:
         number = next(self._stand_ins)
         source = ConstantSource(f"decided_{number}")
         symbol = shape_env.create_symbol(1009 + 2 * number, source, DimDynamic.DYNAMIC, None)
+        assert isinstance(symbol, sympy.Symbol)
+        return symbol
+
+    def _another(self) -> sympy.Symbol:
+        """A symbol of which inference knows nothing."""
+        shape_env = self.fake_mode.shape_env
+        assert shape_env is not None
+        with shape_env.ignore_fresh_unbacked_symbols():
+            symbol = shape_env.create_unbacked_symint().node.expr
         assert isinstance(symbol, sympy.Symbol)
         return symbol
 

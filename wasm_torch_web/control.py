@@ -16,7 +16,9 @@ from wasm_torch_web.ir import Graph, Node, Origin, Symbol, Value
 from wasm_torch_web.ops.table import ALL, Attribute, Row, tensor
 
 # Control nodes of a plan; their numbers are those of csrc/core/plan.h.
-CONTROL = {name: number for number, name in enumerate(("", "choose", "otherwise", "repeat", "test", "end"))}
+CONTROL = {
+    name: number for number, name in enumerate(("", "choose", "otherwise", "repeat", "test", "end"))
+}
 
 
 @dataclass(eq=False, repr=False)
@@ -89,7 +91,9 @@ def _no_reference(*operands: Any, **attributes: Any) -> Any:
 
 def marker(name: str, origin: Origin, *inputs: Value) -> Node:
     """A control node of a plan: `choose`, `otherwise`, `repeat`, `test` or `end`."""
-    row = Row(name, "control", tuple(tensor(v.name, (v.dtype,)) for v in inputs), (), (), _no_reference)
+    row = Row(
+        name, "control", tuple(tensor(v.name, (v.dtype,)) for v in inputs), (), (), _no_reference
+    )
     return Node(row, list(inputs), {}, [], origin)
 
 

@@ -28,7 +28,7 @@ def limit_decided(graph: Graph) -> None:
     largest = {s.symbol: s.max for s in graph.symbols if s.value is None}
     for symbol in known.values():
         if symbol.bound is not None:
-            bound = sympy.sympify(upper(symbol.bound, known)).xreplace(largest)
+            bound = sympy.sympify(sympy.sympify(upper(symbol.bound, known)).xreplace(largest))
             if bound.is_number:
                 symbol.max = min(symbol.max, max(int(bound), symbol.min))
 

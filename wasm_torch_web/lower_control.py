@@ -116,7 +116,9 @@ def _number(calls: Calls, value: Value, size: Any) -> Any:
 def _outputs(calls: Calls, node: FxNode, likes: Sequence[Any]) -> list[Value]:
     """New values of the shapes and dtypes of fake tensors."""
     names = [f"{node.name}.{index}" for index in range(len(likes))]
-    return [calls.builder.value(name, fake) for name, fake in zip(names, likes, strict=True)]
+    return [
+        calls.builder.value(name, fake, "node") for name, fake in zip(names, likes, strict=True)
+    ]
 
 
 def _append(

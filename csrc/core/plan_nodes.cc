@@ -69,7 +69,7 @@ Code check_control_node(const Checker& checker, const NodeRecord& node) {
   WTW_REQUIRE(checker, plan.refs.holds(node.refs, node.inputs), node.refs);
   if (!reads) return Code::ok;
   const uint32_t value = plan.input(node, 0);
-  WTW_REQUIRE(checker, value < plan.values.count, value);
+  WTW_REQUIRE(checker, value < plan.values.count, node.control);
   const ValueRecord& record = plan.values[value];
   const bool is_bool = record.dtype == static_cast<uint8_t>(DType::boolean);
   WTW_REQUIRE(checker, is_bool && record.rank == 0, value);

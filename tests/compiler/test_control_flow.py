@@ -17,7 +17,7 @@ FLOWS = flows()
 
 
 def dynamic_axes(flow: Flow) -> list[Any]:
-    return [axes.parse(text) for text in flow.dynamic]
+    return [axes.parse_dynamic(text) for text in flow.dynamic]
 
 
 @pytest.mark.parametrize("name", FLOWS)

@@ -17,7 +17,7 @@ from plan_cases import CASES
 from plan_cases.case import Case, damaged
 from plan_cases.records import zero_state
 from support.native import Failure, Library, NativeModel
-from support.plans import Sections, sample
+from support.plans import Sections, decided, flowing, sample
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "csrc" / "core"
@@ -94,7 +94,7 @@ STARVED = ("ops", "exprs", "buffers")
 
 def run(library: Library, case: Case) -> Failure | None:
     """What refuses the case."""
-    plan, weights = sample()
+    plan, weights = case.make()
     return refusal(library, damaged(case, plan), weights)
 
 
@@ -102,6 +102,8 @@ def main() -> None:
     library = Library(Path(sys.argv[1]))
     plan, weights = sample()
     assert refusal(library, plan, weights) is None
+    for make in (decided, flowing):
+        assert refusal(library, *make()) is None
     assert run(library, Case("zero-state", "", "", zero_state)) is None
     for case in CASES:
         run(library, case)

@@ -128,11 +128,15 @@ class NativeModel:
         """Runs nodes of program 0, which is bound."""
         self._require(self.library.c.wtw_run(self.session, 0, first, count))
 
+    def next(self) -> int:
+        """The node with which the run goes on."""
+        return int(self.library.c.wtw_next(self.session))
+
     def step_through(self, nodes: int) -> list[int]:
         """Runs program 0, which is bound, node by node; gives those of its `nodes` that ran."""
         ran = [0]
         self.run_nodes(0, 1)
-        while (node := self.library.c.wtw_next(self.session)) < nodes:
+        while (node := self.next()) < nodes:
             ran.append(node)
             self.run_nodes(node, 1)
         return ran

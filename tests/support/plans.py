@@ -11,11 +11,12 @@ import sympy
 import torch
 from torch.utils._sympy.functions import IntTrueDiv
 
+from wasm_torch_web.control import marker
 from wasm_torch_web.format.expressions import OPCODES
 from wasm_torch_web.format.manifest import ABI
 from wasm_torch_web.format.plan import MAGIC, RECORD_BYTES, SECTIONS, PlanWriter
 from wasm_torch_web.format.weights import Segment
-from wasm_torch_web.ir import Graph, Node, Port, Symbol, Value
+from wasm_torch_web.ir import Graph, Node, Origin, Port, Symbol, Value
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.passes.layout import choose_layouts
 
@@ -192,6 +193,64 @@ def decided() -> tuple[bytes, bytes]:
     writer = PlanWriter(Segment(weights))
     writer.program("forward", graph)
     return writer.finish(), weights.getvalue()
+
+
+def flowing() -> tuple[bytes, bytes]:
+    """A plan with a choice in a loop: while n > 0, n goes down by 1, and x becomes x + x where n is
+    then above 1, else |x|."""
+    graph, whole = Graph(), {"compute": torch.int64, "dtype": torch.int64}
+    n, x = Value("n", torch.int64, (), "input"), Value("x", F32, (3,), "input")
+    one = Value("one", torch.int64, (), "constant", torch.tensor(1))
+    graph.inputs = [Port("n", "tensor", n), Port("x", "tensor", x)]
+    count, carried = _copy_to(graph, n, None), _copy_to(graph, x, None)
+    _mark(graph, "repeat")
+    _mark(graph, "test", _above(graph, count, 0))
+    (less,) = emit(graph, "sub", [count, one], [()], **whole)
+    less.dtype = torch.int64
+    _copy_to(graph, less, count)
+    chosen = Value("chosen", F32, (3,))
+    _mark(graph, "choose", _above(graph, less, 1))
+    (twice,) = emit(graph, "add", [carried, carried], [(3,)], compute=F32, dtype=F32)
+    _copy_to(graph, twice, chosen)
+    _mark(graph, "otherwise")
+    (absolute,) = emit(graph, "abs", [carried], [(3,)], compute=F32, dtype=F32)
+    _copy_to(graph, absolute, chosen)
+    _mark(graph, "end")
+    _copy_to(graph, chosen, carried)
+    _mark(graph, "end")
+    graph.outputs = [Port("count", "tensor", count), Port("x", "tensor", carried)]
+    chosen.kind, chosen.strides, chosen.storage = "view", (1,), _memory(chosen)
+    choose_layouts(graph)
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
+    writer.program("forward", graph)
+    return writer.finish(), weights.getvalue()
+
+
+def _memory(value: Value) -> Value:
+    """Memory for it, which several nodes write."""
+    memory = Value(f"{value.name}__memory", value.dtype, value.shape, strides=value.strides)
+    memory.storage = memory
+    return memory
+
+
+def _above(graph: Graph, value: Value, limit: int) -> Value:
+    """Whether a 0-d int is larger."""
+    number = Value(f"limit{limit}", torch.int64, (), "constant", torch.tensor(limit))
+    (holds,) = emit(graph, "gt", [value, number], [()], compute=torch.int64, dtype=torch.bool)
+    holds.dtype = torch.bool
+    return holds
+
+
+def _copy_to(graph: Graph, value: Value, place: Value | None) -> Value:
+    """A copy of the value, in memory of its own or where another lies."""
+    (copied,) = emit(graph, "copy", [value], [value.shape])
+    copied.dtype, copied.storage = value.dtype, place
+    return copied
+
+
+def _mark(graph: Graph, name: str, *inputs: Value) -> None:
+    graph.nodes.append(marker(name, Origin(), *inputs))
 
 
 def emit(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from support.plans import Sections
+from support.plans import Sections, sample
 
 HUGE = 0xFFFFFFFF
 
@@ -24,20 +24,21 @@ class Case:
     check: str
     edit: Callable[[Any], Any]
     on_bytes: bool = False
+    make: Callable[[], tuple[bytes, bytes]] = sample  # the plan and weights that are damaged
 
 
 class Suite:
     """Collects the cases of one file of the checker."""
 
-    def __init__(self, source: str) -> None:
-        self.source = source
+    def __init__(self, source: str, make: Callable[[], tuple[bytes, bytes]] = sample) -> None:
+        self.source, self.make = source, make
         self.cases: list[Case] = []
 
     def add(
         self, check: str, name: str, edit: Callable[[Any], Any], on_bytes: bool = False
     ) -> None:
         """A case."""
-        self.cases.append(Case(name, self.source, check, edit, on_bytes))
+        self.cases.append(Case(name, self.source, check, edit, on_bytes, self.make))
 
     def edit(self, check: str, on_bytes: bool = False) -> Callable[[Any], Any]:
         """Marks a function as the edit of a case."""

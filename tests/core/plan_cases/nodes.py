@@ -26,7 +26,7 @@ field("node.inputs == spec.n_in || more", "cat", inputs=0)
 field("node.inputs <= kMaxOperands", "cat", inputs=MAX_OPERANDS + 1)
 field("node.outputs == spec.n_out", "cummax", outputs=1)
 field("node.outputs == spec.n_out", "relu", attrs=1)
-field("plan.refs.holds(node.refs", "relu", refs=HUGE)
+field("holds(node.refs, node.inputs + node.outputs)", "relu", refs=HUGE)
 field("plan.attrs.holds(node.first_attr", "relu", first_attr=HUGE)
 SUITE.field(
     "kind == static_cast<uint32_t>(spec.attrs[i].kind)",

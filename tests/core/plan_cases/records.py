@@ -123,7 +123,7 @@ def packed(p: Sections) -> Any:
 
 
 field("value.buffer < plan.buffers.count", "value", value, buffer=HUGE)
-field("value.dtype < kDTypes", "value", value, dtype=11)
+field("value.dtype < kDTypes", "value", value, dtype=13)
 field("value.dtype < kDTypes", "value", value, rank=9)
 field("value.dtype < kDTypes", "value", value, zero=1)
 field("are_exprs(value.refs", "value", value, refs=HUGE)
