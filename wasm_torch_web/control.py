@@ -1,9 +1,9 @@
 """Control flow in the graph: a node that owns graphs, and the rows of which plans have it.
 
 A `choice` has two graphs over the same operands, of which one runs. A `loop` has a test and a body
-over what it carries (the node's first inputs) and what stays (the others): while the test holds, the
-body's first results are what is carried next, its other results the slices at `index` of stacked
-outputs. Passes see one node with dense operands; `passes.flatten` is the last.
+over what it carries (the node's first inputs) and what stays (the others): while the test holds,
+the body's first results are what is carried next, its other results the slices at `index` of
+stacked outputs. Passes see one node with dense operands; `passes.flatten` is the last.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Parts:
     """The graphs of a control-flow node.
 
     Attributes:
-        graphs: of a choice: where the predicate holds, where not; of a loop: test, body. The body of
-            a loop that stacks has its index as last output.
+        graphs: of a choice: where the predicate holds, where not; of a loop: test, body.
+            The body of a loop that stacks has its index as last output.
         carried: of a loop, how many values it carries.
     """
 
@@ -98,7 +98,7 @@ def marker(name: str, origin: Origin, *inputs: Value) -> Node:
 
 
 def inherit_symbols(graph: Graph) -> None:
-    """Gives the graphs inside a graph the symbols of those around them, as numbers that are known."""
+    """Gives graphs inside a graph the symbols of those around them, as numbers that are known."""
     around = [Symbol(s.symbol, s.name, s.min, s.max, None, s.bound) for s in graph.symbols]
     for inner in subgraphs(graph):
         inner.symbols = [*around, *inner.symbols]
