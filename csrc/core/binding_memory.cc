@@ -22,12 +22,11 @@ void touch_ports(const Binder& binder, uint32_t first, uint32_t count, int32_t n
 // What is live at the border of a loop is so in all of it: the next round reads it, or what comes
 // after the last one. What lives inside is written before it is read in each round.
 void extend_over_loops(const Binder& binder) {
-  const auto begin = static_cast<int32_t>(binder.program.first_node);
-  const auto nodes = static_cast<int32_t>(binder.program.nodes);
-  for (uint32_t l = 0; l < binder.plan.n_loops; ++l) {
-    const int32_t first = static_cast<int32_t>(binder.plan.loops[l].first) - begin;
-    const int32_t last = static_cast<int32_t>(binder.plan.loops[l].last) - begin;
-    if (first < 0 || last >= nodes) continue;  // of another program
+  const uint32_t begin = binder.program.first_node;
+  for (uint32_t n = 0; n < binder.program.nodes; ++n) {  // an inner loop ends before the outer
+    if (!binder.plan.ends_loop(begin + n)) continue;
+    const auto first = static_cast<int32_t>(binder.plan.flow[begin + n].jump - begin);
+    const auto last = static_cast<int32_t>(n);
     for (uint32_t i = 0; i < binder.plan.buffers.count; ++i) {
       Placement& place = binder.binding.places[i];
       const bool outside = place.last < first || place.first > last;

@@ -112,18 +112,21 @@ struct Plan {
   Array<int32_t> expr_after, value_after, node_after;
   Array<bool> decides;  // nodes of which an output is a symbol
 
-  // By node, in a plan with control nodes (else empty): where a control node goes on when it does
-  // not go to the next; and the node before which what a node does is sure to have been done.
-  Array<uint32_t> jumps, until;
-  struct Loop {
-    uint32_t first, last;  // `repeat` and its `end`
+  // Of a node in a plan with control nodes: where a control node goes on when it does not go to the
+  // next, and the node before which what a node does is sure to have been done.
+  struct Flow {
+    uint32_t jump = 0, until = kAbsent;
   };
-  Array<Loop> loops;  // an inner one before the one around it
-  uint32_t n_loops = 0;
+  Array<Flow> flow;  // empty without control nodes
+
+  // Whether the node is the end of a loop, which begins where it jumps to.
+  bool ends_loop(uint32_t node) const {
+    return nodes[node].control == Control::end && flow[node].jump < node;
+  }
 
   // Whether node a has run whenever node b runs.
   bool comes_before(uint32_t a, uint32_t b) const {
-    return a < b && (until.size() == 0 || b < until[a]);
+    return a < b && (flow.size() == 0 || b < flow[a].until);
   }
 
   bool is_decided() const { return node_after.size() != 0; }

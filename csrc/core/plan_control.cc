@@ -1,5 +1,6 @@
 // Control nodes: how their regions nest, where each goes on, which nodes have run before which, and
 // what has been written when some of them did not run.
+#include <algorithm>
 #include <array>
 
 #include "core/plan_checker.h"
@@ -18,12 +19,13 @@ struct Regions {
   const Checker& checker;
   std::array<Open, kMaxDepth> open{};
   uint32_t depth = 0;
+  uint32_t loops = 0;
 
   Control kind(uint32_t node) const { return checker.plan.nodes[node].control; }
   // What the nodes of a part do is known until its end; in the parts inside it, until theirs.
   void close_part(uint32_t first, uint32_t end) const {
     for (uint32_t n = first; n < end; ++n) {
-      uint32_t& until = checker.plan.until[n];
+      uint32_t& until = checker.plan.flow[n].until;
       if (until == kAbsent) until = end;
     }
   }
@@ -47,7 +49,7 @@ Code Regions::middle(uint32_t node, Control first) {
   region.middle = node;
   if (first == Control::choose) {
     close_part(region.first + 1, node);
-    checker.plan.jumps[region.first] = node + 1;
+    checker.plan.flow[region.first].jump = node + 1;
   }
   return Code::ok;
 }
@@ -58,13 +60,12 @@ Code Regions::end(uint32_t node) {
   const Open& region = open[--depth];
   close_part(region.middle + 1, node);
   if (kind(region.first) == Control::choose) {
-    plan.jumps[region.middle] = plan.jumps[node] = node + 1;
+    plan.flow[region.middle].jump = plan.flow[node].jump = node + 1;
     return Code::ok;
   }
-  plan.jumps[region.middle] = node + 1;
-  plan.jumps[node] = region.first;
-  WTW_REQUIRE(checker, plan.n_loops < kMaxLoops, plan.n_loops);
-  plan.loops[plan.n_loops++] = {region.first, node};
+  plan.flow[region.middle].jump = node + 1;
+  plan.flow[node].jump = region.first;
+  WTW_REQUIRE(checker, loops++ < kMaxLoops, node);
   return Code::ok;
 }
 
@@ -90,11 +91,7 @@ Code check_control(const Checker& checker) {
   bool any = false;
   for (uint32_t n = 0; n < plan.nodes.count; ++n) any |= plan.nodes[n].control != Control::none;
   if (!any) return Code::ok;
-  if (!plan.jumps.reset(plan.nodes.count) || !plan.until.reset(plan.nodes.count) ||
-      !plan.loops.reset(kMaxLoops)) {
-    return checker.fail(Code::out_of_memory, __LINE__);
-  }
-  for (uint32_t& until : plan.until) until = kAbsent;
+  if (!plan.flow.reset(plan.nodes.count)) return checker.fail(Code::out_of_memory, __LINE__);
   Regions regions{checker};
   for (uint32_t n = 0; n < plan.nodes.count; ++n) WTW_TRY(regions.step(n));
   WTW_REQUIRE(checker, regions.depth == 0, regions.open[0].first);
@@ -104,13 +101,13 @@ Code check_control(const Checker& checker) {
 bool Written::reset(const Plan& plan, const ProgramRecord& program) {
   size_t most = 0;
   for (uint32_t n = 0; n < program.nodes; ++n) most += plan.nodes[program.first_node + n].outputs;
-  return written_.reset(plan.buffers.count) && both_.reset(plan.buffers.count) && log_.reset(most);
+  return cells_.reset(std::max<size_t>(most, plan.buffers.count));
 }
 
 void Written::write(uint32_t buffer) {
-  if (written_[buffer]) return;
-  written_[buffer] = true;
-  if (depth_ > 0) log_[logged_++] = buffer;
+  if (cells_[buffer].written) return;
+  cells_[buffer].written = true;
+  if (depth_ > 0) cells_[logged_++].logged = buffer;
 }
 
 bool Written::enter(Control control) {
@@ -132,7 +129,7 @@ bool Written::enter(Control control) {
 }
 
 void Written::unwrite(size_t first, size_t end) {
-  for (size_t i = first; i < end; ++i) written_[log_[i]] = false;
+  for (size_t i = first; i < end; ++i) cells_[cells_[i].logged].written = false;
 }
 
 // What a loop's rounds write need not have been written: there may be none.
@@ -143,13 +140,14 @@ void Written::forget(size_t first) {
 
 // Written is what both parts of a choice have written.
 void Written::join(const Part& part) {
-  for (size_t i = part.first; i < part.middle; ++i) both_[log_[i]] = true;
-  for (size_t i = part.middle; i < logged_; ++i) written_[log_[i]] = both_[log_[i]];
-  for (size_t i = part.first; i < part.middle; ++i) both_[log_[i]] = false;
+  for (size_t i = part.first; i < part.middle; ++i) cells_[cells_[i].logged].both = true;
+  for (size_t i = part.middle; i < logged_; ++i)
+    cells_[cells_[i].logged].written = cells_[cells_[i].logged].both;
+  for (size_t i = part.first; i < part.middle; ++i) cells_[cells_[i].logged].both = false;
   size_t kept = part.first;
   for (size_t i = part.middle; i < logged_; ++i) {
-    const uint32_t buffer = log_[i];
-    if (written_[buffer]) log_[kept++] = buffer;
+    const uint32_t buffer = cells_[i].logged;
+    if (cells_[buffer].written) cells_[kept++].logged = buffer;
   }
   logged_ = kept;
 }

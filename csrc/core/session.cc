@@ -73,7 +73,7 @@ Code may_run(const Session& session, uint32_t program, uint32_t first) {
 // The node after node n, which has run.
 uint32_t next_node(const Plan& plan, const ProgramRecord& program, const Call& call, uint32_t n) {
   const uint32_t index = program.first_node + n;
-  const auto jump = [&] { return plan.jumps[index] - program.first_node; };
+  const auto jump = [&] { return plan.flow[index].jump - program.first_node; };
   switch (plan.nodes[index].control) {
     case Control::choose:
     case Control::test:

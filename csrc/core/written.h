@@ -13,7 +13,7 @@ class Written {
   // Nothing is written. False when memory ran out.
   [[nodiscard]] bool reset(const Plan& plan, const ProgramRecord& program);
   void write(uint32_t buffer);
-  bool operator[](uint32_t buffer) const { return written_[buffer]; }
+  bool operator[](uint32_t buffer) const { return cells_[buffer].written; }
   // Before each node: what it is. False where it ends a region that the program has not begun.
   bool enter(Control control);
   bool is_outside() const { return depth_ == 0; }
@@ -28,8 +28,13 @@ class Written {
   void forget(size_t first);
   void join(const Part& part);
 
-  Array<bool> written_, both_;
-  Array<uint32_t> log_;  // what was first written in the regions that are open
+  // Of a buffer: whether it is written; whether it was in the first part of a choice. And the log
+  // of what was first written in the regions that are open.
+  struct Cell {
+    bool written, both;
+    uint32_t logged;
+  };
+  Array<Cell> cells_;
   size_t logged_ = 0;
   Part parts_[kMaxDepth];
   uint32_t depth_ = 0;

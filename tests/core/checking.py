@@ -74,10 +74,10 @@ def _status() -> list[str]:
 
 def starved(library: Library, section: str) -> Failure | None:
     """Why a plan with very many records of a section is refused where memory has run out."""
-    plan, weights = sample()
+    plan, weights = flowing() if section == "nodes" else sample()
     sections = Sections(plan)
     records = getattr(sections, section)
-    records += [records[-1]] * LARGE
+    records += [records[-1]] * (65000 if section == "nodes" else LARGE)
     content = sections.pack()
     memory = [library.copy(content), library.copy(weights)]
     with no_more_memory(library):
@@ -89,7 +89,7 @@ def starved(library: Library, section: str) -> Failure | None:
 
 
 LARGE = 1 << 20  # records
-STARVED = ("ops", "exprs", "buffers")
+STARVED = ("ops", "exprs", "buffers", "nodes")
 
 
 def run(library: Library, case: Case) -> Failure | None:

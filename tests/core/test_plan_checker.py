@@ -44,7 +44,8 @@ def test_a_plan_is_smaller_than_a_gigabyte(library: Library) -> None:
 def test_running_out_of_memory(library: Library, section: str) -> None:
     failure = checking.starved(library, section)
     assert failure is not None and failure.code == CODES["out-of-memory"]
-    source = "plan_programs.cc" if section == "buffers" else "plan_records.cc"
+    sources = {"buffers": "plan_programs.cc", "nodes": "plan_control.cc"}
+    source = sources.get(section, "plan_records.cc")
     assert "Code::out_of_memory" in (CORE / source).read_text().splitlines()[failure.line - 1]
 
 

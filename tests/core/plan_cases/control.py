@@ -58,7 +58,7 @@ def too_deep(p: Sections) -> None:
     p.nodes += [copy.copy(p.nodes[REPEAT]) for _ in range(40)]
 
 
-@SUITE.edit("plan.n_loops < kMaxLoops")
+@SUITE.edit("loops++ < kMaxLoops")
 def too_many_loops(p: Sections) -> None:
     p.nodes += [p.nodes[node] for node in (REPEAT, TEST, END)] * 1100
 
