@@ -105,6 +105,8 @@ class Builder:
         self._taken.add(symbol)
         if torchs is not None:
             self._decided[torchs] = symbol
+        elif isinstance(size, int):
+            low = high = size
         elif size is not None:
             self.graph.guards.append(sympy.Eq(symbol, self.expression(size)))
         name = f"{name or self.origin.name or 'size'}_{next(self._sizes)}"

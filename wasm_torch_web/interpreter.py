@@ -41,10 +41,10 @@ class Interpreter:
         inputs = [None if value is None else self.tensor(value) for value in node.inputs]
         parts = parts_of(node)
         if parts is not None:
-            results = self.loop(parts, inputs) if parts.is_loop else self.choice(parts, inputs)
-            for value in node.outputs[len(results) :]:  # stacks of no rounds
-                results.append(torch.empty(self.number(value.shape), dtype=value.dtype))
-            self.values.update(zip(node.outputs, results, strict=True))
+            given = self.loop(parts, inputs) if parts.is_loop else self.choice(parts, inputs)
+            for value in node.outputs[len(given) :]:  # stacks of no rounds
+                given.append(torch.empty(self.number(value.shape), dtype=value.dtype))
+            self.values.update(zip(node.outputs, given, strict=True))
             return
         attributes = {name: self.number(item) for name, item in node.attributes.items()}
         result = node.row.reference(*inputs, **attributes)

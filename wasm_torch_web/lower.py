@@ -83,10 +83,11 @@ class Calls:
         if number and target not in LOWERINGS:
             self.values[node.name] = self.builder.expression(fake)
             return
-        if not hasattr(node.target, "_schema"):
+        schema: Any = getattr(node.target, "_schema", None)
+        if schema is None:
             self.values[node.name] = self.builtin(node)
             return
-        if not node.target._schema.returns and target not in LOWERINGS:
+        if not schema.returns and target not in LOWERINGS:
             return  # assertions: what they say about sizes is among the guards
         self.builder.origin = _origin(node)
         self.builder.expected = fake

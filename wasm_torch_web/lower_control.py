@@ -87,7 +87,10 @@ def _truth(calls: Calls, predicate: Any) -> Value:
     if isinstance(predicate, Value):
         if predicate.dtype != torch.bool:
             predicate = b.call("aten.ne.Scalar", self=predicate, other=0)
-        return predicate if predicate.rank == 0 else b.emit("reshape", [predicate], {"size": ()})
+        truth: Value = predicate
+        if truth.rank:
+            truth = b.emit("reshape", [truth], {"size": ()})
+        return truth
     if isinstance(predicate, sympy.Basic) and predicate.free_symbols:
         one, zero = sympy.Integer(1), sympy.Integer(0)
         return b.scalar(sympy.Piecewise((one, predicate), (zero, sympy.true)), torch.bool)
