@@ -7,11 +7,12 @@ of each of timm's families; transformers' types at a tiny size. All with random 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import torch
-from models.zoo import Model
-from torch import Tensor, nn
+from models.zoo import Model, warmed
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from zoo import architectures
@@ -169,29 +170,14 @@ def make(name: str) -> Model:
     its batch norms: with PyTorch's initial ones a deep network's output shrinks to nothing."""
     torch.manual_seed(0)
     model = catalogue()[name]()
-    norms = [m for m in model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if norms and not _settle(model, norms, batch=4):  # fewer values make for small variances
-        _settle(model, norms, batch=1)
+    for size in (4, 1):  # the statistics of fewer values make for small variances
+        args, kwargs = pytree.tree_map_only(
+            Tensor, partial(_batch, size=size), (model.args, model.kwargs)
+        )
+        with suppress(ValueError, RuntimeError):  # a batch that it does not take, or one value
+            warmed(model.module, *args, **kwargs)
+            break
     return model
-
-
-def _settle(model: Model, norms: list[nn.modules.batchnorm._BatchNorm], batch: int) -> bool:
-    """Whether the model could be called on random inputs, of which the norms keep statistics."""
-    for norm in norms:
-        norm.momentum = None
-        norm.reset_running_stats()
-        norm.train()
-    given = pytree.tree_map_only(Tensor, partial(_batch, size=batch), (model.args, model.kwargs))
-    try:
-        with torch.no_grad():
-            model.module(*given[0], **given[1])
-        return True
-    except (ValueError, RuntimeError):  # one value per channel has no statistics
-        for norm in norms:
-            norm.reset_running_stats()
-        return False
-    finally:
-        model.module.eval()
 
 
 def _batch(example: Tensor, size: int) -> Tensor:
