@@ -135,7 +135,7 @@ def _torchvision(name: str, family: str) -> Model:
     weights = {"weights_backbone": None} if family == "segmentation" else {}
     module = get_model(name, weights=None, **weights).eval()
     if family == "video":
-        side = 224 if name.startswith("mvit") else 112
+        side = 224 if name.startswith(("mvit", "s3d")) else 112
         return Model(module, (torch.randn(1, 3, 16, side, side),))
     if family == "optical_flow":
         return Model(module, (torch.randn(1, 3, 128, 128), torch.randn(1, 3, 128, 128)))
