@@ -27,11 +27,11 @@ from typing import Any
 
 import torch
 
+from sweep.listed import counted, excepted
 from sweep.programs import Faults, Numbered, faults, tolerance
 from sweep.samples import Entry, entries
 
 ROOT = Path(__file__).parents[2]
-CAPTURED = Path(__file__).with_name("captured.json")
 PASSED = Path(__file__).with_name("passed.json")
 RESULTS = ROOT / "build" / "sweep" / "results.json"
 DTYPES = ("float32", "int64", "bool", "float16")
@@ -39,28 +39,6 @@ TOGETHER = 24  # samples in one program
 PATIENCE = 1800  # seconds for the slowest entry
 
 Found = dict[str, dict[str, Any]]  # by dtype: samples, faults, seconds
-
-
-def counted() -> dict[str, list[int]]:
-    """The entries that count, and of each the samples that do not: those that stock torch.export
-    does not capture, and those that draw random numbers."""
-    listed = json.loads(CAPTURED.read_text())
-    return {
-        name: [*found.get("not captured", []), *found.get("random", [])]
-        for name, found in listed.items()
-        if "excluded" not in found and found.get("not captured") != "any"
-    }
-
-
-def excepted() -> dict[str, list[str]]:
-    """The entries that do not count, by reason."""
-    found: dict[str, list[str]] = {}
-    for name, one in json.loads(CAPTURED.read_text()).items():
-        if "excluded" in one:
-            found.setdefault(one["excluded"], []).append(name)
-        elif one.get("not captured") == "any":
-            found.setdefault("torch.export captures no sample", []).append(name)
-    return dict(sorted(found.items()))
 
 
 def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, Found]:
@@ -129,7 +107,8 @@ def main() -> None:
         _record(results)
     for dtype in dtypes:
         _summary(dtype, results)
-    _not_counted()
+    for reason, left_out in excepted().items():
+        print(f"not counted, {reason}: {len(left_out)}")
     spent = sum(one["seconds"] for found in results.values() for one in found.values())
     print(f"{spent / 60:.0f} minutes of work")
 
@@ -169,12 +148,6 @@ def _reasons(faults: Iterable[str]) -> list[str]:
     )
     common = Counter(text.split(" (")[0][:100] for text in short).most_common(2)
     return ["; ".join(text for text, _ in common)] if common else []
-
-
-def _not_counted() -> None:
-    """The families left out, with the reason, as captured.json has them."""
-    for reason, names in excepted().items():
-        print(f"not counted, {reason}: {len(names)}")
 
 
 def _tell(name: str, found: Found) -> None:
