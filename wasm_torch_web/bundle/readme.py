@@ -26,6 +26,8 @@ ARRAYS = {
     "uint8": "Uint8Array",
     "bool": "Uint8Array",
     "complex64": "Float32Array",
+    "complex128": "Float64Array",
+    "complex32": "Uint16Array",
 }
 JS_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
@@ -67,7 +69,7 @@ def _value(port: Port, example: dict[str, Any]) -> str:
     if port["kind"] != "tensor":
         return JS_NUMBERS.get(example["value"], str(example["value"]))
     shape, dtype = example["shape"], port["dtype"]
-    count = prod(shape) * (2 if dtype == "complex64" else 1)
+    count = prod(shape) * (2 if dtype.startswith("complex") else 1)
     fill_with = port.get("range", [0])[0]
     literal = f"{fill_with}n" if dtype == "int64" else str(fill_with)
     filled = f".fill({literal})" if fill_with else ""

@@ -110,6 +110,9 @@ def split(b: Builder, x: Any, dtype: torch.dtype | None = None) -> tuple[Value, 
     return _part(b, pairs, 0), _part(b, pairs, 1)
 
 
+_BINARY = ("add", "sub", "mul", "div", "eq", "ne", "lt", "gt", "ge")
+
+
 class Reals:
     """Real arithmetic by name: `r.mul(x, y)` is aten.mul.Tensor of values and numbers."""
 
@@ -117,12 +120,10 @@ class Reals:
         self.b = b
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        binary = name in ("add", "sub", "mul", "div", "eq", "ne", "lt", "gt", "ge")
-        names = ("self", "other")
+        names: tuple[str, ...] = ("self", "other")
+        variant = "Tensor" if name in _BINARY else "default"
         if name == "where":
             names, variant = ("condition", "self", "other"), "self"
-        else:
-            variant = "Tensor" if binary else "default"
 
         def call(*operands: Any) -> Any:
             given = dict(zip(names, operands, strict=False))
@@ -279,5 +280,5 @@ def to_copy(b: Builder, a: dict[str, Any]) -> Value | None:
     if dtype.is_complex:
         return joined(b, parts(b, x, dtype))
     if dtype == torch.bool:
-        return nonzero(b, x)
+        return nonzero(b, x)  # type: ignore[no-any-return]
     return cast(b, split(b, x)[0], dtype)

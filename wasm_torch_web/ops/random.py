@@ -55,11 +55,12 @@ def _mix(x: torch.Tensor) -> torch.Tensor:
 def _random(
     state: torch.Tensor, size: Sequence[Any], stream: int, dtype: torch.dtype
 ) -> torch.Tensor:
-    """Element i is the top bits of mix(mix(mix(state) + stream) + i step): of a float as many as
-    make an evenly spaced number from 0 to below 1, of an int64 63."""
+    """Element i is the top bits of mix(mix(mix(state + step) + stream) + i step): of a float as
+    many as make an evenly spaced number from 0 to below 1, of an int64 63."""
     count = torch.ones(size, dtype=torch.int64).reshape(-1).cumsum(0) - 1
     digits = _DIGITS[dtype]
-    drawn = _right(_mix(_mix(_mix(state) + stream) + count * _signed(_STEP)), 64 - digits)
+    key = _mix(_mix(state + _signed(_STEP)) + stream)
+    drawn = _right(_mix(key + count * _signed(_STEP)), 64 - digits)
     if dtype.is_floating_point:
         drawn = (drawn.double() * 0.5**digits).to(dtype)
     return drawn.reshape(size)

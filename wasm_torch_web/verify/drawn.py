@@ -1,0 +1,73 @@
+"""What PyTorch and the browser drew in several runs in, whether one distribution gives both out.
+
+Random numbers are not PyTorch's own, so that no element can be compared. What is: sizes, range,
+mean and deviation of all elements, and the mean of each. Means of RUNS runs may be apart by a few
+standard errors; both sides have seeds, so that a verdict does not change from build to build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from wasm_torch_web.verify.compare import OutputError, tolerance_of, wrong
+
+RUNS = 16
+# Standard errors: chance passes the first once in a million measures, the second in 10^12 elements.
+OF_MEASURES, OF_ELEMENTS = 8.0, 12.0
+NOTE = f"drawn at random: sizes, range, mean and deviation are those of PyTorch over {RUNS} runs"
+MEASURES = ("finite share", "mean", "deviation", "least", "largest")
+
+
+def compare_drawn(
+    name: str, expected: Sequence[Tensor | float], given: Sequence[Tensor | float]
+) -> OutputError:
+    """An output's values in RUNS runs, in PyTorch and in the browser; errors are of the mean."""
+    ours, theirs = ([torch.as_tensor(v) for v in values] for values in (given, expected))
+    kinds = {(value.dtype, value.dim()) for value in theirs}
+    if {(value.dtype, value.dim()) for value in ours} != kinds:
+        return wrong(name, "drawn at random: another dtype or number of axes")
+    tolerance = tolerance_of(theirs[0].dtype)
+    a, b = (torch.stack([_measures(value) for value in values]) for values in (theirs, ours))
+    apart = _apart(a, b, OF_MEASURES, tolerance)
+    if bool(apart.any()):
+        index = int(apart.nonzero()[0])
+        axes = a.shape[1] - len(MEASURES)
+        what = f"size {index}" if index < axes else MEASURES[index - axes]
+        theirs_, ours_ = (float(x[:, index].mean()) for x in (a, b))
+        return wrong(name, f"drawn at random: {what} {ours_:.4g}, PyTorch's {theirs_:.4g}")
+    if len({value.shape for value in (*ours, *theirs)}) == 1:
+        elements = [torch.stack([_reals(v) for v in values]) for values in (theirs, ours)]
+        if bool(_apart(*elements, OF_ELEMENTS, tolerance).any()):
+            return wrong(name, "drawn at random: the means of some elements are not PyTorch's")
+    error = float((a - b).mean(0)[1 - len(MEASURES)].abs())
+    scale = max(1.0, float(a[:, 1 - len(MEASURES)].mean().abs()))
+    return OutputError(name, error, error / scale, True, NOTE)
+
+
+def _reals(value: Tensor) -> Tensor:
+    """The elements in a row, complex ones as two; what is not finite counts as 0."""
+    reals = torch.view_as_real(value) if value.dtype.is_complex else value
+    return reals.double().nan_to_num(0, 0, 0).reshape(-1)
+
+
+def _measures(value: Tensor) -> Tensor:
+    """The sizes, then MEASURES."""
+    reals = torch.view_as_real(value) if value.dtype.is_complex else value
+    elements = reals.double().reshape(-1)
+    finite = elements[elements.isfinite()]
+    if finite.numel() == 0:
+        return torch.tensor([*value.shape, 0, 0, 0, 0, 0], dtype=torch.float64)
+    deviation = float(finite.std(correction=0))
+    numbers = (finite.mean(), deviation, finite.min(), finite.max())
+    share = finite.numel() / elements.numel()
+    return torch.tensor([*value.shape, share, *map(float, numbers)], dtype=torch.float64)
+
+
+def _apart(a: Tensor, b: Tensor, most: float, tolerance: float) -> Tensor:
+    """Whether the means over axis 0 are apart by more than so many standard errors."""
+    deviation = ((a.var(0) + b.var(0)) / len(a)).sqrt()
+    scale = torch.maximum(a.abs().amax(0), torch.tensor(1.0))
+    return (a.mean(0) - b.mean(0)).abs() > most * deviation + tolerance * scale
