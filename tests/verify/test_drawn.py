@@ -28,7 +28,7 @@ def draws(draw: Draw, seed: int) -> list[Tensor]:
 
 
 def normal(*shape: int) -> Draw:
-    return lambda generator: torch.randn(*shape, generator=generator)
+    return lambda generator: torch.randn(shape, generator=generator)
 
 
 ALIKE: dict[str, Draw] = {

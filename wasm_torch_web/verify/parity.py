@@ -105,11 +105,11 @@ def compare_in(
         for variant in asked:
             info = model.load(variant)
             report.variants[info["variant"]] = info["why"]
-            if expected.drawn:  # whose elements only golden data has
-                report.runs.append(self_tested(model, info["variant"]))
             for trial, rounds in expected.trials:
                 progress(f"{info['variant']}: {trial.title}")
                 report.runs += _compare(model, info["variant"], trial, rounds, expected)
+            if expected.drawn:  # elements of which only golden data has
+                report.runs.append(self_tested(model, info["variant"]))
     return report
 
 
