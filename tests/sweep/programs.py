@@ -58,14 +58,14 @@ def plans(
         return [(_plan(name, tolerance, samples), samples)], {}
     except Exception as error:
         if len(samples) == 1:
-            return [], {samples[0][0]: _refusal(error)}
+            return [], {samples[0][0]: refusal(error)}
     half = len(samples) // 2
     first, wrong = plans(name, tolerance, samples[:half])
     second, more = plans(name, tolerance, samples[half:])
     return first + second, wrong | more
 
 
-def _refusal(error: Exception) -> str:
+def refusal(error: Exception) -> str:
     """A coded error is an answer; anything else, and `internal`, is a bug."""
     if isinstance(error, WtwError) and error.slug != "internal":
         return f"refused: {error}"

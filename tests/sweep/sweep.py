@@ -3,14 +3,16 @@
     PYTHONPATH=tests python -m sweep.sweep [--entries REGEX] [--samples N] [--dtypes float32,int64]
 
 A sample is captured, compiled and run on the shipped wasm in Node; its outputs must be PyTorch's.
-`--samples` takes so many of each entry, evenly spread. Without it, what was found goes into
-`passed.json`, from which docs/operators.md and the quick slice of the tests are made; all faults go
-to `build/sweep/results.json`.
+`--samples` takes so many of each entry, evenly spread. `--drawn` takes the samples that draw random
+numbers instead, and compares distributions. Without either, what was found goes into `passed.json`,
+from which docs/operators.md and the quick slice of the tests are made; all faults go to
+`build/sweep/results.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import multiprocessing
 import re
@@ -23,6 +25,8 @@ from typing import Any
 
 import torch
 
+from sweep.capture_list import draws
+from sweep.drawn import drawn_faults
 from sweep.programs import Faults, Numbered, faults, tolerance
 from sweep.samples import Entry, entries
 
@@ -37,30 +41,53 @@ TOGETHER = 24  # samples in one program
 def counted() -> dict[str, list[int]]:
     """The entries that count, and of each the samples that do not: those that stock torch.export
     does not capture, and those that draw random numbers."""
-    listed = json.loads(CAPTURED.read_text())
     return {
         name: [*found.get("not captured", []), *found.get("random", [])]
-        for name, found in listed.items()
+        for name, found in _listed().items()
         if "excluded" not in found and found.get("not captured") != "any"
     }
 
 
-def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, dict[str, Any]]:
+def drawing() -> list[str]:
+    """The entries with samples that draw random numbers."""
+    return [
+        name
+        for name, found in _listed().items()
+        if "random" in found or found.get("excluded") == "random"
+    ]
+
+
+@functools.cache
+def _listed() -> dict[str, dict[str, Any]]:
+    listed: dict[str, dict[str, Any]] = json.loads(CAPTURED.read_text())
+    return listed
+
+
+def examine(
+    name: str, dtypes: Sequence[str], most: int | None, drawn: bool = False
+) -> tuple[str, dict[str, Any]]:
     """Entry `name`: by dtype, how many samples there are, and what is wrong with which."""
     (entry,) = [entry for entry in entries() if entry.name == name]
     found = {}
     for dtype in dtypes:
-        samples = _chosen(entry, dtype, most)
+        samples = _chosen(entry, dtype, most, drawn)
         if samples:
-            wrong = _faults(entry, getattr(torch, dtype), samples)
+            wrong = (
+                drawn_faults(f"{name} {dtype}", samples)
+                if drawn
+                else _faults(entry, getattr(torch, dtype), samples)
+            )
             found[dtype] = {"samples": len(samples), "faults": wrong}
     return name, found
 
 
-def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
-    left_out = counted()[entry.name] if dtype == "float32" else []
+def _chosen(entry: Entry, dtype: str, most: int | None, drawn: bool) -> list[Numbered]:
     samples = list(enumerate(entry.samples(getattr(torch, dtype))))
-    samples = [(index, sample) for index, sample in samples if index not in left_out]
+    if dtype == "float32" and not drawn:
+        left_out = counted()[entry.name]
+        samples = [(index, sample) for index, sample in samples if index not in left_out]
+    elif entry.name in drawing():
+        samples = [(index, sample) for index, sample in samples if draws(sample) == drawn]
     step = 1 if most is None else max(1, -(-len(samples) // most))
     return samples[::step]
 
@@ -75,11 +102,13 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--entries", default="")
     options.add_argument("--samples", type=int)
+    options.add_argument("--drawn", action="store_true")
     options.add_argument("--dtypes", default=",".join(DTYPES))
     options.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     given = options.parse_args()
-    names = [name for name in counted() if re.search(given.entries, name)]
-    work = partial(examine, dtypes=given.dtypes.split(","), most=given.samples)
+    every = drawing() if given.drawn else counted()
+    names = [name for name in every if re.search(given.entries, name)]
+    work = partial(examine, dtypes=given.dtypes.split(","), most=given.samples, drawn=given.drawn)
     start, results = time.monotonic(), {}
     with multiprocessing.get_context("spawn").Pool(given.workers, maxtasksperchild=30) as pool:
         for name, found in pool.imap_unordered(work, names):
@@ -87,7 +116,7 @@ def main() -> None:
             _tell(name, found)
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     RESULTS.write_text(json.dumps(dict(sorted(results.items())), indent=1) + "\n")
-    if given.samples is None:
+    if given.samples is None and not given.drawn:
         _record(results)
     for dtype in given.dtypes.split(","):
         _summary(dtype, results)

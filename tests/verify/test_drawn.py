@@ -153,5 +153,5 @@ def test_another_distribution_is_found(tmp_path: Path, monkeypatch: pytest.Monke
     )
     built = wasm_torch_web.build(Sampler(), (torch.randn(8, 500),), out=tmp_path / "pkg")
     assert built.report is not None
-    assert built.verification == "failed" and set(built.report.failures()) >= {"noise", "before"}
-    assert "plain" not in built.report.failures()
+    assert built.verification == "failed"
+    assert "noise" in built.report.failures() and "plain" not in built.report.failures()

@@ -50,6 +50,7 @@ def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
         megabytes=f"{manifest['weights']['bytes'] / 1e6:.1f}",
         parameters=f"{manifest['parameters']:,}",
         tokenizer=f"\n{fill('tokenizer.md', name=name)}" if has_tokenizer else "",
+        random=f"\n{fill('random.md')}" if "random" in manifest else "",
     )
 
 
