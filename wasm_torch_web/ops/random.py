@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import cast, expand
+from wasm_torch_web.ops.complex import PART, joined
 from wasm_torch_web.ops.pointwise import computes_in, emit
-from wasm_torch_web.ops.table import FLOATS, Case, dtype, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import (
+    FLOATS,
+    Case,
+    dtype,
+    integer,
+    integers,
+    lowers,
+    lowers_complex,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -131,6 +142,12 @@ def rand(b: Builder, a: dict[str, Any]) -> Value:
     return _draw(b, _size(a), _dtype(a))
 
 
+@lowers_complex("aten.rand.default", "aten.rand_like.default")
+def rand_complex(b: Builder, a: dict[str, Any]) -> Value:
+    """Each part from 0 to below 1."""
+    return joined(b, _draw(b, [*_size(a), 2], PART[_dtype(a)]))
+
+
 @lowers("aten.uniform.default")
 def uniform(b: Builder, a: dict[str, Any]) -> Value:
     """From `from` to `to`."""
@@ -205,6 +222,14 @@ def _scaled_normal(
 def randn(b: Builder, a: dict[str, Any]) -> Value:
     """Mean 0, standard deviation 1."""
     return _normal(b, _size(a), _dtype(a))
+
+
+@lowers_complex("aten.randn.default", "aten.randn_like.default")
+def randn_complex(b: Builder, a: dict[str, Any]) -> Value:
+    """Standard deviation 1 of both parts together."""
+    part = PART[_dtype(a)]
+    pairs = [*_size(a), 2]
+    return joined(b, _scaled_normal(b, pairs, 0.0, 0.5**0.5, part))
 
 
 @lowers("aten.normal.Tensor_float", "aten.normal.float_Tensor", "aten.normal.Tensor_Tensor")
