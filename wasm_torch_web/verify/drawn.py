@@ -18,33 +18,36 @@ RUNS = 16
 # Standard errors: chance passes the first once in a million measures, the second in 10^12 elements.
 OF_MEASURES, OF_ELEMENTS = 8.0, 12.0
 NOTE = f"drawn at random: sizes, range, mean and deviation are those of PyTorch over {RUNS} runs"
-MEASURES = ("finite share", "mean", "deviation", "least", "largest")
+MEASURES = ("finite share", "mean", "deviation", "least", "largest")  # after the sizes
+MEAN = MEASURES.index("mean") - len(MEASURES)
 
 
 def compare_drawn(
     name: str, expected: Sequence[Tensor | float], given: Sequence[Tensor | float]
 ) -> OutputError:
     """An output's values in RUNS runs, in PyTorch and in the browser; errors are of the mean."""
-    ours, theirs = ([torch.as_tensor(v) for v in values] for values in (given, expected))
+    theirs, ours = ([torch.as_tensor(v) for v in values] for values in (expected, given))
     kinds = {(value.dtype, value.dim()) for value in theirs}
     if {(value.dtype, value.dim()) for value in ours} != kinds:
         return wrong(name, "drawn at random: another dtype or number of axes")
     tolerance = tolerance_of(theirs[0].dtype)
     a, b = (torch.stack([_measures(value) for value in values]) for values in (theirs, ours))
-    apart = _apart(a, b, OF_MEASURES, tolerance)
-    if bool(apart.any()):
-        index = int(apart.nonzero()[0])
-        axes = a.shape[1] - len(MEASURES)
-        what = f"size {index}" if index < axes else MEASURES[index - axes]
-        theirs_, ours_ = (float(x[:, index].mean()) for x in (a, b))
-        return wrong(name, f"drawn at random: {what} {ours_:.4g}, PyTorch's {theirs_:.4g}")
+    differing = _apart(a, b, OF_MEASURES, tolerance).nonzero()
+    if len(differing):
+        return wrong(name, f"drawn at random: {_told(int(differing[0]), a.mean(0), b.mean(0))}")
     if len({value.shape for value in (*ours, *theirs)}) == 1:
-        elements = [torch.stack([_reals(v) for v in values]) for values in (theirs, ours)]
-        if bool(_apart(*elements, OF_ELEMENTS, tolerance).any()):
+        x, y = (torch.stack([_reals(value) for value in values]) for values in (theirs, ours))
+        if bool(_apart(x, y, OF_ELEMENTS, tolerance).any()):
             return wrong(name, "drawn at random: the means of some elements are not PyTorch's")
-    error = float((a - b).mean(0)[1 - len(MEASURES)].abs())
-    scale = max(1.0, float(a[:, 1 - len(MEASURES)].mean().abs()))
-    return OutputError(name, error, error / scale, True, NOTE)
+    mean, other = (float(measures[:, MEAN].mean()) for measures in (a, b))
+    return OutputError(name, abs(mean - other), abs(mean - other) / max(1.0, abs(mean)), True, NOTE)
+
+
+def _told(index: int, theirs: Tensor, ours: Tensor) -> str:
+    """Which measure differs, and how."""
+    axes = len(theirs) - len(MEASURES)
+    what = f"size {index}" if index < axes else MEASURES[index - axes]
+    return f"{what} {float(ours[index]):.4g}, PyTorch's {float(theirs[index]):.4g}"
 
 
 def _reals(value: Tensor) -> Tensor:
@@ -60,10 +63,9 @@ def _measures(value: Tensor) -> Tensor:
     finite = elements[elements.isfinite()]
     if finite.numel() == 0:
         return torch.tensor([*value.shape, 0, 0, 0, 0, 0], dtype=torch.float64)
-    deviation = float(finite.std(correction=0))
-    numbers = (finite.mean(), deviation, finite.min(), finite.max())
-    share = finite.numel() / elements.numel()
-    return torch.tensor([*value.shape, share, *map(float, numbers)], dtype=torch.float64)
+    share = torch.tensor(finite.numel() / elements.numel())
+    numbers = (share, finite.mean(), finite.std(correction=0), finite.min(), finite.max())
+    return torch.tensor([*value.shape, *map(float, numbers)], dtype=torch.float64)
 
 
 def _apart(a: Tensor, b: Tensor, most: float, tolerance: float) -> Tensor:
