@@ -4,7 +4,8 @@ on the shipped wasm out."""
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 from unittest import mock
 
 import torch
@@ -15,6 +16,13 @@ from sweep.programs import Faults, Numbered, refusal
 from sweep.samples import Calls, Sample, outputs
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.verify.drawn import RUNS, compare_drawn
+
+# What the database wraps random operators in, so that each call draws the same.
+SEEDING = "torch.testing._internal.common_methods_invocations.wrapper_set_seed"
+
+
+def _call(op: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return op(*args, **kwargs)
 
 
 def drawn_faults(name: str, samples: Sequence[Numbered]) -> Faults:
@@ -35,12 +43,13 @@ def drawn_faults(name: str, samples: Sequence[Numbered]) -> Faults:
 
 
 def _plan(name: str, sample: Sample) -> Plan:
-    """A plan of RUNS calls and what one run of PyTorch gives; the database seeds every call."""
+    """A plan of RUNS calls, and what they give in PyTorch."""
     module = Calls([sample] * RUNS).eval()
-    with warnings.catch_warnings(), torch.no_grad(), mock.patch("torch.manual_seed"):
+    inputs = tuple(tensor.clone() for tensor in module.tensors)  # calls may change theirs
+    with warnings.catch_warnings(), torch.no_grad(), mock.patch(SEEDING, _call):
         warnings.simplefilter("ignore")
-        program = torch.export.export(module, module.tensors, strict=False)
-        expected = [leaf for _, leaf in outputs(module(*(t.clone() for t in module.tensors)))]
+        program = torch.export.export(module, inputs, strict=False)
+        expected = [leaf for _, leaf in outputs(module(*(t.clone() for t in inputs)))]
     graph = compile_program(program).graph
     plan, weights = files_of(graph)
     return Plan(name, plan, weights, list(module.tensors), expected, 0.0)
