@@ -53,6 +53,11 @@ def test_draws_of_one_distribution_pass(name: str) -> None:
     assert error.passed and error.note == NOTE
 
 
+def test_numbers_need_not_be_floats() -> None:
+    assert compare_drawn("y", [3.0] * RUNS, [3] * RUNS).passed
+    assert not compare_drawn("y", [3.0] * RUNS, [4] * RUNS).passed
+
+
 UNLIKE: dict[str, tuple[Draw, Draw, str]] = {
     "mean": (normal(3000), lambda g: normal(3000)(g) + 0.1, "mean"),
     "deviation": (normal(3000), lambda g: normal(3000)(g) * 1.1, "deviation"),

@@ -26,7 +26,7 @@ def compare_drawn(
     name: str, expected: Sequence[Tensor | float], given: Sequence[Tensor | float]
 ) -> OutputError:
     """An output's values in RUNS runs, in PyTorch and in the browser; errors are of the mean."""
-    theirs, ours = ([torch.as_tensor(v) for v in values] for values in (expected, given))
+    theirs, ours = ([_tensor(v) for v in values] for values in (expected, given))
     kinds = {(value.dtype, value.dim()) for value in theirs}
     if {(value.dtype, value.dim()) for value in ours} != kinds:
         return wrong(name, "drawn at random: another dtype or number of axes")
@@ -41,6 +41,11 @@ def compare_drawn(
             return wrong(name, "drawn at random: the means of some elements are not PyTorch's")
     mean, other = (float(measures[:, MEAN].mean()) for measures in (a, b))
     return OutputError(name, abs(mean - other), abs(mean - other) / max(1.0, abs(mean)), True, NOTE)
+
+
+def _tensor(value: Tensor | float) -> Tensor:
+    """A number as 0-d: JSON writes 3.0 as 3, so that its Python type says nothing."""
+    return value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
 
 
 def _told(index: int, theirs: Tensor, ours: Tensor) -> str:
