@@ -10,6 +10,7 @@ from torch.export import ExportedProgram
 from wasm_torch_web import capture, passes, signature
 from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
 from wasm_torch_web.decided import limit_decided
+from wasm_torch_web.drawn import mark_drawn
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
@@ -40,6 +41,16 @@ def compile_program(
 
     Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
     """
+    graph = lowered(program, axes)
+    if eager is not None:
+        drop_needless_guards(graph, *eager)
+    names = signature.read(program)
+    parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
+    return Compiled(graph, names, passes.run(graph), parameters)
+
+
+def lowered(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Graph:
+    """The graph as `compile_program` has it before the passes."""
     decomposed = capture.decompose(program)
     graph = lower(decomposed)
     sizes = read_sizes(decomposed, axes)
@@ -47,8 +58,5 @@ def compile_program(
     graph.symbols = [*sizes.symbols, *graph.symbols]
     graph.substitute(sizes.ties)
     limit_decided(graph)
-    if eager is not None:
-        drop_needless_guards(graph, *eager)
-    names = signature.read(program)
-    parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    return Compiled(graph, names, passes.run(graph), parameters)
+    mark_drawn(graph)
+    return graph

@@ -1,10 +1,11 @@
 """Every sample of PyTorch's operator database through this project.
 
     PYTHONPATH=tests python -m sweep.sweep [--entries REGEX] [--samples N] [--dtypes float32,int64]
-                                           [--workers N] [--again]
+                                           [--workers N] [--again] [--drawn]
 
 A sample is captured, compiled and run on the shipped wasm in Node; its outputs must be PyTorch's.
-`--samples` takes so many of each entry, evenly spread. Without it, what is found is kept in
+`--samples` takes so many of each entry, evenly spread. `--drawn` takes the samples that draw random
+numbers instead, and compares distributions. Without either, what is found is kept in
 `build/sweep/results.json` entry by entry: a sweep that was stopped goes on where it was (`--again`
 starts anew), and ends by merging all of it into `passed.json`, from which docs/operators.md and the
 quick slice of the tests are made.
@@ -27,7 +28,9 @@ from typing import Any
 
 import torch
 
-from sweep.listed import counted, excepted
+from sweep.capture_list import draws
+from sweep.drawn import drawn_faults
+from sweep.listed import counted, drawing, excepted
 from sweep.programs import Faults, Numbered, faults, tolerance
 from sweep.samples import Entry, entries
 
@@ -41,16 +44,22 @@ PATIENCE = 1800  # seconds for the slowest entry
 Found = dict[str, dict[str, Any]]  # by dtype: samples, faults, seconds
 
 
-def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, Found]:
+def examine(
+    name: str, dtypes: Sequence[str], most: int | None, drawn: bool = False
+) -> tuple[str, Found]:
     """Entry `name`: by dtype, how many samples there are, and what is wrong with which."""
     (entry,) = [entry for entry in entries() if entry.name == name]
     found: Found = {}
     for dtype in dtypes:
         start, samples = time.monotonic(), 1
         try:
-            chosen = _chosen(entry, dtype, most)
+            chosen = _chosen(entry, dtype, most, drawn)
             samples = len(chosen)
-            wrong = _faults(entry, getattr(torch, dtype), chosen)
+            wrong = (
+                drawn_faults(f"{name} {dtype}", chosen)
+                if drawn
+                else _faults(entry, getattr(torch, dtype), chosen)
+            )
         except Exception as error:  # one entry must not end the sweep
             wrong = dict.fromkeys(range(samples), f"bug: {type(error).__name__}: {error}"[:300])
         seconds = round(time.monotonic() - start, 1)
@@ -58,10 +67,13 @@ def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, Fo
     return name, found
 
 
-def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
-    left_out = counted()[entry.name] if dtype == "float32" else []
+def _chosen(entry: Entry, dtype: str, most: int | None, drawn: bool) -> list[Numbered]:
     samples = list(enumerate(entry.samples(getattr(torch, dtype))))
-    samples = [(index, sample) for index, sample in samples if index not in left_out]
+    if dtype == "float32" and not drawn:
+        left_out = counted()[entry.name]
+        samples = [(index, sample) for index, sample in samples if index not in left_out]
+    elif entry.name in drawing():
+        samples = [(index, sample) for index, sample in samples if draws(sample) == drawn]
     step = 1 if most is None else max(1, -(-len(samples) // most))
     return samples[::step]
 
@@ -78,19 +90,21 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--entries", default="")
     options.add_argument("--samples", type=int)
+    options.add_argument("--drawn", action="store_true")
     options.add_argument("--dtypes", default=",".join(DTYPES))
     options.add_argument("--workers", type=int, default=multiprocessing.cpu_count())
     options.add_argument("--again", action="store_true")
     given = options.parse_args()
     dtypes = given.dtypes.split(",")
-    names = [name for name in counted() if re.search(given.entries, name)]
-    whole = given.samples is None
+    every = drawing() if given.drawn else counted()
+    names = [name for name in every if re.search(given.entries, name)]
+    whole = given.samples is None and not given.drawn
     kept = _kept() if whole and not given.again else {}
     results = {name: kept[name] for name in names if set(dtypes) <= kept.get(name, {}).keys()}
     todo = [name for name in names if name not in results]
     if results:
         print(f"{len(results)} entries are kept from before; --again runs them too")
-    work = partial(examine, dtypes=dtypes, most=given.samples)
+    work = partial(examine, dtypes=dtypes, most=given.samples, drawn=given.drawn)
     with multiprocessing.get_context("spawn").Pool(given.workers, maxtasksperchild=30) as pool:
         arriving = pool.imap_unordered(work, todo)
         for number in range(1, len(todo) + 1):
