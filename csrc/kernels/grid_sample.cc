@@ -7,6 +7,7 @@
 
 #include "core/kernel.h"
 #include "kernels/axis.h"
+#include "kernels/precision.h"
 #include "ops.h"
 
 namespace wtw {
@@ -21,6 +22,7 @@ constexpr int kMostTaps = 4, kMostCombined = 16;
 struct Memo {
   Mode mode;
   Padding padding;
+  DType precision;
   bool align_corners;
   int axes;
   int64_t positions;  // of an image
@@ -32,6 +34,7 @@ Code check(Call& call) {
   const Mode mode = static_cast<Mode>(call.integer(mode_));
   WTW_CHECK((n == 2 || n == 3) && grid.rank == x.rank && y.rank == x.rank);
   WTW_CHECK(x.dtype == y.dtype && grid.dtype == x.dtype && (n == 2 || mode != Mode::bicubic));
+  WTW_CHECK(widened(call.dtype(precision_)) == x.dtype);
   WTW_CHECK(grid.shape[0] == x.shape[0] && grid.shape[n + 1] == n);
   WTW_CHECK(y.shape[0] == x.shape[0] && y.shape[1] == x.shape[1]);
   int64_t positions = 1;
@@ -40,8 +43,12 @@ Code check(Call& call) {
     WTW_CHECK(x.shape[2 + i] > 0 || y.numel == 0);
     if (y.numel > 0) positions *= y.shape[2 + i];
   }
-  call.memo<Memo>() = {mode, static_cast<Padding>(call.integer(padding_)),
-                       call.flag(align_corners_), n, positions};
+  call.memo<Memo>() = {mode,
+                       static_cast<Padding>(call.integer(padding_)),
+                       call.dtype(precision_),
+                       call.flag(align_corners_),
+                       n,
+                       positions};
   return Code::ok;
 }
 
@@ -89,11 +96,19 @@ T cubic(T x) {
   return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
 }
 
-// What a number of the grid, -1 to 1, takes of an axis.
+// The position in pixels of a number of the grid, -1 to 1.
+template <class T>
+T position_of(T x, int64_t size, const Memo& memo) {
+  const auto step = [&](T value) { return rounded(value, memo.precision); };
+  const T n = static_cast<T>(size), from_left = step(x + 1);
+  if (memo.align_corners) return step(from_left / 2 * (n - 1));
+  return step(step(from_left * n) - 1) / 2;
+}
+
+// What a number of the grid takes of an axis.
 template <class T>
 Taps<T> taps_of(T x, int64_t size, const Memo& memo) {
-  const T n = static_cast<T>(size);
-  const T at = memo.align_corners ? (x + 1) / 2 * (n - 1) : ((x + 1) * n - 1) / 2;
+  const T at = position_of(x, size, memo);
   Taps<T> taps = {0, {}, {}};
   if (memo.mode == Mode::bicubic) {
     const T low = std::floor(at), t = at - low;
@@ -121,14 +136,14 @@ struct Sum {
   int64_t offset[kMostCombined] = {};
   T weight[kMostCombined] = {1};
 
-  void multiply(const Taps<T>& taps, int64_t stride) {
+  void multiply(const Taps<T>& taps, int64_t stride, DType precision) {
     const Sum before = *this;
     count = 0;
     for (int i = 0; i < before.count; ++i) {
       for (int k = 0; k < taps.count; ++k) {
         if (taps.index[k] < 0) continue;
         offset[count] = before.offset[i] + taps.index[k] * stride;
-        weight[count++] = before.weight[i] * taps.weight[k];
+        weight[count++] = rounded(before.weight[i] * taps.weight[k], precision);
       }
     }
   }
@@ -146,13 +161,17 @@ void sample(const Tensor& x, const Tensor& grid, const Tensor& y, const Memo& me
   }
   Sum<T> sum;
   for (int i = 0; i < memo.axes; ++i) {  // the grid names the last axis first
-    sum.multiply(taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo), x.stride[2 + i]);
+    const Taps<T> taps = taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo);
+    sum.multiply(taps, x.stride[2 + i], memo.precision);
   }
   const T* from = x.as<T>() + n * x.stride[0];
   T* to = y.as<T>() + n * y.shape[1] * memo.positions + index % memo.positions;
   for (int64_t c = 0; c < x.shape[1]; ++c, from += x.stride[1], to += memo.positions) {
     T total = 0;
-    for (int k = 0; k < sum.count; ++k) total += from[sum.offset[k]] * sum.weight[k];
+    for (int k = 0; k < sum.count; ++k) {
+      const T term = rounded(from[sum.offset[k]] * sum.weight[k], memo.precision);
+      total = rounded(total + term, memo.precision);
+    }
     *to = total;
   }
 }

@@ -34,12 +34,13 @@ DTYPES = ("float32", "int64", "bool", "float16")
 TOGETHER = 24  # samples in one program
 
 
-def counted() -> dict[str, list[int]]:
+def counted(dtype: str = "float32") -> dict[str, list[int]]:
     """The entries that count, and of each the samples that do not: those that stock torch.export
-    does not capture, and those that draw random numbers."""
+    does not capture (known of float32), and those that draw random numbers in any dtype."""
     listed = json.loads(CAPTURED.read_text())
+    why = ("not captured", "random") if dtype == "float32" else ("random",)
     return {
-        name: [*found.get("not captured", []), *found.get("random", [])]
+        name: [index for reason in why for index in found.get(reason, [])]
         for name, found in listed.items()
         if "excluded" not in found and found.get("not captured") != "any"
     }
@@ -58,7 +59,7 @@ def examine(name: str, dtypes: Sequence[str], most: int | None) -> tuple[str, di
 
 
 def _chosen(entry: Entry, dtype: str, most: int | None) -> list[Numbered]:
-    left_out = counted()[entry.name] if dtype == "float32" else []
+    left_out = counted(dtype)[entry.name]
     samples = list(enumerate(entry.samples(getattr(torch, dtype))))
     samples = [(index, sample) for index, sample in samples if index not in left_out]
     step = 1 if most is None else max(1, -(-len(samples) // most))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import cast, expand
+from wasm_torch_web.ops.arguments import cast, expand, in_float32
 from wasm_torch_web.ops.table import lowers
 from wasm_torch_web.strides import broadcast_shape, equal, minimum, product
 
@@ -285,21 +285,29 @@ def triangular_solve(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
 
 
 @lowers("aten.linalg_matrix_exp.default")
+@in_float32
 def matrix_exp(b: Builder, a: dict[str, Any]) -> Any:
     """The exponential of matrices."""
     return b.emit("linalg_matrix_exp", [a["self"]])
 
 
-@lowers("aten._linalg_svd.default")
-def svd(b: Builder, a: dict[str, Any]) -> Any:
+@lowers("aten.linalg_svdvals.default")
+def svdvals(b: Builder, a: dict[str, Any]) -> Value | None:
     """Singular values alone: what norms are made of."""
     x = a["A"]
-    if a["compute_uv"]:
-        return None
     m, n = x.shape[-2:]
     if not equal(minimum(m, n), m):
         if not equal(minimum(m, n), n):
             return None
         x = transposed(b, x)
-    empty = _empty(b, x.dtype)
-    return empty, b.emit("linalg_svdvals", [x]), empty
+    result: Value = b.emit("linalg_svdvals", [x])
+    return result
+
+
+@lowers("aten._linalg_svd.default")
+def svd(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
+    """Without the vectors."""
+    if a["compute_uv"]:
+        return None
+    values, empty = svdvals(b, a), _empty(b, a["A"].dtype)
+    return None if values is None else (empty, values, empty)
