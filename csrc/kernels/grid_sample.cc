@@ -1,7 +1,7 @@
 // grid_sample: (N, C, *in) and positions (N, *out, n) in, (N, C, *out) out; n is 2 or 3.
 //
 // A position is looked up axis by axis: at most four indices with their weights. The value is the
-// sum over all their combinations.
+// sum over all their combinations, in PyTorch's order: half precision rounds every step.
 #include <algorithm>
 #include <cmath>
 
@@ -17,7 +17,7 @@ using namespace op::grid_sample;
 
 constexpr int64_t kMaxSize = int64_t{1} << 30;
 constexpr int64_t kGrain = 4 << 10;  // positions times channels of a chunk
-constexpr int kMostTaps = 4, kMostCombined = 16;
+constexpr int kMostAxes = 3, kMostTaps = 4, kMostCombined = 8;
 
 struct Memo {
   Mode mode;
@@ -90,10 +90,11 @@ struct Taps {
 
 // Keys' cubic convolution at a distance below 2.
 template <class T>
-T cubic(T x) {
+T cubic(T x, DType precision) {
   constexpr T a = T(-0.75);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  const auto step = [&](T value) { return rounded(value, precision); };
+  if (x <= 1) return step(step(step(step(step((a + 2) * x) - (a + 3)) * x) * x) + 1);
+  return step(step(step(step(step(a * x) - 5 * a) * x) + 8 * a) * x) - 4 * a;
 }
 
 // The position in pixels of a number of the grid, -1 to 1.
@@ -114,7 +115,7 @@ Taps<T> taps_of(T x, int64_t size, const Memo& memo) {
     const T low = std::floor(at), t = at - low;
     for (int i = -1; i <= 2; ++i) {
       const T one = static_cast<T>(i);
-      taps.add(padded(low + one, size, memo), cubic(std::abs(t - one)), size);
+      taps.add(padded(low + one, size, memo), cubic(std::abs(t - one), memo.precision), size);
     }
     return taps;
   }
@@ -139,15 +140,54 @@ struct Sum {
   void multiply(const Taps<T>& taps, int64_t stride, DType precision) {
     const Sum before = *this;
     count = 0;
-    for (int i = 0; i < before.count; ++i) {
-      for (int k = 0; k < taps.count; ++k) {
-        if (taps.index[k] < 0) continue;
+    for (int k = 0; k < taps.count; ++k) {
+      if (taps.index[k] < 0) continue;
+      for (int i = 0; i < before.count; ++i) {
         offset[count] = before.offset[i] + taps.index[k] * stride;
         weight[count++] = rounded(before.weight[i] * taps.weight[k], precision);
       }
     }
   }
+
+  T of(const T* image, DType precision) const {
+    T total = 0;
+    for (int k = 0; k < count; ++k) {
+      total = rounded(total + rounded(image[offset[k]] * weight[k], precision), precision);
+    }
+    return total;
+  }
 };
+
+// Row by row: cubic weights are not multiplied with each other.
+template <class T>
+struct CubicSum {
+  Taps<T> down;
+  Sum<T> rows[kMostTaps];
+
+  CubicSum(const Taps<T>* taps, const int64_t* stride, DType precision) : down(taps[0]) {
+    for (int i = 0; i < kMostTaps; ++i) {
+      rows[i].offset[0] = down.index[i] * stride[0];
+      rows[i].multiply(taps[1], stride[1], precision);
+    }
+  }
+
+  T of(const T* image, DType precision) const {
+    T total = 0;
+    for (int i = 0; i < kMostTaps; ++i) {
+      if (down.index[i] < 0) continue;
+      const T row = rows[i].of(image, precision);
+      total = rounded(total + rounded(row * down.weight[i], precision), precision);
+    }
+    return total;
+  }
+};
+
+template <class T, class S>
+void sample_channels(const Tensor& x, const T* from, T* to, const Memo& memo, const S& sum) {
+  for (int64_t c = 0; c < x.shape[1]; ++c) {
+    to[c * memo.positions] = sum.of(from + c * x.stride[1], memo.precision);
+  }
+}
 
 template <class T>
 void sample(const Tensor& x, const Tensor& grid, const Tensor& y, const Memo& memo, int64_t index) {
@@ -159,21 +199,19 @@ void sample(const Tensor& x, const Tensor& grid, const Tensor& y, const Memo& me
     at += rest % grid.shape[i] * grid.stride[i];
     rest /= grid.shape[i];
   }
-  Sum<T> sum;
+  Taps<T> taps[kMostAxes];
   for (int i = 0; i < memo.axes; ++i) {  // the grid names the last axis first
-    const Taps<T> taps = taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo);
-    sum.multiply(taps, x.stride[2 + i], memo.precision);
+    taps[i] = taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo);
   }
   const T* from = x.as<T>() + n * x.stride[0];
   T* to = y.as<T>() + n * y.shape[1] * memo.positions + index % memo.positions;
-  for (int64_t c = 0; c < x.shape[1]; ++c, from += x.stride[1], to += memo.positions) {
-    T total = 0;
-    for (int k = 0; k < sum.count; ++k) {
-      const T term = rounded(from[sum.offset[k]] * sum.weight[k], memo.precision);
-      total = rounded(total + term, memo.precision);
-    }
-    *to = total;
+  const int64_t* stride = x.stride + 2;
+  if (memo.mode == Mode::bicubic) {
+    return sample_channels(x, from, to, memo, CubicSum<T>(taps, stride, memo.precision));
   }
+  Sum<T> sum;
+  for (int i = memo.axes - 1; i >= 0; --i) sum.multiply(taps[i], stride[i], memo.precision);
+  sample_channels(x, from, to, memo, sum);
 }
 
 Code run(Call& call) {

@@ -72,6 +72,7 @@ def fractional_max_pool(b: Builder, a: dict[str, Any]) -> tuple[Value, Value] | 
     alone = x.rank == n + 1
     if alone:
         x = b.call("aten.unsqueeze.default", self=x, dim=0)
+    samples = b.emit("slice", [samples], {"dim": 0, "end": x.shape[0]})  # there may be more
     how = {
         "kernel_size": each(a["kernel_size"], n),
         "output_size": each(a["output_size"], n),

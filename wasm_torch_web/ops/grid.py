@@ -52,9 +52,9 @@ def _cases() -> Iterator[Case]:
     for half in HALF:
         for align in (False, True):
             inputs = (x.to(half).float() for x in (normal(1, 3, 6, 7), normal(1, 4, 5, 2, seed=1)))
-            how = {"mode": "bilinear", "padding": "border", "align_corners": align}
-            why = "PyTorch may add up in another order"
-            yield Case(tuple(inputs), {**how, "precision": half}, 2 * torch.finfo(half).eps, why)
+            how = {"padding": "border", "align_corners": align, "precision": half}
+            mode, why = MODES[2 * align], "PyTorch may add up in another order"
+            yield Case(tuple(inputs), {"mode": mode, **how}, 2 * torch.finfo(half).eps, why)
     how = {"mode": "bilinear", "padding": "zeros", "precision": torch.float32}
     apart = normal(1, 2, 4, 5, seed=1).permute(0, 2, 3, 1)
     yield Case((channels_last(normal(1, 17, 5, 6)), apart), how)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import cast, expand, in_float32
+from wasm_torch_web.ops.arguments import cast, expand
 from wasm_torch_web.ops.table import lowers
 from wasm_torch_web.strides import broadcast_shape, equal, minimum, product
 
@@ -285,7 +285,6 @@ def triangular_solve(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
 
 
 @lowers("aten.linalg_matrix_exp.default")
-@in_float32
 def matrix_exp(b: Builder, a: dict[str, Any]) -> Any:
     """The exponential of matrices."""
     return b.emit("linalg_matrix_exp", [a["self"]])
