@@ -94,7 +94,7 @@ T cubic(T x, DType precision) {
   constexpr T a = T(-0.75);
   const auto step = [&](T value) { return rounded(value, precision); };
   if (x <= 1) return step(step(step(step(step((a + 2) * x) - (a + 3)) * x) * x) + 1);
-  return step(step(step(step(step(a * x) - 5 * a) * x) + 8 * a) * x) - 4 * a;
+  return step(step(step(step(step(step(a * x) - 5 * a) * x) + 8 * a) * x) - 4 * a);
 }
 
 // The position in pixels of a number of the grid, -1 to 1.
@@ -112,10 +112,11 @@ Taps<T> taps_of(T x, int64_t size, const Memo& memo) {
   const T at = position_of(x, size, memo);
   Taps<T> taps = {0, {}, {}};
   if (memo.mode == Mode::bicubic) {
-    const T low = std::floor(at), t = at - low;
+    const T low = std::floor(at), t = rounded(at - low, memo.precision);
     for (int i = -1; i <= 2; ++i) {
       const T one = static_cast<T>(i);
-      taps.add(padded(low + one, size, memo), cubic(std::abs(t - one), memo.precision), size);
+      const T distance = rounded(std::abs(t - one), memo.precision);
+      taps.add(padded(low + one, size, memo), cubic(distance, memo.precision), size);
     }
     return taps;
   }

@@ -76,7 +76,9 @@ def _smooth_cases() -> Iterator[Case]:
                 attributes = {"output_size": size, "scales": NO_SCALES, **flags}
                 yield from (Case((normal(1, c, 5, 7),), attributes) for c in (1, 16, 19))
                 yield Case((normal(2, 3, 5, 7, dtype=torch.float64),), attributes)
-                yield from (Case((_pixels(2, c, 5, 7),), attributes) for c in (3, 5))
+                # PyTorch fails on three channels of one pixel.
+                three = () if size == (1, 1) else (3,)
+                yield from (Case((_pixels(2, c, 5, 7),), attributes) for c in (*three, 5))
         flags = {"align_corners": False, "antialias": antialias}
         scaled = {"output_size": (7, 17), "scales": (1.5, 2.5), **flags}
         yield Case((normal(2, 3, 5, 7),), scaled)
