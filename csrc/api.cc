@@ -71,6 +71,10 @@ wtw::Session* wtw_session_new(wtw::Model* model) {
 void wtw_session_free(wtw::Session* session) { wtw::free_session(session); }
 void wtw_session_reset(wtw::Session* session) { wtw::reset_states(*session); }
 
+uint32_t wtw_session_seed(wtw::Session* session, uint32_t buffer, int64_t seed) {
+  return done(session, wtw::seed_state(*session, buffer, seed));
+}
+
 wtw::Io* wtw_io(wtw::Session* session, uint32_t program) {
   return known(session, program) ? session->io[program].data() : nullptr;
 }

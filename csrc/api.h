@@ -56,6 +56,9 @@ WTW_EXPORT(wtw_session_new) wtw::Session* wtw_session_new(wtw::Model* model);
 WTW_EXPORT(wtw_session_free) void wtw_session_free(wtw::Session* session);
 // Restores the initial state.
 WTW_EXPORT(wtw_session_reset) void wtw_session_reset(wtw::Session* session);
+// Gives a state of 8 bytes (a buffer of the plan) other contents: what random numbers follow from.
+WTW_EXPORT(wtw_session_seed)
+uint32_t wtw_session_seed(wtw::Session* session, uint32_t buffer, int64_t seed);
 
 // The program's Io records: inputs, then outputs. Null for an unknown program.
 WTW_EXPORT(wtw_io) wtw::Io* wtw_io(wtw::Session* session, uint32_t program);

@@ -11,6 +11,7 @@ from wasm_torch_web import capture, passes, signature
 from wasm_torch_web.axes import DynamicAxis, input_fakes, read_sizes
 from wasm_torch_web.control import all_subgraphs, inherit_symbols
 from wasm_torch_web.decided import limit_decided
+from wasm_torch_web.drawn import mark_drawn
 from wasm_torch_web.guards import runtime_guards
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
@@ -41,6 +42,16 @@ def compile_program(
 
     Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
     """
+    graph = lowered(program, axes)
+    if eager is not None:
+        drop_needless_guards(graph, *eager)
+    names = signature.read(program)
+    parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
+    return Compiled(graph, names, passes.run(graph), parameters)
+
+
+def lowered(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Graph:
+    """The graph as `compile_program` has it before the passes."""
     decomposed = capture.decompose(program)
     graph = lower(decomposed)
     sizes = read_sizes(decomposed, axes)
@@ -50,8 +61,5 @@ def compile_program(
     for one in [graph, *all_subgraphs(graph)]:
         one.substitute(sizes.ties)
         limit_decided(one)
-    if eager is not None:
-        drop_needless_guards(graph, *eager)
-    names = signature.read(program)
-    parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    return Compiled(graph, names, passes.run(graph), parameters)
+    mark_drawn(graph)
+    return graph

@@ -141,7 +141,8 @@ class Port:
     """A named input or output of a program.
 
     `kind` is `tensor`, `int`, `float` or `bool`. `value` is the graph's value of a tensor, the
-    expression of a number that depends on sizes, or the number itself (`constant`).
+    expression of a number that depends on sizes, or the number itself (`constant`). `drawn` outputs
+    follow from random numbers.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Port:
     value: Any = None
     constant: bool = False
     range: tuple[int, int] | None = None
+    drawn: bool = False
 
 
 @dataclass

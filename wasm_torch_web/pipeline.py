@@ -17,7 +17,8 @@ from torch.export import ExportedProgram
 
 from wasm_torch_web import bundle
 from wasm_torch_web.axes import parse_dynamic
-from wasm_torch_web.compiler import Compiled, compile_program
+from wasm_torch_web.compiler import Compiled, compile_program, lowered
+from wasm_torch_web.drawn import Replay
 from wasm_torch_web.errors import Kind, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
@@ -179,10 +180,17 @@ class _Build:
             provenance=self.provenance,
         )
         reference = self.opened.reference()
-        cases = golden.make_cases(manifest, [self.example], reference)
+        cases = golden.make_cases(manifest, [self.example], self.golden_reference())
         golden.write(self.folder, manifest, cases)
         steps, notices = self.compiled.steps, self.line.notices
         self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
+
+    def golden_reference(self) -> Reference:
+        """PyTorch; where outputs are drawn, with the package's own random numbers."""
+        reference = self.opened.reference()
+        if not any(port.drawn for port in self.compiled.graph.outputs):
+            return reference
+        return Replay(reference, lowered(self.opened.program, self.opened.axes))
 
     def pack(self) -> None:
         bundle.pack(self.folder, tokenizer=self.source.tokenizer)

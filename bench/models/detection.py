@@ -25,7 +25,7 @@ class SSDLite(nn.Module):
 
 
 def ssdlite() -> Model:
-    return Model(zoo.warmed(SSDLite(), 2, 3, 320, 320), (torch.randn(1, 3, 320, 320),))
+    return Model(zoo.warmed(SSDLite(), torch.randn(2, 3, 320, 320)), (torch.randn(1, 3, 320, 320),))
 
 
 def _conv(inner: int, outer: int, size: int = 3, stride: int = 1) -> nn.Sequential:
@@ -131,4 +131,4 @@ def _double_size(x: Tensor) -> Tensor:
 
 
 def yolo() -> Model:
-    return Model(zoo.warmed(YOLO(), 1, 3, 320, 320), (torch.randn(1, 3, 320, 320),))
+    return Model(zoo.warmed(YOLO(), torch.randn(1, 3, 320, 320)), (torch.randn(1, 3, 320, 320),))

@@ -71,7 +71,7 @@ class UNet(nn.Module):
 
 
 def unet() -> Model:
-    module = zoo.warmed(UNet(), 2, 3, 128, 128)
+    module = zoo.warmed(UNet(), torch.randn(2, 3, 128, 128))
     return Model(module, (torch.randn(1, 3, 256, 256),))
 
 

@@ -143,6 +143,17 @@ void reset_states(Session& session) {
   session.dirty = false;
 }
 
+Code seed_state(Session& session, uint32_t buffer, int64_t seed) {
+  session.failure = Failure{};
+  const bool known = buffer < session.states.size() && session.states[buffer] != nullptr;
+  if (!known || session.state_bytes[buffer] != sizeof(seed)) {
+    session.failure.line = __LINE__;
+    return Code::internal;
+  }
+  std::memcpy(session.states[buffer], &seed, sizeof(seed));
+  return Code::ok;
+}
+
 Code run(Session& session, uint32_t program, uint32_t first, uint32_t count) {
   session.failure = Failure{};
   const Code refused = may_run(session, program, first);

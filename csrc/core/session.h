@@ -43,6 +43,8 @@ struct Session {
 Session* new_session(Model* model, Failure* failure, bool with_states = true);
 void free_session(Session* session);
 void reset_states(Session& session);
+// See wtw_session_seed.
+Code seed_state(Session& session, uint32_t buffer, int64_t seed);
 
 // See wtw_bind, wtw_run and wtw_peek.
 Code bind(Session& session, uint32_t program);

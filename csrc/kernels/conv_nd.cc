@@ -76,6 +76,17 @@ struct Span {
   }
 };
 
+// to[i] += w * from[i], i < n, each with a step.
+template <class T, class A>
+void add_product(const T* __restrict from, int64_t from_step, A w, A* __restrict to,
+                 int64_t to_step, int64_t n) {
+  if (from_step == 1 && to_step == 1) {  // in vectors
+    for (int64_t i = 0; i < n; ++i) to[i] += w * A(from[i]);
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i * to_step] += w * A(from[i * from_step]);
+  }
+}
+
 // One row of the output, channel `o` of image `n`: `sums` has room for it in the type A.
 template <class T, class A>
 struct Row {
@@ -90,12 +101,12 @@ struct Row {
     for (int64_t k = 0; k < x.kernel; ++k) {
       const Span span(x, k, steps, size);
       const A w = static_cast<A>(weight[k]);
+      const int64_t n = span.end - span.begin, place = span.begin * x.stride + span.offset;
+      if (n <= 0) continue;
       if (memo.transposed) {
-        A* to = sums + span.offset;
-        for (int64_t i = span.begin; i < span.end; ++i) to[i * x.stride] += w * A(line[i]);
+        add_product(line + span.begin, 1, w, sums + place, x.stride, n);
       } else {
-        const T* from = line + span.offset;
-        for (int64_t i = span.begin; i < span.end; ++i) sums[i] += w * A(from[i * x.stride]);
+        add_product(line + place, x.stride, w, sums + span.begin, 1, n);
       }
     }
   }

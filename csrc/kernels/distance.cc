@@ -12,16 +12,17 @@ namespace {
 
 constexpr int64_t kGrain = 16 << 10;  // differences of a chunk
 
-enum class Norm : uint8_t { zero, one, two, infinite, other };
+enum class Norm : uint8_t { zero, one, two, largest, largest_number, other };
 
-Norm norm_of(double p) {
+// `infinite` is what p = inf stands for.
+Norm norm_of(double p, Norm infinite) {
   if (p == 0) return Norm::zero;
   if (p == 1) return Norm::one;
   if (p == 2) return Norm::two;
-  return std::isinf(p) ? Norm::infinite : Norm::other;
+  return std::isinf(p) ? infinite : Norm::other;
 }
 
-// What differences add up to; NaN stays.
+// What differences add up to; NaN stays, but for the largest number.
 double join(Norm norm, double p, double total, double difference) {
   switch (norm) {
     case Norm::zero:
@@ -30,8 +31,10 @@ double join(Norm norm, double p, double total, double difference) {
       return total + difference;
     case Norm::two:
       return total + difference * difference;
-    case Norm::infinite:
+    case Norm::largest:
       return difference > total || difference != difference ? difference : total;
+    case Norm::largest_number:
+      return std::max(total, difference);
     case Norm::other:
       return total + std::pow(difference, p);
   }
@@ -52,8 +55,8 @@ double distance(Norm norm, double p, const T* x, const T* y, int64_t n) {
 }
 
 // The distance of row i of x and row j of y.
-double between(const Tensor& x, int64_t i, const Tensor& y, int64_t j, int64_t n, double p) {
-  const Norm norm = norm_of(p);
+double between(const Tensor& x, int64_t i, const Tensor& y, int64_t j, Norm norm, double p) {
+  const int64_t n = x.size(-1);
   if (x.dtype == DType::float64) {
     return distance(norm, p, x.as<double>() + i * n, y.as<double>() + j * n, n);
   }
@@ -84,11 +87,12 @@ Code run_cdist(Call& call) {
   if (out.numel == 0) return Code::ok;
   const int64_t rows = x.size(-2), columns = y.size(-2), n = x.size(-1);
   const double p = call.real(p_);
+  const Norm norm = norm_of(p, Norm::largest_number);
   const int64_t grain = kGrain / std::max<int64_t>(columns * n, 1);
   parallel_ranges(out.numel / columns, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       for (int64_t j = 0; j < columns; ++j) {
-        store(out, i * columns + j, between(x, i, y, i / rows * columns + j, n, p));
+        store(out, i * columns + j, between(x, i, y, i / rows * columns + j, norm, p));
       }
     }
   });
@@ -109,13 +113,14 @@ Code run_pdist(Call& call) {
   const Tensor &x = call.in(input_), &out = call.out();
   const int64_t rows = x.size(0), n = x.size(1);
   const double p = call.real(p_);
+  const Norm norm = norm_of(p, Norm::largest);
   const int64_t grain = kGrain / std::max<int64_t>(rows * n, 1);
   parallel_ranges(out.numel == 0 ? 0 : rows, grain, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       // Before row i: rows - 1, rows - 2 ... pairs of the rows above.
       const int64_t first = i * (2 * rows - i - 1) / 2;
       for (int64_t j = i + 1; j < rows; ++j)
-        store(out, first + j - i - 1, between(x, i, x, j, n, p));
+        store(out, first + j - i - 1, between(x, i, x, j, norm, p));
     }
   });
   return Code::ok;

@@ -4,6 +4,7 @@
 
 #include "core/kernel.h"
 #include "kernels/axis.h"
+#include "kernels/precision.h"
 #include "ops.h"
 
 namespace wtw {
@@ -21,6 +22,7 @@ struct Axis {
 // Depth, height and width; images have depth 1.
 struct Memo {
   int given;
+  DType precision;  // of what decides where windows begin
   Axis axes[kAxes];
 };
 
@@ -30,10 +32,11 @@ Code check(Call& call) {
   const int n = x.rank - 2;
   WTW_CHECK((n == 2 || n == 3) && y.rank == x.rank && same_shape(y, call.out(1)));
   WTW_CHECK(x.dtype == y.dtype && samples.dtype == x.dtype);
+  WTW_CHECK(widened(call.dtype(precision_)) == x.dtype);
   WTW_CHECK(has_shape(samples, {x.shape[0], x.shape[1], n}));
   WTW_CHECK(static_cast<int>(kernel.size()) == n && static_cast<int>(size.size()) == n);
   WTW_CHECK(y.shape[0] == x.shape[0] && y.shape[1] == x.shape[1]);
-  Memo memo = {n, {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}};
+  Memo memo = {n, call.dtype(precision_), {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}};
   for (int i = 0; i < n; ++i) {
     const Axis axis = {x.shape[2 + i], y.shape[2 + i], kernel[i]};
     WTW_CHECK(axis.out == size[i] && axis.in < kLimit && axis.out < kLimit);
@@ -46,11 +49,13 @@ Code check(Call& call) {
 
 // Where window `o` of an axis begins; whatever the random number, inside.
 template <class T>
-int64_t begin_of(const Axis& a, int64_t o, T sample) {
+int64_t begin_of(const Axis& a, int64_t o, T sample, DType precision) {
   const int64_t last = a.in - a.kernel;
   if (o == a.out - 1) return last;
-  const T step = static_cast<T>(last) / static_cast<T>(a.out - 1);
-  const T at = std::trunc((static_cast<T>(o) + sample) * step) - std::trunc(sample * step);
+  const auto rounds = [&](T value) { return rounded(value, precision); };
+  const T step = rounds(rounds(static_cast<T>(last)) / rounds(static_cast<T>(a.out - 1)));
+  const T moved = rounds(rounds(rounds(static_cast<T>(o)) + sample) * step);
+  const T at = std::trunc(moved) - std::trunc(rounds(sample * step));
   if (!(at > 0)) return 0;
   return at < static_cast<T>(last) ? static_cast<int64_t>(at) : last;
 }
@@ -67,10 +72,13 @@ void pool_plane(Call& call, const Memo& memo, int64_t index) {
   for (int64_t o = 0; o < size; ++o) {
     const int64_t line = o / width.out;
     const bool deep = memo.given == 3;
+    const auto begin = [&](const Axis& axis, int64_t place, int sample) {
+      return begin_of(axis, place, samples[sample], memo.precision);
+    };
     // Images: (width, height); volumes: (depth, height, width).
-    const int64_t z = deep ? begin_of(depth, line / height.out, samples[0]) : 0;
-    const int64_t y = begin_of(height, line % height.out, samples[1]);
-    const int64_t left = begin_of(width, o % width.out, samples[deep ? 2 : 0]);
+    const int64_t z = deep ? begin(depth, line / height.out, 0) : 0;
+    const int64_t y = begin(height, line % height.out, 1);
+    const int64_t left = begin(width, o % width.out, deep ? 2 : 0);
     int64_t best = (z * height.in + y) * width.in + left;
     for (int64_t i = 0; i < depth.kernel * height.kernel; ++i) {
       const int64_t row = (z + i / height.kernel) * height.in + y + i % height.kernel;

@@ -1,12 +1,13 @@
 // grid_sample: (N, C, *in) and positions (N, *out, n) in, (N, C, *out) out; n is 2 or 3.
 //
 // A position is looked up axis by axis: at most four indices with their weights. The value is the
-// sum over all their combinations.
+// sum over all their combinations, in PyTorch's order: half precision rounds every step.
 #include <algorithm>
 #include <cmath>
 
 #include "core/kernel.h"
 #include "kernels/axis.h"
+#include "kernels/precision.h"
 #include "ops.h"
 
 namespace wtw {
@@ -16,11 +17,12 @@ using namespace op::grid_sample;
 
 constexpr int64_t kMaxSize = int64_t{1} << 30;
 constexpr int64_t kGrain = 4 << 10;  // positions times channels of a chunk
-constexpr int kMostTaps = 4, kMostCombined = 16;
+constexpr int kMostAxes = 3, kMostTaps = 4, kMostCombined = 8;
 
 struct Memo {
   Mode mode;
   Padding padding;
+  DType precision;
   bool align_corners;
   int axes;
   int64_t positions;  // of an image
@@ -32,6 +34,7 @@ Code check(Call& call) {
   const Mode mode = static_cast<Mode>(call.integer(mode_));
   WTW_CHECK((n == 2 || n == 3) && grid.rank == x.rank && y.rank == x.rank);
   WTW_CHECK(x.dtype == y.dtype && grid.dtype == x.dtype && (n == 2 || mode != Mode::bicubic));
+  WTW_CHECK(widened(call.dtype(precision_)) == x.dtype);
   WTW_CHECK(grid.shape[0] == x.shape[0] && grid.shape[n + 1] == n);
   WTW_CHECK(y.shape[0] == x.shape[0] && y.shape[1] == x.shape[1]);
   int64_t positions = 1;
@@ -40,8 +43,12 @@ Code check(Call& call) {
     WTW_CHECK(x.shape[2 + i] > 0 || y.numel == 0);
     if (y.numel > 0) positions *= y.shape[2 + i];
   }
-  call.memo<Memo>() = {mode, static_cast<Padding>(call.integer(padding_)),
-                       call.flag(align_corners_), n, positions};
+  call.memo<Memo>() = {mode,
+                       static_cast<Padding>(call.integer(padding_)),
+                       call.dtype(precision_),
+                       call.flag(align_corners_),
+                       n,
+                       positions};
   return Code::ok;
 }
 
@@ -83,23 +90,33 @@ struct Taps {
 
 // Keys' cubic convolution at a distance below 2.
 template <class T>
-T cubic(T x) {
+T cubic(T x, DType precision) {
   constexpr T a = T(-0.75);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  const auto step = [&](T value) { return rounded(value, precision); };
+  if (x <= 1) return step(step(step(step(step((a + 2) * x) - (a + 3)) * x) * x) + 1);
+  return step(step(step(step(step(step(a * x) - 5 * a) * x) + 8 * a) * x) - 4 * a);
 }
 
-// What a number of the grid, -1 to 1, takes of an axis.
+// The position in pixels of a number of the grid, -1 to 1.
+template <class T>
+T position_of(T x, int64_t size, const Memo& memo) {
+  const auto step = [&](T value) { return rounded(value, memo.precision); };
+  const T n = static_cast<T>(size), from_left = step(x + 1);
+  if (memo.align_corners) return step(from_left / 2 * (n - 1));
+  return step(step(from_left * n) - 1) / 2;
+}
+
+// What a number of the grid takes of an axis.
 template <class T>
 Taps<T> taps_of(T x, int64_t size, const Memo& memo) {
-  const T n = static_cast<T>(size);
-  const T at = memo.align_corners ? (x + 1) / 2 * (n - 1) : ((x + 1) * n - 1) / 2;
+  const T at = position_of(x, size, memo);
   Taps<T> taps = {0, {}, {}};
   if (memo.mode == Mode::bicubic) {
-    const T low = std::floor(at), t = at - low;
+    const T low = std::floor(at), t = rounded(at - low, memo.precision);
     for (int i = -1; i <= 2; ++i) {
       const T one = static_cast<T>(i);
-      taps.add(padded(low + one, size, memo), cubic(std::abs(t - one)), size);
+      const T distance = rounded(std::abs(t - one), memo.precision);
+      taps.add(padded(low + one, size, memo), cubic(distance, memo.precision), size);
     }
     return taps;
   }
@@ -121,18 +138,57 @@ struct Sum {
   int64_t offset[kMostCombined] = {};
   T weight[kMostCombined] = {1};
 
-  void multiply(const Taps<T>& taps, int64_t stride) {
+  void multiply(const Taps<T>& taps, int64_t stride, DType precision) {
     const Sum before = *this;
     count = 0;
-    for (int i = 0; i < before.count; ++i) {
-      for (int k = 0; k < taps.count; ++k) {
-        if (taps.index[k] < 0) continue;
+    for (int k = 0; k < taps.count; ++k) {
+      if (taps.index[k] < 0) continue;
+      for (int i = 0; i < before.count; ++i) {
         offset[count] = before.offset[i] + taps.index[k] * stride;
-        weight[count++] = before.weight[i] * taps.weight[k];
+        weight[count++] = rounded(before.weight[i] * taps.weight[k], precision);
       }
     }
   }
+
+  T of(const T* image, DType precision) const {
+    T total = 0;
+    for (int k = 0; k < count; ++k) {
+      total = rounded(total + rounded(image[offset[k]] * weight[k], precision), precision);
+    }
+    return total;
+  }
 };
+
+// Row by row: cubic weights are not multiplied with each other.
+template <class T>
+struct CubicSum {
+  Taps<T> down;
+  Sum<T> rows[kMostTaps];
+
+  CubicSum(const Taps<T>* taps, const int64_t* stride, DType precision) : down(taps[0]) {
+    for (int i = 0; i < kMostTaps; ++i) {
+      rows[i].offset[0] = down.index[i] * stride[0];
+      rows[i].multiply(taps[1], stride[1], precision);
+    }
+  }
+
+  T of(const T* image, DType precision) const {
+    T total = 0;
+    for (int i = 0; i < kMostTaps; ++i) {
+      if (down.index[i] < 0) continue;
+      const T row = rows[i].of(image, precision);
+      total = rounded(total + rounded(row * down.weight[i], precision), precision);
+    }
+    return total;
+  }
+};
+
+template <class T, class S>
+void sample_channels(const Tensor& x, const T* from, T* to, const Memo& memo, const S& sum) {
+  for (int64_t c = 0; c < x.shape[1]; ++c) {
+    to[c * memo.positions] = sum.of(from + c * x.stride[1], memo.precision);
+  }
+}
 
 template <class T>
 void sample(const Tensor& x, const Tensor& grid, const Tensor& y, const Memo& memo, int64_t index) {
@@ -144,17 +200,19 @@ void sample(const Tensor& x, const Tensor& grid, const Tensor& y, const Memo& me
     at += rest % grid.shape[i] * grid.stride[i];
     rest /= grid.shape[i];
   }
-  Sum<T> sum;
+  Taps<T> taps[kMostAxes];
   for (int i = 0; i < memo.axes; ++i) {  // the grid names the last axis first
-    sum.multiply(taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo), x.stride[2 + i]);
+    taps[i] = taps_of(at[(last - 2 - i) * place], x.shape[2 + i], memo);
   }
   const T* from = x.as<T>() + n * x.stride[0];
   T* to = y.as<T>() + n * y.shape[1] * memo.positions + index % memo.positions;
-  for (int64_t c = 0; c < x.shape[1]; ++c, from += x.stride[1], to += memo.positions) {
-    T total = 0;
-    for (int k = 0; k < sum.count; ++k) total += from[sum.offset[k]] * sum.weight[k];
-    *to = total;
+  const int64_t* stride = x.stride + 2;
+  if (memo.mode == Mode::bicubic) {
+    return sample_channels(x, from, to, memo, CubicSum<T>(taps, stride, memo.precision));
   }
+  Sum<T> sum;
+  for (int i = memo.axes - 1; i >= 0; --i) sum.multiply(taps[i], stride[i], memo.precision);
+  sample_channels(x, from, to, memo, sum);
 }
 
 Code run(Call& call) {

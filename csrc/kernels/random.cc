@@ -51,7 +51,7 @@ Code run(Call& call) {
   if (out.numel == 0) return Code::ok;
   const auto state = static_cast<uint64_t>(*call.in(op::random::state_).as<int64_t>());
   const auto stream = static_cast<uint64_t>(call.integer(op::random::stream_));
-  const uint64_t key = mix(mix(state) + stream);
+  const uint64_t key = mix(mix(state + kStep) + stream);
   const int shift = 64 - digits(out.dtype);
   const double unit = 1 / static_cast<double>(uint64_t{1} << (64 - shift));
   const bool whole = out.dtype == DType::int64;

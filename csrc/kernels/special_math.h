@@ -131,11 +131,12 @@ inline double large_incomplete_gamma(double a, double x, bool upper) {
 
 // The incomplete gamma function divided by gamma(a): left of x, or right of it (`upper`).
 inline double incomplete_gamma(double a, double x, bool upper) {
-  if (!(a >= 0 && x >= 0)) return NAN;
+  if (a < 0 || x < 0) return NAN;
   if (a == 0) return x > 0 ? !upper : NAN;
   if (x == 0) return upper;
   if (std::isinf(a)) return std::isinf(x) ? NAN : upper;
   if (std::isinf(x)) return !upper;
+  if (std::isnan(a) || std::isnan(x)) return NAN;
   if (a > 1e5) return large_incomplete_gamma(a, x, upper);
   const double scale = std::exp(a * std::log(x) - x - lgamma(a + 1));
   constexpr double least = 1e-17;

@@ -73,15 +73,27 @@ void add_up(const float* x, float* y, const Sum& sum) {
 
 void add_up(const double* x, double* y, const Sum& sum) { add_numbers(x, y, sum); }
 
+// Exact sums, rounded half up.
+void add_up(const uint8_t* x, uint8_t* y, const Sum& sum) {
+  for (int64_t i = 0; i < sum.n; ++i) {
+    double total = 0.5;
+    for (int64_t k = 0; k < sum.taps; ++k) {
+      total += sum.weight[k] * x[sum.index[k] * sum.pitch + i];
+    }
+    y[i] = static_cast<uint8_t>(std::clamp(total, 0.0, 255.0));
+  }
+}
+
+int64_t cache_bytes(const Plan& plan, DType dtype) {
+  return plan.taps_down * (plan.line() * size_of(dtype) + 16);
+}
+
 // A worker's resized rows: input row r of all images lies in slot r % taps_down.
 template <class T>
 struct Cache {
   T* rows;
   int64_t *held, *slots;  // row in each slot, or -1; slots of the current output row's taps
 
-  static int64_t bytes(const Plan& plan) {
-    return plan.taps_down * (plan.line() * static_cast<int64_t>(sizeof(T)) + 16);
-  }
   Cache(std::byte* scratch, const Plan& plan)
       : held(reinterpret_cast<int64_t*>(scratch)), slots(held + plan.taps_down) {
     rows = reinterpret_cast<T*>(slots + plan.taps_down);
@@ -137,8 +149,9 @@ void resize(Call& call, const Plan& plan) {
 template <Filter filter>
 Code check(Call& call) {
   using namespace op::upsample_bilinear2d;
-  const bool single = call.out().dtype == DType::float32;
-  Plan plan = {{}, {filter, call.flag(antialias_), single}, 1, 1};
+  const DType dtype = call.out().dtype;
+  const bool single = dtype == DType::float32, fixed = dtype == DType::uint8;
+  Plan plan = {{}, {filter, call.flag(antialias_), single, fixed}, 1, 1};
   if (Code code = upsample::read_image(call, plan.image); code != Code::ok) return code;
   if (call.out().numel == 0) return Code::ok;
   int64_t* taps[] = {&plan.taps_down, &plan.taps_across};
@@ -153,7 +166,7 @@ Code check(Call& call) {
   WTW_CHECK(plan.line() < upsample::kLimit && plan.line() * plan.taps_down < kMaxCache);
   call.memo<Plan>() = plan;
   call.need_scratch(bytes);
-  call.need_worker_scratch(single ? Cache<float>::bytes(plan) : Cache<double>::bytes(plan));
+  call.need_worker_scratch(cache_bytes(plan, dtype));
   return Code::ok;
 }
 
@@ -162,6 +175,8 @@ Code run(Call& call) {
   const Plan plan = call.memo<Plan>();
   if (plan.sampling.single) {
     resize<float>(call, plan);
+  } else if (plan.sampling.fixed) {
+    resize<uint8_t>(call, plan);
   } else {
     resize<double>(call, plan);
   }

@@ -3,9 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace wtw::upsample {
 namespace {
+
+constexpr int kMostBits = 22;
+constexpr double kFixedLimit = 1 << 15;
 
 double rounded(double x, const Sampling& sampling) {
   return sampling.single ? static_cast<double>(static_cast<float>(x)) : x;
@@ -61,6 +65,28 @@ int64_t add_covered(const Axis& axis, const Sampling& sampling, double ratio, in
   return count;
 }
 
+// Weights as PyTorch rounds them for 8-bit images: to 1 / 2^bits, with as many bits as leave the
+// largest below 2^15. Taps of the same position, at the border, are one.
+void fix_weights(const Taps& taps, int64_t out) {
+  double largest = 0;
+  for (int64_t o = 0; o < out; ++o) {
+    const int64_t* index = taps.index + o * taps.most;
+    double* weight = taps.weight + o * taps.most;
+    for (int64_t k = 1; k < taps.count[o]; ++k) {
+      if (index[k] == index[k - 1]) weight[k] += std::exchange(weight[k - 1], 0);
+    }
+    for (int64_t k = 0; k < taps.count[o]; ++k) largest = std::max(largest, weight[k]);
+  }
+  int bits = 0;
+  while (bits < kMostBits && std::floor(std::ldexp(largest, bits + 1) + 0.5) < kFixedLimit) ++bits;
+  for (int64_t o = 0; o < out; ++o) {
+    double* weight = taps.weight + o * taps.most;
+    for (int64_t k = 0; k < taps.count[o]; ++k) {
+      weight[k] = std::ldexp(std::round(std::ldexp(weight[k], bits)), -bits);
+    }
+  }
+}
+
 }  // namespace
 
 int64_t most_taps(const Axis& axis, const Sampling& sampling) {
@@ -78,6 +104,7 @@ void find_taps(const Axis& axis, const Sampling& sampling, const Taps& taps) {
                         ? add_covered(axis, sampling, ratio, o, taps.most, index, weight)
                         : add_neighbours(axis, sampling, ratio, o, index, weight);
   }
+  if (sampling.fixed) fix_weights(taps, axis.out);
 }
 
 }  // namespace wtw::upsample

@@ -15,6 +15,7 @@ struct Sampling {
   Filter filter;
   bool antialias;  // the filter is as wide as what an output position stands for
   bool single;     // in float32
+  bool fixed;      // weights are whole numbers of 16 bits, by a power of 2: for 8-bit images
 };
 
 // Room for `most` taps of each output position, of which the first count[o] are used.

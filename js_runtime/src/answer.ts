@@ -17,6 +17,9 @@ export function answering({ engine, selfTest }: Opened): Answer {
       case 'reset':
         engine.reset();
         return null;
+      case 'seed':
+        engine.seed(request.seed);
+        return null;
       case 'selfTest':
         return selfTest();
       case 'peek':

@@ -16,7 +16,6 @@ const TOLERANCE = 1e-4;
 const TOLERANCES: Partial<Record<DType, number>> = {
   float32: TOLERANCE,
   float64: TOLERANCE,
-  complex64: TOLERANCE,
   float16: 2 ** -9,
   bfloat16: 2 ** -6,
 };
@@ -30,14 +29,15 @@ export const INCOMPARABLE: OutputError = {
 
 /** Of floats; everything else must be equal (tolerance 0). */
 export function toleranceOf(dtype: DType): number {
-  return TOLERANCES[dtype] ?? 0;
+  return TOLERANCES[dtypeRow(dtype).part] ?? 0;
 }
 
 /** The elements as numbers (int64 beyond 2^53 rounded); complex ones are two each. */
 export function toNumbers(dtype: DType, buffer: ArrayBuffer): Float64Array {
   const elements = new (dtypeRow(dtype).array)(buffer) as unknown as number[];
-  if (dtype === 'float16') return Float64Array.from(elements, fromFloat16);
-  if (dtype === 'bfloat16') return Float64Array.from(elements, fromBfloat16);
+  const { part } = dtypeRow(dtype);
+  if (part === 'float16') return Float64Array.from(elements, fromFloat16);
+  if (part === 'bfloat16') return Float64Array.from(elements, fromBfloat16);
   return Float64Array.from(elements, Number);
 }
 

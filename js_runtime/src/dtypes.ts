@@ -11,10 +11,18 @@ export interface DTypeRow<D extends DType = DType> {
   readonly dtype: D;
   readonly bytes: number;
   readonly array: Constructor<DataOf[D]>;
+  /** Elements of `array` for one of the tensor: 2 of a complex number. */
+  readonly parts: number;
+  /** What the parts are. */
+  readonly part: DType;
 }
 
-const row = <D extends DType>(dtype: D, bytes: number, array: Constructor<DataOf[D]>) =>
-  ({ dtype, bytes, array }) as DTypeRow;
+const row = <D extends DType>(
+  dtype: D,
+  bytes: number,
+  array: Constructor<DataOf[D]>,
+  part: DType = dtype,
+) => ({ dtype, bytes, array, part, parts: part === dtype ? 1 : 2 }) as DTypeRow;
 
 /** In the order of csrc/core/dtype.h: the index is the number. */
 const ROWS: readonly DTypeRow[] = [
@@ -28,7 +36,9 @@ const ROWS: readonly DTypeRow[] = [
   row('int8', 1, Int8Array),
   row('uint8', 1, Uint8Array),
   row('bool', 1, Uint8Array),
-  row('complex64', 8, Float32Array),
+  row('complex64', 8, Float32Array, 'float32'),
+  row('complex128', 16, Float64Array, 'float64'),
+  row('complex32', 4, Uint16Array, 'float16'),
 ];
 
 const BY_NAME = new Map(ROWS.map((entry) => [entry.dtype, entry]));

@@ -10,6 +10,7 @@ type Port = { readonly name: string; readonly dtype: DType };
 /** Arrays whose bits are taken as they are, besides the dtype's own. */
 const SAME_BITS: Partial<Record<DType, readonly string[]>> = {
   float16: ['Float16Array'],
+  complex32: ['Float16Array'],
   uint8: ['Uint8ClampedArray'],
 };
 
@@ -31,7 +32,8 @@ export function toElements(port: Port, data: InputData): Elements {
   if (dtype === 'int64' && type === 'Int32Array') {
     return BigInt64Array.from(data as Int32Array, BigInt);
   }
-  if (type === 'Array' && !dtype.endsWith('float16')) return fromNumbers(port, data as number[]);
+  if (type === 'Array' && !dtypeRow(dtype).part.endsWith('float16'))
+    return fromNumbers(port, data as number[]);
   throw wtwError('input-dtype', { name: port.name, given: type, expected: `${dtype} (${own})` });
 }
 

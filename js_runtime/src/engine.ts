@@ -78,6 +78,13 @@ export class Engine {
     this.instance.runtime.wtw_session_reset(this.session);
   }
 
+  /** Decides the random numbers of the runs to come, where the program draws any. */
+  seed(seed: bigint): void {
+    const buffer = this.manifest.random?.buffer;
+    if (buffer === undefined) return;
+    this.check(this.instance.runtime.wtw_session_seed(this.session, buffer, seed));
+  }
+
   memory(): MemoryInfo {
     const { runtime, memory } = this.instance;
     return {

@@ -25,7 +25,7 @@ export function goldenInput(port: InputPort, entry: GoldenInput, data: ArrayBuff
   const { shape, dtype } = entry;
   const buffer =
     'random' in entry
-      ? randomElements(dtype, numelOf(shape) * partsOf(dtype), entry.random)
+      ? randomElements(dtype, numelOf(shape) * dtypeRow(dtype).parts, entry.random)
       : storedBytes(entry, data);
   return { bytes: new Uint8Array(buffer), shape };
 }
@@ -54,7 +54,11 @@ function tensorError(entry: GoldenTensor, data: ArrayBuffer, given: WireTensor):
   const tolerance = entry.tolerance ?? toleranceOf(dtype);
   const expected = toNumbers(dtype, storedBytes(entry, data));
   const all = toNumbers(dtype, given.buffer);
-  const elements = compare(expected, every(all, entry.every ?? 1, partsOf(dtype)), tolerance);
+  const elements = compare(
+    expected,
+    every(all, entry.every ?? 1, dtypeRow(dtype).parts),
+    tolerance,
+  );
   const { max, mean } = summary(all);
   const scale = expected.reduce(
     (most, x) => (Number.isFinite(x) ? Math.max(most, Math.abs(x)) : most),
@@ -81,5 +85,3 @@ function summary(numbers: Float64Array): { max: number | null; mean: number | nu
 function storedBytes(entry: { offset: number; bytes: number }, data: ArrayBuffer): ArrayBuffer {
   return data.slice(entry.offset, entry.offset + entry.bytes);
 }
-
-const partsOf = (dtype: Parameters<typeof dtypeRow>[0]) => (dtype === 'complex64' ? 2 : 1);

@@ -12,6 +12,7 @@ export interface Runtime {
   wtw_session_new(model: number): number;
   wtw_session_free(session: number): void;
   wtw_session_reset(session: number): void;
+  wtw_session_seed(session: number, buffer: number, seed: bigint): number;
   wtw_io(session: number, program: number): number;
   wtw_bind(session: number, program: number): number;
   wtw_run(session: number, program: number, first: number, count: number): number;

@@ -3,7 +3,7 @@ import type { Backend } from './backend.ts';
 import type { Budget } from './budget.ts';
 import { wtwError } from './errors.ts';
 import type { InputPort, OutputPort } from './manifest.ts';
-import { outputsOf, tensorOf, wireInputs } from './tensors.ts';
+import { outputsOf, tensorOf, wireInputs, wireSeed } from './tensors.ts';
 import type {
   DType,
   InputValue,
@@ -46,6 +46,7 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
       profile ? profiled(inputs) : run(inputs, false)) as Model['run'],
     selfTest: () => call('selfTest', {}),
     reset: async () => void (await call('reset', {})),
+    seed: async (seed) => void (await call('seed', { seed: wireSeed(seed) })),
     dispose: async () => {
       if (disposed) return;
       disposed = true;

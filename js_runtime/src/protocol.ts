@@ -29,6 +29,7 @@ export interface Calls {
     reply: { readonly outputs: WireOutput[]; readonly profile: Profile };
   };
   reset: { request: Record<never, never>; reply: null };
+  seed: { request: { seed: bigint }; reply: null };
   selfTest: { request: Record<never, never>; reply: SelfTestResult };
   peek: { request: { program: string; node: number; output: number }; reply: WireTensor };
 }

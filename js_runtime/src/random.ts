@@ -9,13 +9,12 @@ export interface Random {
   readonly high: number;
 }
 
-/** `count` elements; of complex64, real and imaginary parts count each. */
+/** `count` elements; real and imaginary parts count each. */
 export function randomElements(dtype: DType, count: number, random: Random): ArrayBuffer {
-  const { array, bytes } = dtypeRow(dtype);
-  const elementBytes = dtype === 'complex64' ? bytes / 2 : bytes;
-  const buffer = new ArrayBuffer(count * elementBytes);
+  const { array, part } = dtypeRow(dtype);
+  const buffer = new ArrayBuffer(count * array.BYTES_PER_ELEMENT);
   const elements = new array(buffer) as unknown as (number | bigint)[];
-  const make = MAKE[dtype] ?? integer;
+  const make = MAKE[part] ?? integer;
   for (let i = 0; i < count; ++i) elements[i] = make(hash(i, random.seed), random);
   return buffer;
 }
@@ -36,7 +35,6 @@ const real = (h: number, { low, high }: Random) =>
 const MAKE: Partial<Record<DType, Make>> = {
   float32: real,
   float64: real,
-  complex64: real,
   float16: (h, random) => toFloat16(real(h, random)),
   bfloat16: (h, random) => toBfloat16(real(h, random)),
   int64: (h, random) => BigInt(integer(h, random)),

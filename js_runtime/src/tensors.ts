@@ -29,7 +29,7 @@ function wireTensor(port: TensorPort, value: InputValue): WireInput {
   if (dtype !== undefined && dtype !== port.dtype) throw dtypeError(port, dtype);
   checkShape(port, shape);
   const elements = toElements(port, data);
-  const expected = numelOf(shape) * (port.dtype === 'complex64' ? 2 : 1);
+  const expected = numelOf(shape) * dtypeRow(port.dtype).parts;
   if (elements.length !== expected) {
     const fields = { given: elements.length, shape: format(shape), expected };
     throw wtwError('input-size', { name: port.name, ...fields });
@@ -79,6 +79,13 @@ function wireNumber(port: InputPort, value: InputValue): WireInput {
       if (typeof value === 'number') return { real: value };
   }
   throw wtwError('input-scalar', { name: port.name, expected: port.kind, given: text(value) });
+}
+
+/** Any whole number, modulo 2^64. Throws input-scalar. */
+export function wireSeed(seed: number | bigint): bigint {
+  if (typeof seed === 'bigint' || Number.isSafeInteger(seed))
+    return BigInt.asIntN(64, BigInt(seed));
+  throw wtwError('input-scalar', { name: 'seed', expected: 'int', given: text(seed) });
 }
 
 /** By name, with the outputs that are the same in every run. */

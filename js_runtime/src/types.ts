@@ -21,6 +21,8 @@ export interface DataOf {
   bool: Uint8Array;
   /** Real and imaginary parts in turn: twice as many elements as the shape says. */
   complex64: Float32Array;
+  complex128: Float64Array;
+  complex32: Uint16Array;
 }
 
 /** A `Float16Array`, also where the compiler's library does not know it yet. */
@@ -45,6 +47,8 @@ interface AlsoTaken {
   uint8: Uint8ClampedArray | readonly number[];
   bool: readonly boolean[] | readonly number[];
   complex64: readonly number[];
+  complex128: readonly number[];
+  complex32: Float16ArrayLike;
 }
 
 /** The elements of an input, in the order of the shape (the last axis varies fastest). */
@@ -185,8 +189,14 @@ export interface Model<I = Record<string, InputValue>, O = Record<string, Output
   run(inputs: I, options: RunOptions & { readonly profile: true }): Promise<Profiled<O>>;
   /** Compares with PyTorch's outputs, which the package carries; leaves the state alone. */
   selfTest(): Promise<SelfTestResult>;
-  /** Restores the state (buffers that the model changes) to what it was after loading. */
+  /** Restores the state (buffers that the model changes, the seed) to what it was after loading. */
   reset(): Promise<void>;
+  /**
+   * Decides the random numbers of the runs to come, of a model that draws any: the same seed gives
+   * the same ones, with any number of threads. They are not those of PyTorch's generators. A model
+   * that was loaded or reset has seed 0; each run goes on where the one before it ended.
+   */
+  seed(seed: number | bigint): Promise<void>;
   /** Ends the worker and returns the memory; calls under way are rejected. */
   dispose(): Promise<void>;
   readonly debug?: ModelDebug<I, O>;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,8 +29,14 @@ from samples import (
     failing,
     inputs,
 )
+from support.lowered import Function
 from support.native import ALL_NODES, Failure, Io, Library, NativeModel
 from support.plans import Sections, counting, instruction, sample
+
+from wasm_torch_web.capture import export_module
+from wasm_torch_web.compiler import compile_program
+from wasm_torch_web.format.weights import Segment
+from wasm_torch_web.format.writer import plan_of
 
 HUGE = 1 << 41
 
@@ -124,6 +131,29 @@ def test_state_counts_and_resets(model: NativeModel) -> None:
 def test_state_of_zeros(library: Library) -> None:
     model = edited(library, zero_state)
     assert torch.equal(model.run(inputs(2), 8)[COUNTED], torch.ones(5))
+    model.close()
+
+
+def test_only_a_state_of_8_bytes_takes_a_seed(model: NativeModel) -> None:
+    """The buffer's number comes from the manifest, which nobody vouches for."""
+    for buffer in (*range(30), 2**32 - 1):
+        assert model.library.c.wtw_session_seed(model.session, buffer, 7) == code("internal")
+
+
+def test_a_seed_decides_what_is_drawn(library: Library) -> None:
+    compiled = compile_program(export_module(Function(torch.randn_like), (torch.zeros(5),), {}))
+    (state,) = (state for state, _ in compiled.graph.updates)
+    weights = io.BytesIO()
+    writer = plan_of(compiled.graph, Segment(weights))
+    buffer = writer.buffers[state]
+    model = NativeModel(library, writer.finish(), weights.getvalue())
+
+    def draw(seed: int) -> torch.Tensor:
+        assert model.library.c.wtw_session_seed(model.session, buffer, seed) == 0
+        (drawn,) = model.run([torch.zeros(5)], 1)
+        return drawn
+
+    assert torch.equal(draw(-7), draw(-7)) and not torch.equal(draw(-7), draw(8))
     model.close()
 
 

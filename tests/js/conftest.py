@@ -1,4 +1,4 @@
-"""Two packages that every test of the runtime in a browser and in Node uses."""
+"""Three packages that every test of the runtime in a browser and in Node uses."""
 
 from __future__ import annotations
 
@@ -37,13 +37,21 @@ class Counter(nn.Module):
         return self.total * 2
 
 
+class Dice(nn.Module):
+    """Random numbers, enough for several threads."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.randn(20_000, 3)
+
+
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages `sample` and `counter`."""
+    """A folder with the packages `sample`, `counter` and `dice`."""
     folder = tmp_path_factory.mktemp("packages")
     torch.manual_seed(0)
     examples = (torch.randn(2, 64), torch.tensor([1, 2]))
     axes = ["x.0=batch:1..8", "ids.0=batch:1..8"]
     build(Sample().eval(), examples, dynamic=axes, out=folder / "sample", verify=False)
     build(Counter().eval(), (torch.ones(3),), out=folder / "counter", verify=False)
+    build(Dice().eval(), (torch.ones(3),), out=folder / "dice", verify=False)
     return folder

@@ -37,6 +37,11 @@ const RANDOM: readonly (readonly [DType, typeof SEVEN, ArrayBufferView])[] = [
   ['uint8', { ...SEVEN, high: 255 }, Uint8Array.of(255, 9, 101, 234, 71, 32)],
   ['bool', SEVEN, Uint8Array.of(1, 1, 1, 0, 1, 0)],
   [
+    'complex32',
+    { seed: 7, low: -1000, high: 1000 },
+    Uint16Array.of(25231, 25127, 25474, 57574, 56132, 56186),
+  ],
+  [
     'complex64',
     SEVEN,
     Float32Array.of(

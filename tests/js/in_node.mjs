@@ -12,6 +12,7 @@ const folder = process.env.PACKAGES;
 const entry = (name) => pathToFileURL(`${folder}/${name}/index.node.js`).href;
 const { load, isWtwError } = await import(entry('sample'));
 const { load: loadCounter } = await import(entry('counter'));
+const { load: loadDice } = await import(entry('dice'));
 
 const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
 const inputs = (batch = 2) => ({
@@ -165,6 +166,39 @@ test('state persists, reset restores it, selfTest leaves it alone', () =>
     },
     loadCounter,
   ));
+
+let drawn; // the same in all places
+for (const options of [{ worker: false }, { threads: 1 }, { threads: 2 }, { threads: 5 }]) {
+  test(`a seed decides random numbers with ${JSON.stringify(options)}`, () =>
+    using(
+      options,
+      async (model) => {
+        const draw = async () => {
+          const { output } = await model.run({ x: Float32Array.of(0, 0, 0) });
+          return Buffer.from(output.data.buffer).toString('hex');
+        };
+        const first = [await draw(), await draw()];
+        await model.seed(7);
+        const seventh = [await draw(), await draw()];
+        assert.equal(new Set([...first, ...seventh]).size, 4);
+        assert.ok((await model.selfTest()).passed);
+        await model.seed(7n + 2n ** 64n);
+        assert.deepEqual([await draw(), await draw()], seventh);
+        await model.reset();
+        assert.deepEqual([await draw(), await draw()], first);
+        assert.deepEqual([first, seventh], (drawn ??= [first, seventh]));
+        await fails(model.seed(1.5), 'WTW510', 'seed', 'number 1.5');
+      },
+      loadDice,
+    ));
+}
+
+test('a seed means nothing to a model without random numbers', () =>
+  using({}, async (model) => {
+    const before = bits(await model.run(inputs()));
+    await model.seed(7);
+    assert.deepEqual(bits(await model.run(inputs())), before);
+  }));
 
 test('debug keeps every value', () =>
   using({ debug: true }, async ({ debug }) => {

@@ -92,6 +92,8 @@ const TAKEN: readonly Taken[] = [
   ['bool', [true, false], Uint8Array.of(1, 0)],
   ['bool', Uint8Array.of(0, 7), Uint8Array.of(0, 1)],
   ['complex64', Float32Array.of(1, 2), Float32Array.of(1, 2)],
+  ['complex128', [1, 0.1], Float64Array.of(1, 0.1)],
+  ['complex32', Uint16Array.of(0x3c00, 0), Uint16Array.of(0x3c00, 0)],
 ];
 for (const [dtype, data, elements] of TAKEN) {
   test(`${dtype} takes ${Object.prototype.toString.call(data)} ${data}`, () => {
@@ -109,6 +111,8 @@ const REFUSED: readonly (readonly [DType, unknown, string])[] = [
   ['float32', [, 1], 'undefined'],
   ['float16', [1], 'Array'],
   ['bfloat16', new Float32Array(1), 'Float32Array'],
+  ['complex32', [1, 0], 'Array'],
+  ['complex128', new Float32Array(2), 'Float32Array'],
   ['bool', new Float32Array(1), 'Float32Array'],
   ['int64', new Float32Array(1), 'Float32Array'],
   ['float32', new DataView(new ArrayBuffer(4)), 'DataView'],

@@ -24,33 +24,40 @@ class Model:
     dynamic: tuple[str, ...] = ()
 
 
-def warmed(module: nn.Module, *shape: int) -> nn.Module:
-    """The module in eval mode with batch norm statistics of one random batch."""
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+def warmed(module: nn.Module, *args: Any, **kwargs: Any) -> nn.Module:
+    """The module in eval mode with, in its batch norms, the statistics of one call."""
+    norms = [m for m in module.eval().modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return module
     for norm in norms:
         norm.momentum = None
         norm.reset_running_stats()
-    module.train()
-    for dropout in module.modules():
-        if isinstance(dropout, nn.Dropout):
-            dropout.eval()
-    with torch.no_grad():
-        module(torch.randn(*shape))
-    return module.eval()
+        norm.train()
+    try:
+        with torch.no_grad():
+            module(*args, **kwargs)
+    except Exception:
+        for norm in norms:
+            norm.reset_running_stats()
+        raise
+    finally:
+        module.eval()
+    return module
 
 
 def _torchvision(name: str, size: int = 224, dynamic: tuple[str, ...] = ()) -> Model:
     import torchvision
 
     module = getattr(torchvision.models, name)(weights=None)
-    return Model(warmed(module, 4, 3, 96, 96), (torch.randn(1, 3, size, size),), dynamic=dynamic)
+    example = torch.randn(1, 3, size, size)
+    return Model(warmed(module, torch.randn(4, 3, 96, 96)), (example,), dynamic=dynamic)
 
 
 def _deeplab() -> Model:
     from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large
 
     module = deeplabv3_mobilenet_v3_large(weights=None, weights_backbone=None)
-    return Model(warmed(module, 4, 3, 128, 128), (torch.randn(1, 3, 192, 192),))
+    return Model(warmed(module, torch.randn(4, 3, 128, 128)), (torch.randn(1, 3, 192, 192),))
 
 
 def _vit_tiny() -> Model:

@@ -12,7 +12,8 @@ from torch import nn
 
 import wasm_torch_web
 from wasm_torch_web.axes import DynamicAxis, parse_dynamic, read_sizes
-from wasm_torch_web.compiler import compile_program
+from wasm_torch_web.capture import export_module
+from wasm_torch_web.compiler import compile_program, lowered
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.opening import capture_source
 from wasm_torch_web.sources import Options, load
@@ -101,6 +102,18 @@ def test_programs_in_training_mode_are_refused(tmp_path: Path, what: str) -> Non
     assert caught.value.slug == "training-program"
     with pytest.raises(UserError, match="WTW203"):
         load(program.run_decompositions())
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Dropout, nn.Dropout1d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.RReLU]
+)
+def test_layers_that_draw_in_training_alone(layer: type[nn.Module]) -> None:
+    """Captured in eval mode nothing is drawn; a program captured in training mode is refused."""
+    example = (torch.randn(2, 3, 4),)
+    graph = lowered(export_module(layer().train(), example, {}))
+    assert not graph.updates and not graph.outputs[0].drawn
+    with pytest.raises(UserError, match="WTW203"):
+        load(torch.export.export(layer().train(), example))
 
 
 def test_dropout_that_eval_does_not_reach(tmp_path: Path) -> None:

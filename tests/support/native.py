@@ -57,6 +57,7 @@ class Library:
             "wtw_session_new": (pointer, [pointer]),
             "wtw_session_free": (None, [pointer]),
             "wtw_session_reset": (None, [pointer]),
+            "wtw_session_seed": (u32, [pointer, u32, ctypes.c_int64]),
             "wtw_io": (ctypes.POINTER(Io), [pointer, u32]),
             "wtw_bind": (u32, [pointer, u32]),
             "wtw_run": (u32, [pointer, u32, u32, u32]),

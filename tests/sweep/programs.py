@@ -19,6 +19,7 @@ from wasm_torch_web.recurrent_capture import keep_recurrent_whole
 
 Numbered = tuple[int, Sample]  # a sample and its place in the database's list
 Faults = dict[int, str]  # by that place
+TOLERANCE_OF_DOUBLE = 1e-10
 
 
 def faults(programs: Sequence[tuple[str, float, Sequence[Numbered]]]) -> Faults:
@@ -58,14 +59,14 @@ def plans(
         return [(_plan(name, tolerance, samples), samples)], {}
     except Exception as error:
         if len(samples) == 1:
-            return [], {samples[0][0]: _refusal(error)}
+            return [], {samples[0][0]: refusal(error)}
     half = len(samples) // 2
     first, wrong = plans(name, tolerance, samples[:half])
     second, more = plans(name, tolerance, samples[half:])
     return first + second, wrong | more
 
 
-def _refusal(error: Exception) -> str:
+def refusal(error: Exception) -> str:
     """A coded error is an answer; anything else, and `internal`, is a bug."""
     if isinstance(error, WtwError) and error.slug != "internal":
         return f"refused: {error}"
@@ -90,8 +91,9 @@ def _plan(name: str, tolerance: float, samples: Sequence[Numbered]) -> Plan:
 
 
 def tolerance(entry: Entry, dtype: torch.dtype) -> float:
-    """This project's; where PyTorch's own table has a wider one for the operator, that."""
-    widest = TOLERANCE
+    """This project's; where PyTorch's own table has a wider one for the operator, that. float64 is
+    computed as such."""
+    widest = TOLERANCE_OF_DOUBLE if dtype == torch.float64 else TOLERANCE
     for decorator in entry.info.decorators or ():
         inner = decorator.decorators if isinstance(decorator, DecorateInfo) else [decorator]
         for one in inner:

@@ -8,9 +8,10 @@ from itertools import groupby
 import pytest
 import torch
 
+from sweep.listed import counted
 from sweep.programs import Numbered, faults, tolerance
 from sweep.samples import Entry, Sample, entries
-from sweep.sweep import PASSED, TOGETHER, counted
+from sweep.sweep import PASSED, TOGETHER
 
 PARTS = 4  # that test processes share out
 

@@ -76,3 +76,14 @@ def test_every_operator_of_the_program_is_recorded() -> None:
     program = torch.export.export(Parts(), (*EXAMPLE, 2))
     values = record(program, {"x": EXAMPLE[0]})
     assert torch.equal(values["add"], Parts()(*EXAMPLE, 2))
+
+
+def test_random_numbers_are_no_difference(tmp_path: Path) -> None:
+    class Noisy(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.tanh() + torch.randn_like(x).relu()
+
+    wasm_torch_web.build(Noisy(), EXAMPLE, out=tmp_path / "pkg", verify=False)
+    found = bisect(tmp_path / "pkg", exported(Noisy()))
+    assert found.first is None
+    assert [finding.value for finding in found.findings if finding.error is not None] == ["tanh"]

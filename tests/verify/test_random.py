@@ -47,10 +47,11 @@ def test_other_floats_are_the_float32_ones_converted(dtype: torch.dtype) -> None
     assert torch.equal(Random((50,), dtype, 3, -1, 1).tensor(), single.to(dtype))
 
 
-def test_complex_numbers_take_two_draws() -> None:
-    drawn = Random((5,), torch.complex64, 3, -1, 1).tensor()
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128, torch.complex32])
+def test_complex_numbers_take_two_draws(dtype: torch.dtype) -> None:
+    drawn = Random((5,), dtype, 3, -1, 1).tensor()
     single = Random((10,), torch.float32, 3, -1, 1).tensor()
-    assert torch.equal(torch.view_as_real(drawn).flatten(), single)
+    assert torch.equal(torch.view_as_real(drawn).flatten(), single.to(dtype.to_real()))
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3), (1, 5)])

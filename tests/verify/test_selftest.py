@@ -13,6 +13,7 @@ from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.validate import validate
 
 FLOATS = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+COMPLEX = (torch.complex64, torch.complex128, torch.complex32)
 INTS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -27,7 +28,9 @@ class Negated(nn.Module):
 def test_every_dtype(tmp_path: Path, count: int) -> None:
     floats = [torch.linspace(-3, 5, count).to(dtype) for dtype in FLOATS]
     ints = [(torch.arange(count) % 50).to(dtype) for dtype in INTS]
-    example = (*floats, *ints, torch.arange(count) % 3 == 0)
+    spiral = torch.polar(torch.linspace(0, 3, count), torch.arange(count) * 1.0)
+    complexes = [spiral.to(dtype) for dtype in COMPLEX]
+    example = (*floats, *complexes, *ints, torch.arange(count) % 3 == 0)
     built = wasm_torch_web.build(Negated(), example, out=tmp_path / "pkg", verify=False)
     inputs = built.manifest["golden"]["cases"][0]["inputs"].values()
     assert any("random" in entry for entry in inputs) == (count > 3)

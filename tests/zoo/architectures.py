@@ -79,8 +79,8 @@ ALSO: dict[str, dict[str, Any]] = {
     "mobilevitv2": {"patch_size": 2},
     "nemotron": {"num_key_value_heads": 4},
     "pvt": {"image_size": 64},
-    "swin": WINDOWS,
-    "swin2sr": {"embed_dim": 24, "depths": [2, 2], "num_heads": [2, 2]},
+    "swin": WINDOWS | {"patch_size": 2},
+    "swin2sr": {"patch_size": 1, "embed_dim": 24, "depths": [2, 2], "num_heads": [2, 2]},
     "swinv2": WINDOWS,
     "xmod": {"default_language": "en_XX"},
 }

@@ -7,11 +7,12 @@ of each of timm's families; transformers' types at a tiny size. All with random 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import torch
-from models.zoo import Model
-from torch import Tensor, nn
+from models.zoo import Model, warmed
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from zoo import architectures
@@ -134,7 +135,7 @@ def _torchvision(name: str, family: str) -> Model:
     weights = {"weights_backbone": None} if family == "segmentation" else {}
     module = get_model(name, weights=None, **weights).eval()
     if family == "video":
-        side = 224 if name.startswith("mvit") else 112
+        side = 224 if name.startswith(("mvit", "s3d")) else 112
         return Model(module, (torch.randn(1, 3, 16, side, side),))
     if family == "optical_flow":
         return Model(module, (torch.randn(1, 3, 128, 128), torch.randn(1, 3, 128, 128)))
@@ -169,29 +170,14 @@ def make(name: str) -> Model:
     its batch norms: with PyTorch's initial ones a deep network's output shrinks to nothing."""
     torch.manual_seed(0)
     model = catalogue()[name]()
-    norms = [m for m in model.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-    if norms and not _settle(model, norms, batch=4):  # fewer values make for small variances
-        _settle(model, norms, batch=1)
+    for size in (4, 1):  # the statistics of fewer values make for small variances
+        args, kwargs = pytree.tree_map_only(
+            Tensor, partial(_batch, size=size), (model.args, model.kwargs)
+        )
+        with suppress(ValueError, RuntimeError):  # a batch that it does not take, or one value
+            warmed(model.module, *args, **kwargs)
+            break
     return model
-
-
-def _settle(model: Model, norms: list[nn.modules.batchnorm._BatchNorm], batch: int) -> bool:
-    """Whether the model could be called on random inputs, of which the norms keep statistics."""
-    for norm in norms:
-        norm.momentum = None
-        norm.reset_running_stats()
-        norm.train()
-    given = pytree.tree_map_only(Tensor, partial(_batch, size=batch), (model.args, model.kwargs))
-    try:
-        with torch.no_grad():
-            model.module(*given[0], **given[1])
-        return True
-    except (ValueError, RuntimeError):  # one value per channel has no statistics
-        for norm in norms:
-            norm.reset_running_stats()
-        return False
-    finally:
-        model.module.eval()
 
 
 def _batch(example: Tensor, size: int) -> Tensor:

@@ -26,6 +26,8 @@ ARRAYS = {
     "uint8": "Uint8Array",
     "bool": "Uint8Array",
     "complex64": "Float32Array",
+    "complex128": "Float64Array",
+    "complex32": "Uint16Array",
 }
 JS_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
@@ -48,6 +50,7 @@ def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
         megabytes=f"{manifest['weights']['bytes'] / 1e6:.1f}",
         parameters=f"{manifest['parameters']:,}",
         tokenizer=f"\n{fill('tokenizer.md', name=name)}" if has_tokenizer else "",
+        random=f"\n{fill('random.md')}" if "random" in manifest else "",
     )
 
 
@@ -67,7 +70,7 @@ def _value(port: Port, example: dict[str, Any]) -> str:
     if port["kind"] != "tensor":
         return JS_NUMBERS.get(example["value"], str(example["value"]))
     shape, dtype = example["shape"], port["dtype"]
-    count = prod(shape) * (2 if dtype == "complex64" else 1)
+    count = prod(shape) * (2 if dtype.startswith("complex") else 1)
     fill_with = port.get("range", [0])[0]
     literal = f"{fill_with}n" if dtype == "int64" else str(fill_with)
     filled = f".fill({literal})" if fill_with else ""

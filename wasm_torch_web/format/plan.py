@@ -239,6 +239,7 @@ class PlanWriter:
                 definition = self._expr(words, False)
             else:
                 producer = symbol.value.producer
+                assert producer is not None  # data decides in a run
                 node = len(self.sections["nodes"]) + graph.nodes.index(producer)
                 output = producer.outputs.index(symbol.value)
                 is_float = int(symbol.value.dtype == torch.float64)

@@ -15,6 +15,7 @@ from wasm_torch_web.format import manifest as manifest_file
 from wasm_torch_web.format.plan import PlanWriter
 from wasm_torch_web.format.weights import Segment, Shards
 from wasm_torch_web.ir import Graph, Node, Port, Symbol, Value
+from wasm_torch_web.ops.random import STATE
 from wasm_torch_web.ops.table import dtype_name
 
 
@@ -58,6 +59,7 @@ def write(
         },
         "weights": weights,
         "golden": None,
+        **_random(graph, writer),
         **described(graph, source_info),
     }
     manifest_file.write(folder, manifest)
@@ -93,6 +95,12 @@ def plan_of(graph: Graph, weights: Segment) -> PlanWriter:
     return writer
 
 
+def _random(graph: Graph, writer: PlanWriter) -> dict[str, Any]:
+    """Where the plan keeps what random numbers follow from, if there are any."""
+    states = [state for state, _ in graph.updates if state.name == STATE]
+    return {"random": {"buffer": writer.buffers[states[0]]}} if states else {}
+
+
 def _prepared(graph: Graph) -> dict[str, Any]:
     values = [value for node in graph.prepare for value in node.outputs]
     sizes = [int(value.numel) * value.dtype.itemsize for value in values]
@@ -116,6 +124,8 @@ def _port(port: Port, names: dict[Any, Any]) -> dict[str, Any]:
         entry["value"] = port.value
     if port.range is not None:
         entry["range"] = list(port.range)
+    if port.drawn:
+        entry["drawn"] = True
     return entry
 
 

@@ -126,11 +126,13 @@ def rrelu(b: Builder, a: dict[str, Any]) -> Any:
 
 @lowers("aten.native_dropout.default")
 def native_dropout(b: Builder, a: dict[str, Any]) -> Any:
-    """Outside training nothing: all elements are kept."""
+    """Where nothing is drawn: outside training all elements are kept."""
     x: Value = a["input"]
-    if a["train"] is not False:
+    p = a["p"] if a["train"] is not False else 0
+    if p not in (0, 1):
         return None
-    return x, b.call("aten.full_like.default", self=x, fill_value=True, dtype=torch.bool)
+    mask = b.call("aten.full_like.default", self=x, fill_value=p == 0, dtype=torch.bool)
+    return (x if p == 0 else b.call("aten.mul.Scalar", self=x, other=0)), mask
 
 
 @lowers("aten.celu.default")

@@ -94,7 +94,6 @@ def _as(x: torch.Tensor, number: float) -> float:
 _INT_TO_FLOAT = Promotion.INT_TO_FLOAT
 lower_as("mul", "aten.mul.Tensor", "aten.mul.Scalar", operands=ARGUMENTS)
 lower_as("div", "aten.div.Tensor", "aten.div.Scalar", operands=ARGUMENTS, promotion=_INT_TO_FLOAT)
-lower_as("div_floor", "aten.floor_divide.default", "aten.floor_divide.Scalar", operands=ARGUMENTS)
 lower_as(
     "remainder",
     *(f"aten.remainder.{overload}" for overload in ("Tensor", "Scalar", "Scalar_Tensor")),
@@ -148,7 +147,37 @@ def div_mode(b: Builder, a: dict[str, Any]) -> Value:
     operands = [a["self"], a["other"]]
     if a["rounding_mode"] is None:
         return promote(b, "div", operands, Promotion.INT_TO_FLOAT)
-    return promote(b, f"div_{a['rounding_mode']}", operands)
+    return _rounded_division(b, a["rounding_mode"], operands)
+
+
+@lowers("aten.floor_divide.default", "aten.floor_divide.Scalar")
+def floor_divide(b: Builder, a: dict[str, Any]) -> Value:
+    """Division, rounded down."""
+    return _rounded_division(b, "floor", [a["self"], a["other"]])
+
+
+def _rounded_division(b: Builder, mode: str, operands: list[Any]) -> Value:
+    """PyTorch rounds 16-bit floats at each step, except beside a single divisor."""
+    dtype = promoted(operands)[1]
+    if not getattr(operands[1], "shape", ()) or dtype not in (torch.float16, torch.bfloat16):
+        return promote(b, f"div_{mode}", operands)
+
+    def step(name: str, *of: Any, to: torch.dtype = dtype) -> Value:
+        return emit(b, name, of, torch.float32, to)
+
+    x, y = operands
+    quotient = step("div", x, y)
+    if mode == "trunc":
+        return step("trunc", quotient)
+    rest = step("fmod", x, y)
+    near = step("div", step("sub", x, rest), y)
+    other_sign = step("ne", step("lt", rest, 0.0), step("lt", y, 0.0))
+    less = step("mul", step("ne", rest, 0.0), other_sign)
+    near = step("sub", near, less)
+    down = step("floor", near)
+    up = step("gt", step("sub", near, down), 0.5)
+    whole = step("copysign", step("add", down, up), quotient)
+    return step("where", step("eq", y, 0.0), quotient, whole)
 
 
 # Powers that have a row of their own; True where integers have one too.

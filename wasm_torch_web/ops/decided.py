@@ -308,7 +308,7 @@ def _symbol_of(number: Any) -> Any:
 def assert_scalar(b: Builder, a: dict[str, Any]) -> Any:
     """A guard, where it is about what the data decides."""
     condition = a["self"]
-    symbols = getattr(condition, "free_symbols", set())
+    symbols: set[Any] = getattr(condition, "free_symbols", set())
     if symbols & b.decided_symbols() and condition not in b.graph.guards:
         b.graph.guards.append(condition)
     return ()

@@ -48,7 +48,8 @@ def _r2c(x: torch.Tensor, dim: int, norm: str, onesided: bool) -> torch.Tensor:
 
 
 def _c2r(x: torch.Tensor, dim: int, norm: str, size: int) -> torch.Tensor:
-    return torch.ops.aten._fft_c2r(_complex(x), [dim], NORMS.index(norm), size).contiguous()
+    result: torch.Tensor = torch.ops.aten._fft_c2r(_complex(x), [dim], NORMS.index(norm), size)
+    return result.contiguous()
 
 
 def _shapes() -> Iterator[tuple[tuple[int, ...], int]]:

@@ -290,16 +290,23 @@ def matrix_exp(b: Builder, a: dict[str, Any]) -> Any:
     return b.emit("linalg_matrix_exp", [a["self"]])
 
 
-@lowers("aten._linalg_svd.default")
-def svd(b: Builder, a: dict[str, Any]) -> Any:
+@lowers("aten.linalg_svdvals.default")
+def svdvals(b: Builder, a: dict[str, Any]) -> Value | None:
     """Singular values alone: what norms are made of."""
     x = a["A"]
-    if a["compute_uv"]:
-        return None
     m, n = x.shape[-2:]
     if not equal(minimum(m, n), m):
         if not equal(minimum(m, n), n):
             return None
         x = transposed(b, x)
-    empty = _empty(b, x.dtype)
-    return empty, b.emit("linalg_svdvals", [x]), empty
+    result: Value = b.emit("linalg_svdvals", [x])
+    return result
+
+
+@lowers("aten._linalg_svd.default")
+def svd(b: Builder, a: dict[str, Any]) -> tuple[Value, ...] | None:
+    """Without the vectors."""
+    if a["compute_uv"]:
+        return None
+    values, empty = svdvals(b, a), _empty(b, a["A"].dtype)
+    return None if values is None else (empty, values, empty)

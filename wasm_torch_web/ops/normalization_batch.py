@@ -86,7 +86,8 @@ def native_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, Valu
 def functional_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, ...]:
     """Gives the running statistics too: in training, moved towards those of the batch."""
     if not a["training"]:
-        return (*native_batch_norm(b, a), a["running_mean"], a["running_var"])
+        running = a["running_mean"], a["running_var"]
+        return (*native_batch_norm(b, a), *_as_inferred(b, *running))
     x = cast(b, a["input"], wide(a["input"].dtype))
     dims = _all_but_channels(x)
     mean, unbiased = (
@@ -95,7 +96,7 @@ def functional_batch_norm(b: Builder, a: dict[str, Any]) -> tuple[Value | None, 
     )
     known = (a["running_mean"], mean), (a["running_var"], unbiased)
     moved = (_towards(b, old, new, a["momentum"]) for old, new in known)
-    return (*batch_statistics_norm(b, a), *moved)
+    return (*batch_statistics_norm(b, a), *_as_inferred(b, *moved))
 
 
 @lowers("aten._batch_norm_with_update_functional.default")
@@ -103,6 +104,14 @@ def batch_norm_with_update(b: Builder, a: dict[str, Any]) -> tuple[Value | None,
     """As in training, with an empty reserve for the gradient."""
     y, mean, scale, *running = functional_batch_norm(b, {**a, "training": True})
     return (y, mean, scale, b.constant(torch.empty(0, dtype=torch.uint8)), *running)
+
+
+def _as_inferred(b: Builder, *running: Value) -> tuple[Value, ...]:
+    """Running statistics in the dtype that PyTorch infers: halves become float32 in a graph, and
+    are what they were when they are written back."""
+    if b.expected is None:
+        return running
+    return tuple(cast(b, x, fake.dtype) for x, fake in zip(running, b.expected[-2:], strict=True))
 
 
 def _all_but_channels(x: Value) -> tuple[int, ...]:

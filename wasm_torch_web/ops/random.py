@@ -14,8 +14,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import cast, expand
+from wasm_torch_web.ops.complex import PART, joined
 from wasm_torch_web.ops.pointwise import computes_in, emit
-from wasm_torch_web.ops.table import FLOATS, Case, dtype, integer, integers, lowers, row, tensor
+from wasm_torch_web.ops.table import (
+    FLOATS,
+    Case,
+    dtype,
+    integer,
+    integers,
+    lowers,
+    lowers_complex,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -55,11 +66,12 @@ def _mix(x: torch.Tensor) -> torch.Tensor:
 def _random(
     state: torch.Tensor, size: Sequence[Any], stream: int, dtype: torch.dtype
 ) -> torch.Tensor:
-    """Element i is the top bits of mix(mix(mix(state) + stream) + i step): of a float as many as
-    make an evenly spaced number from 0 to below 1, of an int64 63."""
+    """Element i is the top bits of mix(mix(mix(state + step) + stream) + i step): of a float as
+    many as make an evenly spaced number from 0 to below 1, of an int64 63."""
     count = torch.ones(size, dtype=torch.int64).reshape(-1).cumsum(0) - 1
     digits = _DIGITS[dtype]
-    drawn = _right(_mix(_mix(_mix(state) + stream) + count * _signed(_STEP)), 64 - digits)
+    key = _mix(_mix(state + _signed(_STEP)) + stream)
+    drawn = _right(_mix(key + count * _signed(_STEP)), 64 - digits)
     if dtype.is_floating_point:
         drawn = (drawn.double() * 0.5**digits).to(dtype)
     return drawn.reshape(size)
@@ -128,6 +140,12 @@ def _size(a: dict[str, Any]) -> Sequence[Any]:
 def rand(b: Builder, a: dict[str, Any]) -> Value:
     """From 0 to below 1."""
     return draw(b, _size(a), _dtype(a))
+
+
+@lowers_complex("aten.rand.default", "aten.rand_like.default")
+def rand_complex(b: Builder, a: dict[str, Any]) -> Value:
+    """Each part from 0 to below 1."""
+    return joined(b, draw(b, [*_size(a), 2], PART[_dtype(a)]))
 
 
 @lowers("aten.uniform.default")
@@ -204,6 +222,14 @@ def _scaled_normal(
 def randn(b: Builder, a: dict[str, Any]) -> Value:
     """Mean 0, standard deviation 1."""
     return _normal(b, _size(a), _dtype(a))
+
+
+@lowers_complex("aten.randn.default", "aten.randn_like.default")
+def randn_complex(b: Builder, a: dict[str, Any]) -> Value:
+    """Standard deviation 1 of both parts together."""
+    part = PART[_dtype(a)]
+    pairs = [*_size(a), 2]
+    return joined(b, _scaled_normal(b, pairs, 0.0, 0.5**0.5, part))
 
 
 @lowers("aten.normal.Tensor_float", "aten.normal.float_Tensor", "aten.normal.Tensor_Tensor")

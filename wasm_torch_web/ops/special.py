@@ -19,7 +19,7 @@ from wasm_torch_web.ops.pointwise import (
     promoted,
 )
 from wasm_torch_web.ops.samples import corners
-from wasm_torch_web.ops.table import Case, lowers
+from wasm_torch_web.ops.table import FLOATS, Case, lowers
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -78,7 +78,7 @@ def _format(dtype: torch.dtype) -> dict[str, float]:
     return {"digits": 1 - math.log2(limits.eps), "least": math.log2(limits.smallest_normal)}
 
 
-_FORMATS = {dtype: _format(dtype) for dtype in (torch.float32, torch.bfloat16, torch.float64)}
+_FORMATS = {dtype: _format(dtype) for dtype in FLOATS}
 
 
 def _next(x: torch.Tensor, y: torch.Tensor, **format: float) -> torch.Tensor:

@@ -22,7 +22,14 @@ NARROWEST = 0.0005  # of the width: less is not drawn
 
 # Families of the operator table by what limits them; each group has a colour in flame.html.
 GROUPS = {
-    "products": ("convolution", "winograd", "gemm", "attention", "recurrent"),
+    "products": (
+        "convolution",
+        "convolution_volume",
+        "winograd",
+        "gemm",
+        "attention",
+        "recurrent",
+    ),
     "normalisation": ("normalization", "normalization_batch", "normalization_group", "softmax"),
     "elementwise": ("pointwise", "unary", "binary", "activation", "comparison"),
     "pooling and reduction": ("pooling", "reduction", "scan", "statistics", "upsample"),

@@ -103,7 +103,8 @@ def _example(
 ) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     if dtype.is_complex:
-        return torch.randn(sizes, dtype=dtype, generator=generator)
+        wide = torch.promote_types(dtype, torch.complex64)  # PyTorch draws no complex32
+        return torch.randn(sizes, dtype=wide, generator=generator).to(dtype)
     if dtype.is_floating_point:
         if bounds is None:
             return torch.randn(sizes, generator=generator).to(dtype)

@@ -63,7 +63,7 @@ def excuse(
         and expected.shape == exact.shape
     ):
         return error
-    tolerance = _tolerance(expected.dtype)
+    tolerance = tolerance_of(expected.dtype)
     eager = _errors(error.name, exact, expected, tolerance).max_rel
     ours = _errors(error.name, exact, given, tolerance).max_rel
     if not math.isfinite(eager) or ours > max(tolerance, eager):
@@ -86,10 +86,13 @@ def _compare_tensors(name: str, expected: Tensor, given: Tensor) -> OutputError:
         expected, given = torch.view_as_real(expected), torch.view_as_real(given)
     if not expected.dtype.is_floating_point:
         return _exact(name, expected, given)
-    return _errors(name, expected, given, _tolerance(expected.dtype))
+    return _errors(name, expected, given, tolerance_of(expected.dtype))
 
 
-def _tolerance(dtype: torch.dtype) -> float:
+def tolerance_of(dtype: torch.dtype) -> float:
+    """Of floats; everything else must be equal."""
+    if not (dtype.is_floating_point or dtype.is_complex):
+        return 0.0
     return max(TOLERANCE, HALF_STEPS * torch.finfo(dtype).eps)
 
 

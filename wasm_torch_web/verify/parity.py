@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from playwright.sync_api import Browser
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.chromium import apart, describe, launched
-from wasm_torch_web.verify.compare import OutputError, compare, excuse, wrong
+from wasm_torch_web.verify.compare import TOLERANCE, OutputError, compare, excuse, wrong
+from wasm_torch_web.verify.drawn import RUNS, compare_drawn
 from wasm_torch_web.verify.reference import Eager, Flat, Reference
 from wasm_torch_web.verify.report import Report, Run
 from wasm_torch_web.verify.session import BrowserModel, open_package
 from wasm_torch_web.verify.trials import Trial, trials
+
+SELF_TEST = "self-test"
 
 Progress = Callable[[str], None]
 Exact = Callable[[Sequence[Flat]], list[Flat] | None]
@@ -26,11 +30,15 @@ Exact = Callable[[Sequence[Flat]], list[Flat] | None]
 class Expected:
     """What PyTorch gives: trials with the outputs of their runs; `skipped` are those it refuses.
 
-    `exact` gives the outputs of a trial's runs in float64, where the model can run so.
+    Attributes:
+        exact: gives the outputs of a trial's runs in float64, where the model can run so.
+        drawn: names of outputs that are random. Where there are any, each trial has RUNS rounds,
+            with seeds that count from 0; else one.
     """
 
     exact: Exact = lambda runs: None
-    trials: list[tuple[Trial, list[Flat]]] = field(default_factory=list)
+    drawn: frozenset[str] = frozenset()
+    trials: list[tuple[Trial, list[list[Flat]]]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
 
@@ -57,16 +65,30 @@ def expect(
 ) -> Expected:
     """PyTorch's outputs for every trial."""
     manifest = manifests.read(package)
-    expected = Expected(reference.in_float64) if isinstance(reference, Eager) else Expected()
+    expected = Expected(drawn=golden.drawn(manifest))
+    if isinstance(reference, Eager):
+        expected.exact = reference.in_float64
     for trial in trials(manifest, example or golden.read_inputs(package, manifest, 0)):
         progress(f"PyTorch: {trial.title}")
         try:
-            expected.trials.append((trial, reference(trial.runs)))
+            expected.trials.append((trial, _rounds(reference, trial, bool(expected.drawn))))
         except UserError as error:
             if not expected.trials:  # the known inputs are the user's own
                 raise
             expected.skipped.append(f"{trial.title}: {error.message}")
     return expected
+
+
+def _rounds(reference: Reference, trial: Trial, drawn: bool) -> list[list[Flat]]:
+    """The outputs of a trial's runs: once, or with each of RUNS seeds."""
+    if not drawn:
+        return [reference(trial.runs)]
+    rounds = []
+    with torch.random.fork_rng(devices=[]):
+        for seed in range(RUNS):
+            torch.manual_seed(seed)
+            rounds.append(reference(trial.runs))
+    return rounds
 
 
 def compare_in(
@@ -83,9 +105,11 @@ def compare_in(
         for variant in asked:
             info = model.load(variant)
             report.variants[info["variant"]] = info["why"]
-            for trial, outputs in expected.trials:
+            for trial, rounds in expected.trials:
                 progress(f"{info['variant']}: {trial.title}")
-                report.runs += _compare(model, info["variant"], trial, outputs, expected.exact)
+                report.runs += _compare(model, info["variant"], trial, rounds, expected)
+            if expected.drawn:  # elements of which only golden data has
+                report.runs.append(self_tested(model, info["variant"]))
     return report
 
 
@@ -97,24 +121,61 @@ def _launch_and_compare(
         return compare_in(browser, package, expected, variants, progress)
 
 
+def self_tested(model: BrowserModel, variant: str) -> Run:
+    """What `model.selfTest()` says."""
+    result = model.self_test()
+    outputs = tuple(
+        OutputError(
+            output["name"],
+            output["maxAbsError"],
+            output["maxRelError"],
+            result["passed"] or output["maxRelError"] <= TOLERANCE,
+        )
+        for output in result["outputs"]
+    )
+    return Run(variant, SELF_TEST, None, outputs)
+
+
 def _compare(
-    model: BrowserModel, variant: str, trial: Trial, expected: Sequence[Flat], exact: Exact
+    model: BrowserModel,
+    variant: str,
+    trial: Trial,
+    rounds: Sequence[Sequence[Flat]],
+    expected: Expected,
 ) -> Iterator[Run]:
-    model.reset()
-    ran = [model.run(inputs) for inputs in trial.runs]
-    found = [_errors(outputs, given) for outputs, (given, _) in zip(expected, ran, strict=True)]
+    """The runs of the first round; what is drawn, in all rounds."""
+    ran = list(_ran(model, trial, len(rounds) if expected.drawn else 0))
+    given = [[outputs for outputs, _ in runs] for runs in ran]
+    found = [_errors(*pair, expected.drawn) for pair in zip(rounds[0], given[0], strict=True)]
     differing = any(not error.passed for errors in found for error in errors)
-    if differing and (truth := exact(trial.runs)):
+    if differing and (truth := expected.exact(trial.runs)):
         found = [
-            [excuse(e, outputs[e.name], given.get(e.name, 0), true[e.name]) for e in errors]
-            for errors, outputs, (given, _), true in zip(found, expected, ran, truth, strict=True)
+            [excuse(e, theirs[e.name], ours.get(e.name, 0), true[e.name]) for e in errors]
+            for errors, theirs, ours, true in zip(found, rounds[0], given[0], truth, strict=True)
         ]
-    for errors, (_, milliseconds) in zip(found, ran, strict=True):
-        yield Run(variant, trial.title, milliseconds, tuple(errors))
+    for index, (_, milliseconds) in enumerate(ran[0]):
+        drawn = [
+            compare_drawn(
+                name, [runs[index][name] for runs in rounds], [runs[index][name] for runs in given]
+            )
+            for name in rounds[0][index]
+            if name in expected.drawn
+        ]
+        yield Run(variant, trial.title, milliseconds, (*found[index], *drawn))
 
 
-def _errors(expected: Flat, given: Flat) -> list[OutputError]:
+def _ran(model: BrowserModel, trial: Trial, seeds: int) -> Iterator[list[tuple[Flat, float]]]:
+    """The trial's runs from the initial state: once, or with each seed; with milliseconds."""
+    for seed in range(max(1, seeds)):
+        model.reset()
+        if seeds:
+            model.seed(seed)
+        yield [model.run(inputs) for inputs in trial.runs]
+
+
+def _errors(expected: Flat, given: Flat, drawn: frozenset[str]) -> list[OutputError]:
     return [
         compare(name, value, given[name]) if name in given else wrong(name, "missing")
         for name, value in expected.items()
+        if name not in drawn
     ]

@@ -43,7 +43,7 @@ class Random:
         values = (self.low + (self.high - self.low) * fractions).astype(np.float32)
         reals = torch.from_numpy(values)
         if self.dtype.is_complex:
-            return torch.view_as_complex(reals.reshape(*self.shape, 2))
+            return torch.view_as_complex(reals.reshape(*self.shape, 2)).to(self.dtype)
         return reals.to(self.dtype).reshape(self.shape)
 
 

@@ -50,6 +50,10 @@ class BrowserModel:
         """Restores the initial state."""
         self.call("reset")
 
+    def seed(self, seed: int) -> None:
+        """Decides the random numbers of the runs to come."""
+        self.call("seed", seed)
+
     def run(self, inputs: Flat, debug: bool = False) -> tuple[Flat, float]:
         """Outputs of a run and its milliseconds; `debug` keeps every value for `peek`."""
         address = self._mailbox.put(exchange.encode(inputs))

@@ -13,13 +13,17 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.chromium import apart, describe, launched
-from wasm_torch_web.verify.compare import TOLERANCE, OutputError
-from wasm_torch_web.verify.parity import Expected, Progress, compare_in, expect
+from wasm_torch_web.verify.parity import (
+    SELF_TEST,
+    Expected,
+    Progress,
+    compare_in,
+    expect,
+    self_tested,
+)
 from wasm_torch_web.verify.reference import Reference
-from wasm_torch_web.verify.report import Report, Run
+from wasm_torch_web.verify.report import Report
 from wasm_torch_web.verify.session import open_package
-
-SELF_TEST = "self-test"
 
 
 def validate(
@@ -56,7 +60,7 @@ def _in_chromium(
                 info = model.load(variant)
                 progress(f"{info['variant']}: {SELF_TEST}")
                 report.variants[info["variant"]] = info["why"]
-                report.runs.append(_self_test(info["variant"], model.self_test()))
+                report.runs.append(self_tested(model, info["variant"]))
         if expected is not None:
             report.add(compare_in(browser, package, expected, variants, progress))
         return report
@@ -106,16 +110,3 @@ def _other_hashes(package: Path) -> dict[str, str]:
         raise UserError("file-missing", path=path) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise UserError("file-corrupt", path=path, reason="not written by this tool") from error
-
-
-def _self_test(variant: str, result: dict[str, Any]) -> Run:
-    outputs = tuple(
-        OutputError(
-            output["name"],
-            output["maxAbsError"],
-            output["maxRelError"],
-            result["passed"] or output["maxRelError"] <= TOLERANCE,
-        )
-        for output in result["outputs"]
-    )
-    return Run(variant, SELF_TEST, None, outputs)

@@ -29,9 +29,11 @@ NAMES = (
     "mish",
 )
 MAX_NODES = 12
-# Written with float32 constants, a function moves by some 1e-8; GELU and its tanh form differ by
-# 5e-4, so that no two functions of the list come near each other.
-TOLERANCE = 1e-6
+# Written with float32 constants, a function moves by a relative 1e-8, its tails (at x, by x^2 as
+# much) by less than 1e-5. What cancels there leaves some 1e-15. `clamp(x, min=1e-12)` is no ReLU:
+# a model divides by it.
+RELATIVE, ABSOLUTE = 1e-5, 1e-14
+NEAR = 1201  # points around 0
 
 Known = dict[Value, torch.Tensor]
 
@@ -94,10 +96,10 @@ def _in_float64(
 
 @functools.cache
 def _points() -> torch.Tensor:
-    """Where functions are compared: densely around 0, far out, and at NaN."""
-    near = torch.linspace(-12, 12, 1201, dtype=torch.float64)
+    """Where functions are compared: densely around 0, far out, at 0 and NaN."""
+    near = torch.linspace(-12, 12, NEAR, dtype=torch.float64)
     far = torch.logspace(1, 12, 40, dtype=torch.float64)
-    return torch.cat((near, far, -far, torch.tensor([math.nan])))
+    return torch.cat((near, far, -far, torch.tensor([0.0, math.nan])))
 
 
 @functools.cache
@@ -105,6 +107,10 @@ def _activations() -> dict[str, torch.Tensor]:
     return {name: _in_float64(name, [_points()], {}) for name in NAMES}
 
 
-def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
-    alike = a.shape == b.shape
-    return alike and torch.allclose(a, b, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True)
+def _same(activation: torch.Tensor, values: torch.Tensor) -> bool:
+    """Close; and at 0 and far out, where nothing cancels, zero if the activation is."""
+    return (
+        activation.shape == values.shape
+        and torch.allclose(activation, values, RELATIVE, ABSOLUTE, equal_nan=True)
+        and not values[NEAR:][activation[NEAR:] == 0].any()
+    )

@@ -3,7 +3,8 @@
 const ARRAYS = {
   float32: Float32Array, float64: Float64Array, float16: Uint16Array, bfloat16: Uint16Array,
   int64: BigInt64Array, int32: Int32Array, int16: Int16Array, int8: Int8Array,
-  uint8: Uint8Array, bool: Uint8Array, complex64: Float32Array,
+  uint8: Uint8Array, bool: Uint8Array, complex64: Float32Array, complex128: Float64Array,
+  complex32: Uint16Array,
 };
 const ALIGN = 8;
 

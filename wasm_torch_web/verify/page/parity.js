@@ -54,6 +54,8 @@ const functions = {
 
   reset: () => model.reset(),
 
+  seed: (seed) => model.seed(seed),
+
   selfTest: () => model.selfTest(),
 
   async dispose() {

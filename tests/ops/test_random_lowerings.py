@@ -22,9 +22,11 @@ DISTRIBUTIONS: dict[str, tuple[Callable[[Tensor], Tensor], float, float]] = {
     "rand": (lambda x: torch.rand(COUNT), 0.5, 12**-0.5),
     "rand_like": (lambda x: torch.rand_like(x, dtype=torch.float64), 0.5, 12**-0.5),
     "rand_half": (lambda x: torch.rand(COUNT, dtype=torch.float16), 0.5, 12**-0.5),
+    "rand_complex": (lambda x: _parts(torch.rand(COUNT, dtype=torch.complex64)), 0.5, 12**-0.5),
     "uniform": (lambda x: x.clone().uniform_(-3, 3), 0, 3**0.5),
     "randn": (lambda x: torch.randn(COUNT), 0, 1),
     "randn_like": (torch.randn_like, 0, 1),
+    "randn_complex": (lambda x: _parts(torch.randn_like(x, dtype=torch.complex128)), 0, 0.5**0.5),
     "normal": (lambda x: torch.normal(2.0, 3.0, (COUNT,)), 2, 3),
     "normal_tensor": (lambda x: torch.normal(x + 1, 2.0), 1, 2),
     "normal_tensors": (lambda x: torch.normal(x + 1, torch.tensor([0.5])), 1, 0.5),
@@ -42,6 +44,10 @@ DISTRIBUTIONS: dict[str, tuple[Callable[[Tensor], Tensor], float, float]] = {
     "multinomial_rows": (lambda x: torch.multinomial(_WEIGHTS.expand(COUNT, 4), 1), 2.25, 0.968),
 }
 _WEIGHTS = torch.tensor([2.0, 0, 6, 8])
+
+
+def _parts(x: Tensor) -> Tensor:
+    return torch.view_as_real(x).reshape(-1)
 
 
 def graph_of(function: Callable[[Tensor], object], count: int = COUNT) -> Graph:

@@ -1,13 +1,13 @@
-"""torchvision's operators: regions of interest, suppression of boxes, deformable convolution.
+"""torchvision's regions of interest: boxes of images, pooled to grids of one size.
 
-Their names are torchvision's; nothing here needs it. References are loops over PyTorch's own
-operators, and give shapes alone on fake tensors.
+Names are torchvision's; nothing here needs it. References are loops over PyTorch's own operators,
+and give shapes alone on fake tensors.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import is_fake
 
 from wasm_torch_web.ops.arguments import cast, in_float32
 from wasm_torch_web.ops.samples import normal
-from wasm_torch_web.ops.table import Case, flag, integer, integers, lowers, real, row, tensor
+from wasm_torch_web.ops.table import Case, flag, integer, lowers, real, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -26,7 +26,7 @@ WIDE = (torch.float32, torch.float64)
 GRID = (real("spatial_scale", 1.0), integer("pooled_height"), integer("pooled_width"))
 
 
-def _between(plane: Tensor, y: Tensor, x: Tensor) -> Tensor:
+def bilinear_at(plane: Tensor, y: Tensor, x: Tensor) -> Tensor:
     """Bilinear values of (..., height, width) at positions; pixels outside are zeros."""
     low, left = y.floor(), x.floor()
     total = torch.zeros(plane.shape[:-2] + y.shape, dtype=plane.dtype)
@@ -67,7 +67,7 @@ def _aligned_cells(
     near = (y >= -1) & (y <= height) & (x >= -1) & (x <= width)
     shape = near.shape
     y, x = y.clamp(0, height - 1).expand(shape), x.clamp(0, width - 1).expand(shape)
-    values = torch.where(near, _between(image, y, x), 0)
+    values = torch.where(near, bilinear_at(image, y, x), 0)
     return values.sum((-1, -2)) / max(count, empty)
 
 
@@ -239,115 +239,6 @@ row(
 )
 
 
-def _nms(boxes: Tensor, scores: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    kept = torch.zeros_like(scores, dtype=torch.int64)
-    if is_fake(boxes):
-        return kept, kept.new_zeros(())
-    order = scores.argsort(descending=True, stable=True).tolist()
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    chosen: list[int] = []
-    for i in order:
-        sides = (
-            torch.minimum(boxes[i, 2:], boxes[chosen, 2:])
-            - torch.maximum(boxes[i, :2], boxes[chosen, :2])
-        ).clamp(min=0)
-        shared = sides[:, 0] * sides[:, 1]
-        if not bool((shared / (area[i] + area[chosen] - shared) > threshold).any()):
-            chosen.append(i)
-    kept[: len(chosen)] = torch.tensor(chosen, dtype=torch.int64)
-    return kept, torch.tensor(len(chosen))
-
-
-def _nms_cases() -> Iterator[Case]:
-    for dtype in WIDE:
-        for n in (0, 1, 5, 40):
-            corner, size = normal(n, 2, dtype=dtype) * 3, normal(n, 2, dtype=dtype, seed=1).abs()
-            boxes = torch.cat([corner, corner + size * 4], 1)
-            scores = normal(n, dtype=dtype, seed=2)
-            scores[: n // 3] = 0.5
-            yield Case((boxes, scores), {"threshold": 0.3})
-            yield Case((boxes, scores), {"threshold": 0.0})
-
-
-# The number of boxes that stay is known in the run alone: `indices` has room for all.
-row(
-    "nms",
-    inputs=[tensor("boxes", WIDE), tensor("scores", WIDE)],
-    outputs=[tensor("indices", (torch.int64,)), tensor("count", (torch.int64,))],
-    attributes=[real("threshold")],
-    reference=_nms,
-    cases=_nms_cases,
-)
-
-
-@lowers("torchvision.nms.default")
-def nms(b: Builder, a: dict[str, Any]) -> Any:
-    """The boxes that stay, best first: as many as the data decides."""
-    boxes = a["dets"]
-    kept, count = b.emit("nms", [boxes, a["scores"]], {"threshold": a["iou_threshold"]})
-    size = None if b.expected is None else b.expected.shape[0]
-    return b.leading(kept, b.decide(count, size, boxes.shape[0]))
-
-
-def _deform_columns(
-    input: Tensor,
-    offset: Tensor,
-    mask: Tensor | None,
-    kernel_size: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-) -> Tensor:
-    n, channels, _, _ = input.shape
-    taps, (height, width) = kernel_size[0] * kernel_size[1], offset.shape[2:]
-    if is_fake(input):
-        return input.new_empty((n, channels * taps, height * width))
-    apart = offset.reshape(n, groups, *kernel_size, 2, height, width)
-    at = []
-    for axis, size in ((0, height), (1, width)):
-        steps = torch.arange(size) * stride[axis] - padding[axis]
-        taken = torch.arange(kernel_size[axis]) * dilation[axis]
-        place = taken.reshape(-1, *([1] * (3 - axis))) + steps.reshape(-1, *([1] * (1 - axis)))
-        at.append(place + apart[:, :, :, :, axis])
-    result = input.new_empty((n, groups, channels // groups, *kernel_size, height, width))
-    for i in range(n):
-        for g in range(groups):
-            planes = input[i].reshape(groups, -1, *input.shape[2:])[g]
-            result[i, g] = _between(planes, at[0][i, g], at[1][i, g])
-    if mask is not None:
-        result = result * mask.reshape(n, groups, 1, *kernel_size, height, width)
-    return result.reshape(n, channels * taps, height * width)
-
-
-def _deform_cases() -> Iterator[Case]:
-    for dtype in WIDE:
-        for groups, kernel in ((1, (3, 3)), (2, (2, 3))):
-            taps = kernel[0] * kernel[1]
-            offset = normal(2, 2 * groups * taps, 4, 5, dtype=dtype, seed=1) * 2
-            mask = normal(2, groups * taps, 4, 5, dtype=dtype, seed=2)
-            how = {"kernel_size": kernel, "stride": (2, 1), "padding": (1, 0), "dilation": (1, 2)}
-            x = normal(2, 6, 8, 7, dtype=dtype)
-            yield Case((x, offset, mask), {**how, "groups": groups})
-            yield Case((x, offset, None), {**how, "groups": groups})
-
-
-row(
-    "deform_columns",
-    inputs=[tensor("input", WIDE), tensor("offset", WIDE), tensor("mask", WIDE, optional=True)],
-    outputs=[tensor("output", WIDE)],
-    attributes=[
-        integers("kernel_size"),
-        integers("stride"),
-        integers("padding"),
-        integers("dilation"),
-        integer("groups", 1),
-    ],
-    reference=_deform_columns,
-    cases=_deform_cases,
-)
-
-
 def _grid_of(a: dict[str, Any]) -> dict[str, Any]:
     return {name: a[name] for name in ("spatial_scale", "pooled_height", "pooled_width")}
 
@@ -409,32 +300,3 @@ def ps_roi_pool(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
     """Means of pixels, of which every cell reads its own channels."""
     y: Value = b.emit("ps_roi_pool", [a["input"], a["rois"]], _grid_of(a))
     return y, _channel_mapping(b, y, a)
-
-
-@lowers("torchvision.deform_conv2d.default")
-@in_float32
-def deform_conv2d(b: Builder, a: dict[str, Any]) -> Value:
-    """A product of the weight and the pixels that the offsets lead to, group by group."""
-    x, weight, groups = a["input"], a["weight"], a["groups"]
-    outputs, depth, height, width = weight.shape
-    how = {
-        "kernel_size": (height, width),
-        "stride": (a["stride_h"], a["stride_w"]),
-        "padding": (a["pad_h"], a["pad_w"]),
-        "dilation": (a["dilation_h"], a["dilation_w"]),
-        "groups": a["offset_groups"],
-    }
-    mask = a["mask"] if a["use_mask"] else None
-    columns = b.emit("deform_columns", [x, a["offset"], mask], how)
-    n, size, k = x.shape[0], columns.shape[2], depth * height * width
-
-    def reshaped(value: Value, *shape: Any) -> Value:
-        result: Value = b.call("aten.reshape.default", self=value, shape=shape)
-        return result
-
-    left = reshaped(weight, 1, groups, outputs // groups, k)
-    right = reshaped(columns, n, groups, k, size)
-    product = b.call("aten.matmul.default", self=left, other=right)
-    y = reshaped(product, n, outputs, *a["offset"].shape[2:])
-    result: Value = b.call("aten.add.Tensor", self=y, other=reshaped(a["bias"], outputs, 1, 1))
-    return result
