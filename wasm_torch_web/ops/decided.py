@@ -131,7 +131,7 @@ row(
     outputs=[_long("output")],
     attributes=[integer("size")],
     reference=lambda repeats, size: torch.ops.aten.repeat_interleave.Tensor(
-        repeats, output_size=size
+        repeats.long(), output_size=size
     ),
     cases=_repeat_cases,
 )
@@ -285,7 +285,8 @@ def repeat_interleave(b: Builder, a: dict[str, Any]) -> Any:
     if size is None:
         total = b.call("aten.sum.default", self=cast(b, a["repeats"], torch.int64))
         size = b.decide(total, _size(b, 0, 0), None)
-    return b.emit("repeat_interleave", [a["repeats"]], {"size": size})
+    indices = b.emit("repeat_interleave", [a["repeats"]], {"size": size})
+    return cast(b, indices, a["repeats"].dtype)
 
 
 @lowers("aten._local_scalar_dense.default", "aten.item.default")
