@@ -33,7 +33,7 @@ REFUSALS: dict[str, tuple[str, Callable[[], object]]] = {
     ),
     "a dtype without kernels": (
         "dtype-unsupported",
-        lambda: lower(decompose(exported(torch.neg, torch.complex128))),
+        lambda: lower(decompose(exported(torch.clone, torch.uint16))),
     ),
     "a size that no run can compute": (
         "symbol-unsupported",
