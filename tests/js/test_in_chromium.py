@@ -223,7 +223,7 @@ DAMAGES: dict[str, tuple[str, Callable[[bytes], bytes | None], str, str]] = {
     ),
     "a foreign runtime": (
         "model.json",
-        lambda data: data.replace(b'"abi":4', b'"abi":9'),
+        lambda data: data.replace(b'"abi":5', b'"abi":9'),
         "WTW305",
         "ABI 9",
     ),
