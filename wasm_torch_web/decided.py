@@ -88,9 +88,6 @@ def _fold(join: Any, ends: list[Any]) -> Any:
 
 def _unbounded(size: sympy.Basic, known: Decided) -> UserError:
     names = {symbol: sympy.Symbol(one.name) for symbol, one in known.items()}
-    origins = {
-        str(known[symbol].value.producer.origin)  # type: ignore[union-attr]
-        for symbol in size.free_symbols & known.keys()
-    }
-    where = ", ".join(sorted(origins))
+    values = [known[symbol].value for symbol in size.free_symbols & known.keys()]
+    where = ", ".join(sorted({str(v.producer.origin) for v in values if v and v.producer}))
     return UserError("size-unbounded", size=size.xreplace(names), where=where or "the model")

@@ -317,11 +317,10 @@ class _Loop:
         state = body.state()
         if state is None:
             return 0
-        (seed,) = _seed(self.calls, [test], [state])
+        seed = draw(self.calls.builder, (), torch.int64)
+        test.input(seed)
         place = len(self.carried)
-        for inner in (test, body):
-            if inner is test:
-                inner.input(seed)
+        for inner in (test, body):  # the newest input of each is the seed
             inner.graph.inputs.insert(place, inner.graph.inputs.pop())
         self.carried.append(seed)
         results.insert(place, state[1])

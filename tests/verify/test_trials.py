@@ -53,6 +53,14 @@ def test_sizes_that_break_a_guard_are_left_out() -> None:
     assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]
 
 
+def test_guards_of_sizes_that_data_decides_say_nothing_of_inputs() -> None:
+    found = manifest(batch=(1, 16), length=(2, 32), guards=("Eq(Mod(batch, 2), 0)", "bat <= T"))
+    found["symbols"].append({"name": "bat", "min": 0, "max": 9, "decided": True})
+    assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]
+    found["programs"]["forward"]["guards"].pop(0)
+    assert (1, 2) in sizes(found, golden(4, 8))
+
+
 def test_guards_that_cannot_be_read_leave_the_example() -> None:
     found = manifest(batch=(1, 16), length=(2, 32), guards=("Unknown(batch)",))
     assert sizes(found, golden(4, 8)) == [(4, 8), (4, 8)]

@@ -274,11 +274,13 @@ def angle(b: Builder, a: dict[str, Any]) -> Any:
 @lowers_complex("aten._to_copy.default")
 def to_copy(b: Builder, a: dict[str, Any]) -> Value | None:
     """Between complex dtypes, to the real part, or of a real tensor."""
-    x, dtype = a["self"], a["dtype"]
+    x: Value = a["self"]
+    dtype: torch.dtype | None = a["dtype"]
     if dtype is None or dtype == x.dtype:
-        return x  # type: ignore[no-any-return]
+        return x
     if dtype.is_complex:
         return joined(b, parts(b, x, dtype))
     if dtype == torch.bool:
-        return nonzero(b, x)  # type: ignore[no-any-return]
+        truth: Value = nonzero(b, x)
+        return truth
     return cast(b, split(b, x)[0], dtype)

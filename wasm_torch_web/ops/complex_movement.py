@@ -43,19 +43,19 @@ def cat(b: Builder, a: dict[str, Any]) -> Value:
 @lowers_complex("aten.flip.default")
 def flip(b: Builder, a: dict[str, Any]) -> Value:
     """Elements in reverse order along the axes."""
-    x = a["self"]
+    x: Value = a["self"]
     dims = [d % max(x.rank, 1) for d in a["dims"]]
     if not dims or x.rank == 0:
-        return x  # type: ignore[no-any-return]
+        return x
     return joined(b, b.call("aten.flip.default", self=parts(b, x), dims=dims))
 
 
 @lowers_complex("aten.roll.default")
 def roll(b: Builder, a: dict[str, Any]) -> Value:
     """Without axes the tensor counts as one line."""
-    x = a["self"]
+    x: Value = a["self"]
     if x.rank == 0:
-        return x  # type: ignore[no-any-return]
+        return x
     line = x if a["dims"] else b.emit("reshape", [x], {"size": (-1,)})
     dims = [d % line.rank for d in a["dims"]] or [0]
     rolled = b.call("aten.roll.default", self=parts(b, line), shifts=a["shifts"], dims=dims)

@@ -180,25 +180,12 @@ def dot(b: Builder, a: dict[str, Any]) -> Any:
     return product(b, a["self"], a["tensor"] if "tensor" in a else a["other"])
 
 
-@lowers("aten.addmm.default")
+@lowers("aten.addmm.default", "aten.baddbmm.default", "aten.addmv.default")
 @in_float32
 def addmm(b: Builder, a: dict[str, Any]) -> Any:
-    """beta * self + alpha * (mat1 @ mat2)."""
-    return _scaled_sum(b, a, a["mat1"], a["mat2"])
-
-
-@lowers("aten.baddbmm.default")
-@in_float32
-def baddbmm(b: Builder, a: dict[str, Any]) -> Any:
-    """beta * self + alpha * (batch1 @ batch2)."""
-    return _scaled_sum(b, a, a["batch1"], a["batch2"])
-
-
-@lowers("aten.addmv.default")
-@in_float32
-def addmv(b: Builder, a: dict[str, Any]) -> Any:
-    """beta * self + alpha * (mat @ vec)."""
-    return _scaled_sum(b, a, a["mat"], a["vec"])
+    """beta * self + alpha * (x @ y), whatever the two are called."""
+    _, x, y, *_ = a.values()  # in the order of the schema
+    return _scaled_sum(b, a, x, y)
 
 
 @lowers("aten.addbmm.default")

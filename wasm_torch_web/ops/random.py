@@ -272,7 +272,8 @@ def geometric(b: Builder, a: dict[str, Any]) -> Value:
     x: Value = a["self"]
     rate = -math.log1p(-a["p"])
     if rate == 0:
-        return b.call("aten.full_like.default", self=x, fill_value=1)  # type: ignore[no-any-return]
+        ones: Value = b.call("aten.full_like.default", self=x, fill_value=1)
+        return ones
     failures = _exponential(b, x.shape, rate, torch.float64)
     return emit(b, "ceil", [failures], torch.float64, x.dtype)
 

@@ -61,6 +61,15 @@ def evaluate(text: str | int, sizes: Sizes) -> Any:
         raise ValueError(f"{text}: {error}") from error
 
 
+def names(text: str) -> set[str]:
+    """The names in an expression, those of functions too. Raises ValueError where it is none."""
+    try:
+        nodes = ast.walk(ast.parse(text, mode="eval"))
+    except (SyntaxError, RecursionError) as error:
+        raise ValueError(f"{text}: {error}") from error
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
+
+
 def shape_of(port: Mapping[str, Any], sizes: Sizes) -> tuple[int, ...]:
     """The shape of an input for given sizes. Raises ValueError as `evaluate` does."""
     shape = tuple(int(evaluate(size, sizes)) for size in port["shape"])

@@ -17,7 +17,7 @@ from torch import Tensor
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.verify.random import Random, bounds
 from wasm_torch_web.verify.reference import Flat
-from wasm_torch_web.verify.sizes import Sizes, evaluate, shape_of
+from wasm_torch_web.verify.sizes import Sizes, evaluate, names, shape_of
 
 FIRST_SEED = 1000  # golden data uses small ones
 STEP = 3  # from the example's size to the other one: odd sizes find more
@@ -105,8 +105,8 @@ def _shapes(manifest: Manifest, golden: Flat, sizes: Sizes) -> dict[str, tuple[i
     if sizes == example_sizes(manifest, golden):
         return {name: tuple(v.shape) for name, v in golden.items() if isinstance(v, Tensor)}
     try:
-        decided = [symbol["name"] for symbol in manifest["symbols"] if "decided" in symbol]
-        guards = [g for g in forward["guards"] if not any(name in g for name in decided)]
+        decided = {symbol["name"] for symbol in manifest["symbols"] if "decided" in symbol}
+        guards = [guard for guard in forward["guards"] if names(guard).isdisjoint(decided)]
         if not all(evaluate(guard, sizes) for guard in guards):
             return None
         ports = [port for port in forward["inputs"] if port["kind"] == "tensor"]
