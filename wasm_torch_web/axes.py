@@ -89,7 +89,7 @@ def read_sizes(program: ExportedProgram, dynamic: Sequence[DynamicAxis] = ()) ->
         if symbol not in found and symbol not in ties:
             if any(label == other.name for other in found.values()):
                 raise UserError("name-collision", what="sizes", name=label)
-            found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, low, LARGEST))
+            found[symbol] = Symbol(symbol, label, *_tightened(program, symbol, low, LARGEST, 1))
     return Sizes(list(found.values()), ties)
 
 
@@ -134,9 +134,9 @@ def _has_axes(fake: Any) -> bool:
 
 
 def _tightened(
-    program: ExportedProgram, symbol: sympy.Symbol, low: int, high: int
+    program: ExportedProgram, symbol: sympy.Symbol, low: int, high: int, least: int = 0
 ) -> tuple[int, int]:
-    """The range asked for, less what torch.export found impossible."""
+    """The range asked for, less what torch.export found impossible; `least` where it cannot say."""
     bounds = program.range_constraints.get(symbol)
     if bounds is None:
         return low, high
@@ -146,6 +146,6 @@ def _tightened(
         # torch.export writes 0 for a number of which it knows nothing; `n >= 0` would be a guard.
         lower = lower or low
     elif lower == 2:
-        # It never sees sizes 0 and 1, so its lower bound of 2 says nothing about 1.
-        lower = 0 if low else 1
+        # It never sees sizes 0 and 1, so its lower bound of 2 says nothing about them.
+        lower = least
     return max(low, lower), min(high, upper)

@@ -7,6 +7,7 @@ its meaning once.
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from wasm_torch_web.format.weights import raw
 from wasm_torch_web.ir import Dim, Graph, Node, Origin, Symbol, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
 from wasm_torch_web.ops.table import COMPLEX_LOWERINGS, dtype_name, is_complex
+from wasm_torch_web.strides import contiguous_strides
 
 
 def expression(size: Any) -> Any:
@@ -95,7 +97,7 @@ class Builder:
         `bound` is the most that a size can be. `size` may be None where PyTorch has no name for it.
         """
         size = expression(size)
-        torchs = size if _is_unbacked(size) and size not in self._decided else None
+        torchs = size if self.is_new(size) else None
         low, high = self._range(torchs, bound)
         symbol = torchs
         if value.dtype == torch.int64 and (torchs is None or low >= 0):
@@ -113,9 +115,30 @@ class Builder:
         self.graph.symbols.append(Symbol(symbol, name, low, high, value, bound))
         return symbol if size is None else self.expression(size)
 
+    def differ(self, shape: Sequence[Dim], other: Sequence[Dim]) -> bool:
+        """Whether two shapes of the same rank differ whatever the sizes are: at random ones."""
+        dice = random.Random(0)
+        known = {symbol.symbol: (symbol.min, symbol.max) for symbol in self.graph.symbols}
+        differences = [sympy.sympify(a) - b for a, b in zip(shape, other, strict=True)]
+        for _ in range(5):
+            point = {
+                symbol: dice.randint(low, min(high, low + 1000))
+                for difference in differences
+                for symbol in difference.free_symbols
+                for low, high in [known.get(symbol) or self._range(symbol, None)]
+            }
+            if not any(difference.xreplace(point) for difference in differences):
+                return False
+        return True
+
     def decided_symbols(self) -> set[Any]:
         """The symbols that data decides, so far."""
         return {symbol.symbol for symbol in self.graph.symbols}
+
+    def is_new(self, size: Any) -> bool:
+        """Whether PyTorch calls a size by a name that no value has been given yet."""
+        size = expression(size)
+        return _is_unbacked(size) and size not in self._decided
 
     def _range(self, symbol: Any, bound: Dim | None) -> tuple[int, int]:
         shape_env = self.fake_mode.shape_env
@@ -148,9 +171,14 @@ class Builder:
 
     def leading(self, value: Value, size: Any) -> Value:
         """The first `size` of the rows of a value: as many as the data has decided."""
+        return self.part(value, size, {"dim": 0, "start": 0, "end": size, "step": 1})
+
+    def part(self, value: Value, size: Any, bounds: dict[str, Any]) -> Value:
+        """A `slice` whose length is `size`."""
+        shape = list(value.shape)
+        shape[bounds["dim"]] = size
         with self.fake_mode:
-            fake = value.fake.new_empty((self._symbolic(size), *value.fake.shape[1:]))
-        bounds = {"dim": 0, "start": 0, "end": size, "step": 1}
+            fake = value.fake.new_empty(self._symbolic(shape))
         return self._append(ROWS["slice"], [value], bounds, [fake])[0]
 
     def slice_at(self, value: Value, index: Any) -> Value:
@@ -235,11 +263,24 @@ class Builder:
     ) -> tuple[Any, ...]:
         """Fake outputs of a row."""
         fakes = [None if value is None else value.fake for value in inputs]
+        if row.view is not None and inputs[0] is not None and self.is_decided(attributes):
+            # PyTorch would compare bounds with the stand-ins' numbers, which say nothing.
+            shape = inputs[0].shape
+            place = row.view(shape, contiguous_strides(shape), 0, **attributes)
+            with self.fake_mode:
+                return (inputs[0].fake.new_empty(self._symbolic(list(place[0]))),)
         arguments = {key: self._symbolic(item) for key, item in attributes.items()}
         # The Python dispatcher keeps C++ composites from turning symbolic sizes into numbers.
         with enable_python_dispatcher(), self.fake_mode, torch.no_grad():
             result = row.reference(*fakes, **arguments)
         return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+    def is_decided(self, item: Any) -> bool:
+        """Whether the data decides something in an attribute, a list or a dict of them."""
+        if isinstance(item, (dict, list, tuple)):
+            parts = item.values() if isinstance(item, dict) else item
+            return any(self.is_decided(part) for part in parts)
+        return isinstance(item, sympy.Basic) and not item.free_symbols.isdisjoint(self._taken)
 
     def _symbolic(self, item: Any) -> Any:
         """Expressions as SymInts (or SymFloats), for running PyTorch code on."""

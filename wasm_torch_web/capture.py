@@ -54,6 +54,7 @@ def export_module(
 def decompose(program: ExportedProgram) -> ExportedProgram:
     """Core ATen, with what the operator table has kept whole."""
     _let_numbers_be_negative(program)
+    _keep_ranges_of_symbols(program)
     table = default_decompositions()
     for op in list(table):
         if str(op) in LOWERINGS:
@@ -73,6 +74,17 @@ def _let_numbers_be_negative(program: ExportedProgram) -> None:
             known = ranges[fake.node.expr]
             if known.lower == 0:
                 ranges[fake.node.expr] = ValueRanges(-int_oo, known.upper)
+
+
+def _keep_ranges_of_symbols(program: ExportedProgram) -> None:
+    """An archive that torch.export has read back has ranges of expressions too (`2*T + 1`), at which
+    its decompositions stumble; they follow from the symbols'."""
+    for fake in input_fakes(program).values():
+        mode = getattr(fake, "fake_mode", None)
+        if mode is not None and mode.shape_env is not None:
+            ranges = mode.shape_env.var_to_range
+            for key in [key for key in ranges if not isinstance(key, sympy.Symbol)]:
+                del ranges[key]
 
 
 def _export(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], shapes: Any) -> Any:

@@ -134,6 +134,28 @@ def _found(linear: nn.Module, x: Tensor) -> Any:
     return torch.cond(x.sum() > 0, few, lambda x: x.sum(), (x,))
 
 
+def _bounds(linear: nn.Module, x: Tensor, n: Tensor) -> Any:
+    """Slices and slices of slices by a number of the data, negative and too large ones too."""
+    bound = n.item()
+    lengths = (x[:bound].sum(0), x[bound:], x[bound::2] * 2, linear(x)[:, bound:3])
+    return *lengths, x[bound : bound + 2].relu()
+
+
+def _checked(linear: nn.Module, x: Tensor, n: Tensor) -> Any:
+    """What a bound within the size allows: rows by index, pieces, windows from the end."""
+    bound = n.item()
+    torch._check(bound >= 1)
+    torch._check(bound <= 3)
+    rest = linear(x).split([bound, 4 - bound], 1)
+    return (
+        x[:bound],
+        x[-bound:],
+        x[bound - 3],
+        x.narrow(0, bound, 2),
+        [part.sum(1) for part in rest],
+    )
+
+
 def _count(n: int) -> Tensor:
     return torch.tensor(n)
 
@@ -163,5 +185,14 @@ def flows() -> dict[str, Flow]:
             [(_rows(n, n), _rows(2)) for n in (3, 1, 9)],
             rows,
         ),
+        "bounds": Flow(
+            Function(_bounds), [(_rows(6), _count(n)) for n in (2, 0, 5, 6, 9, -1, -4, -9)]
+        ),
+        "bounds-dynamic": Flow(
+            Function(_bounds),
+            [(_rows(n), _count(at)) for n, at in ((6, 2), (3, 7), (9, -2))],
+            ("x.0=rows:2..64",),
+        ),
+        "checked": Flow(Function(_checked), [(_rows(6), _count(n)) for n in (2, 1, 3)]),
         "decided-inside": Flow(Function(_found), either),
     }

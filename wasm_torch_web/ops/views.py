@@ -170,11 +170,19 @@ row(
 
 @lowers("aten.slice.Tensor")
 def slice_(b: Builder, a: dict[str, Any]) -> Any:
-    """Missing bounds are the whole axis."""
+    """Missing bounds are the whole axis. PyTorch has a name of its own for a size that follows
+    from bounds that the data decides."""
+    x, axis = a["self"], a["dim"] % a["self"].rank
     start = 0 if a["start"] is None else a["start"]
     end = sys.maxsize if a["end"] is None else a["end"]
-    bounds = {"dim": a["dim"], "start": start, "end": end, "step": a["step"]}
-    return b.emit("slice", [a["self"]], bounds)
+    bounds = {"dim": axis, "start": start, "end": end, "step": a["step"]}
+    if b.expected is None or not b.is_decided(bounds):
+        return b.emit("slice", [x], bounds)
+    length = b.expected.shape[axis]
+    if b.is_new(length):
+        known = _view_slice(x.shape, x.shape, 0, **bounds)[0][axis]
+        b.decide(b.scalar(known, torch.int64), length, x.shape[axis])
+    return b.part(x, b.expression(length), bounds)
 
 
 @lowers("aten.split_with_sizes.default")
@@ -199,11 +207,19 @@ row(
     inputs=IN,
     outputs=OUT,
     attributes=(integer("dim"), integer("index")),
-    targets=("aten.select.int",),
     reference=lambda self, dim, index: self.select(dim, index),
     view=_view_select,
     cases=lambda: _cases((4, 7), {"dim": 1, "index": -1}, {"dim": -2, "index": 2}),
 )
+
+
+@lowers("aten.select.int")
+def select(b: Builder, a: dict[str, Any]) -> Any:
+    """A view; where the data decides the index, the run looks it up and checks its range."""
+    if not b.is_decided(a["index"]):
+        return b.emit("select", [a["self"]], {"dim": a["dim"], "index": a["index"]})
+    index = b.scalar(a["index"], torch.int64)
+    return b.emit("index", [a["self"], index], {"axes": (a["dim"] % a["self"].rank,)})
 
 
 def _view_squeeze(shape: Sizes, strides: Sizes, offset: Size, *, dim: tuple[int, ...]) -> Place:
