@@ -77,8 +77,8 @@ def _let_numbers_be_negative(program: ExportedProgram) -> None:
 
 
 def _keep_ranges_of_symbols(program: ExportedProgram) -> None:
-    """An archive that torch.export has read back has ranges of expressions too (`2*T + 1`), at which
-    its decompositions stumble; they follow from the symbols'."""
+    """An archive that was read back has ranges of expressions too (`2*T + 1`), at which torch's
+    decompositions stumble; they follow from the symbols'."""
     for fake in input_fakes(program).values():
         mode = getattr(fake, "fake_mode", None)
         if mode is not None and mode.shape_env is not None:
