@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections import Counter
+from pathlib import Path
 
 from wasm_torch_web.errors import ERRORS
 
@@ -18,3 +20,12 @@ def test_every_error_says_what_to_do_next() -> None:
         fields = {name for _, name, _, _ in string.Formatter().parse(row.message) if name}
         assert row.hint and row.message, row
         assert all(name.isidentifier() for name in fields), row
+
+
+def test_every_error_is_provoked_somewhere() -> None:
+    """By its name, or by its code or number in a test that knows no names."""
+    tests = Path(__file__).parents[1]
+    files = (path for path in tests.rglob("*") if path.suffix in (".py", ".ts", ".js", ".mjs"))
+    words = {word for path in files for word in re.findall(r"[\w-]+", path.read_text())}
+    untold = [slug for slug, row in ERRORS.items() if not {slug, row.code, str(row.number)} & words]
+    assert untold == []

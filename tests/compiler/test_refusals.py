@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import sympy
 import torch
+from support.cases import files_of
 from support.lowered import Function
 from torch import Tensor
 
 from wasm_torch_web import signature
 from wasm_torch_web.capture import decompose, export_module
+from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format.expressions import Encoder
 from wasm_torch_web.lower import lower
@@ -34,6 +36,12 @@ REFUSALS: dict[str, tuple[str, Callable[[], object]]] = {
     "a dtype without kernels": (
         "dtype-unsupported",
         lambda: lower(decompose(exported(torch.clone, torch.uint16))),
+    ),
+    "a size that the data decides without a limit": (
+        "size-unbounded",
+        lambda: files_of(
+            compile_program(exported(lambda x: x.repeat_interleave(x[0].long(), 1))).graph
+        ),
     ),
     "a size that no run can compute": (
         "symbol-unsupported",

@@ -73,6 +73,9 @@ def test_forms_of_examples() -> None:
     assert normalise(x) == ((x,), {})
     assert normalise({"a": x}) == ((), {"a": x})
     assert normalise(((x,), {"a": 2})) == ((x,), {"a": 2})
+    with pytest.raises(UserError) as caught:
+        normalise("x")
+    assert caught.value.slug == "examples-invalid"
     assert normalise(((), {})) == ((), {})
     with pytest.raises(UserError, match="example_inputs: a int"):
         normalise(3)

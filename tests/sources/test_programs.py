@@ -344,7 +344,7 @@ class TestHuggingFace:
         monkeypatch.setitem(__import__("sys").modules, "transformers", None)
         with pytest.raises(UserError, match="pip install transformers") as caught:
             load(folder)
-        assert caught.value.exit_code == 4
+        assert (caught.value.slug, caught.value.exit_code) == ("package-needed", 4)
 
     def test_without_safetensors(self, folder: Path) -> None:
         (folder / "model.safetensors").unlink()
