@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,6 +102,20 @@ def input_fakes(program: ExportedProgram) -> dict[str, Any]:
         for node in program.graph.nodes
         if node.op == "placeholder" and node.name in users
     }
+
+
+def sizes_that_follow(program: ExportedProgram, dynamic: Sequence[DynamicAxis]) -> Counter[str]:
+    """By axis, `input.axis`: how many sizes inside the program are computed from it. Reasoning
+    about them is what makes a capture slow."""
+    fakes = input_fakes(program)
+    symbols = {axis: _size_expression(fakes, axis).free_symbols for axis in dynamic}
+    found: Counter[str] = Counter()
+    for node in program.graph.nodes:
+        for size in getattr(node.meta.get("val"), "shape", ()):
+            if isinstance(size, torch.SymInt) and not size.node.expr.is_Symbol:
+                inside = size.node.expr.free_symbols
+                found.update(f"{a.input}.{a.axis}" for a in dynamic if inside & symbols[a])
+    return found
 
 
 def _size_expression(fakes: dict[str, Any], axis: DynamicAxis) -> sympy.Expr:

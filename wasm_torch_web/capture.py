@@ -153,7 +153,9 @@ def _dynamic_shapes(
         if reason is not None:
             spec = f"{axis.input}.{axis.axis}"
             raise UserError("dynamic-spec", spec=spec, reason=reason, inputs=", ".join(named))
-        wanted.setdefault(id(leaf), {})[axis.axis] = ExportDim.DYNAMIC(min=axis.min, max=axis.max)
+        # A range of 1..2 would leave one size that torch.export looks at, and so a fixed one.
+        dim = ExportDim.DYNAMIC(min=axis.min, max=max(axis.max, 3))
+        wanted.setdefault(id(leaf), {})[axis.axis] = dim
 
     def shape(leaf: Any) -> Any:
         return wanted.get(id(leaf), {}) if isinstance(leaf, torch.Tensor) else None

@@ -64,9 +64,11 @@ class InternalError(WtwError):
 
 
 def summary(error: BaseException) -> str:
-    """The type and the first line of an exception, for the reason of a coded error."""
-    text = str(error).strip()
-    line = text.splitlines()[0][:400].rstrip(".") if text else ""
+    """The type and the first line of an exception, for the reason of a coded error; the second
+    too where the first only announces it."""
+    lines = str(error).strip().splitlines() or [""]
+    announced = lines[0].endswith(":") and len(lines) > 1
+    line = (f"{lines[0]} {lines[1]}" if announced else lines[0])[:400].rstrip(".")
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from wasm_torch_web import bundle
-from wasm_torch_web.axes import parse_dynamic
+from wasm_torch_web.axes import parse_dynamic, sizes_that_follow
 from wasm_torch_web.compiler import Compiled, compile_program, lowered
 from wasm_torch_web.drawn import Replay
 from wasm_torch_web.errors import Kind, UserError
@@ -31,6 +31,8 @@ from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.verify import golden, parity
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.report import Report
+
+SLOW = 10.0  # seconds until the package is written; a longer build says what they went into
 
 
 class Console(Protocol):
@@ -158,6 +160,8 @@ class _Build:
 
     def capture(self) -> None:
         axes = [parse_dynamic(spec) for spec in self.dynamic]
+        if axes:
+            self.line.console.detail("dynamic: " + ", ".join(axis.name for axis in axes))
         self.opened = capture_source(self.source, axes, self.line.notice)
 
     def compile(self) -> None:
@@ -168,6 +172,18 @@ class _Build:
             text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
             self.line.notice(text)
         _attach_ranges(self.compiled.graph, self.source, self.example)
+        self.explain_slowness()
+
+    def explain_slowness(self) -> None:
+        """Says which dynamic axis a long capture was for."""
+        seconds = self.line.elapsed()
+        if seconds < SLOW or not self.opened.axes:
+            return
+        for axis, count in sizes_that_follow(self.opened.program, self.opened.axes).most_common(1):
+            self.line.notice(
+                f"Capturing took {seconds:.0f} s, most of it for the dynamic axis {axis}: {count} "
+                "sizes follow from it. With a fixed size the model builds faster."
+            )
 
     def write(self) -> None:
         manifest = writer.write(
@@ -232,6 +248,7 @@ class _Line:
         self.console = console
         self.seconds: dict[str, float] = {}
         self.notices: list[str] = []
+        self.begin = time.perf_counter()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -239,6 +256,10 @@ class _Line:
         start = time.perf_counter()
         yield
         self.seconds[title] = time.perf_counter() - start
+
+    def elapsed(self) -> float:
+        """Seconds since the first step began."""
+        return time.perf_counter() - self.begin
 
     def notice(self, text: str) -> None:
         self.notices.append(text)

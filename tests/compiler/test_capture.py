@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from wasm_torch_web import capture
-from wasm_torch_web.axes import parse_dynamic, read_sizes
+from wasm_torch_web.axes import parse_dynamic, read_sizes, sizes_that_follow
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.pipeline import compile_program
 
@@ -47,6 +47,12 @@ def test_axes_get_their_names_and_ranges() -> None:
     assert [str(size) for size in graph.outputs[0].value.shape] == [
         str(s.symbol) for s in sizes.symbols
     ]
+
+
+@pytest.mark.parametrize(("spec", "low", "high"), [("x.0=0..9", 0, 9), ("x.0=1..2", 1, 2)])
+def test_sizes_that_torch_does_not_look_at(spec: str, low: int, high: int) -> None:
+    sizes, _ = export(Module(lambda x: x * 2), (torch.ones(1, 4),), spec)
+    assert [(s.min, s.max) for s in sizes.symbols] == [(low, high)]
 
 
 def test_ties_found_by_torch_take_the_first_name() -> None:
@@ -200,3 +206,10 @@ def test_two_sizes_of_one_name() -> None:
     program = torch.export.export(Two(), (torch.ones(4), 3), dynamic_shapes=shapes)
     with pytest.raises(UserError, match="two sizes are named x_0"):
         read_sizes(program)
+
+
+def test_which_axis_costs() -> None:
+    net = nn.Sequential(*(nn.Conv2d(2, 2, 3, stride=2, padding=1) for _ in range(3)))
+    axes = [parse_dynamic(spec) for spec in ("input.0=1..8", "input.3=32..64")]
+    program = capture.export_module(net, (torch.zeros(2, 2, 32, 32),), {}, axes)
+    assert sizes_that_follow(program, axes) == {"input.3": 3}
