@@ -1,9 +1,11 @@
-// Elements anyhow in memory in, the same elements dense in the order of the output's strides out.
+// Elements anyhow in memory in, the same elements dense in the order of the output's strides out;
+// their bytes as elements of another dtype.
 //
 // Where both sides have the same innermost axis that is a copy of rows. Where the axis that is
 // innermost in the input lies further out in the output it is a transposition, done in squares
 // that stay in the cache.
 #include <algorithm>
+#include <cstring>
 
 #include "core/kernel.h"
 #include "core/simd.h"
@@ -191,13 +193,13 @@ Tensor halved(Tensor t) {
   return t;
 }
 
-Code check(Call& call) {
+Code check_copy(Call& call) {
   WTW_CHECK(call.in(0).dtype == call.out().dtype && same_shape(call.in(0), call.out()));
   WTW_CHECK(size_of(call.out().dtype) < 16 || call.out().rank < kMaxRank);
   return Code::ok;
 }
 
-Code run(Call& call) {
+Code run_copy(Call& call) {
   const Tensor out = halved(call.out());
   const Tensor in = halved(call.in(0));
   if (out.numel == 0) return Code::ok;
@@ -211,8 +213,27 @@ Code run(Call& call) {
   return Code::ok;
 }
 
+// The last axis holds the same bytes; without one, an element does.
+Code check_view_dtype(Call& call) {
+  const Tensor& in = call.in(0);
+  const Tensor& out = call.out();
+  const int last = in.rank - 1;
+  WTW_CHECK(out.dtype == call.dtype(op::view_dtype::dtype_) && out.rank == in.rank);
+  WTW_CHECK(std::equal(in.shape, in.shape + std::max(last, 0), out.shape));
+  const int64_t from = last < 0 ? 1 : in.shape[last], to = last < 0 ? 1 : out.shape[last];
+  WTW_CHECK(from * size_of(in.dtype) == to * size_of(out.dtype));
+  return Code::ok;
+}
+
+Code run_view_dtype(Call& call) {
+  const Tensor& out = call.out();
+  if (out.numel > 0) std::memcpy(out.data, call.in(0).data, out.numel * size_of(out.dtype));
+  return Code::ok;
+}
+
 }  // namespace
 
-WTW_KERNEL(copy, check, run);
+WTW_KERNEL(copy, check_copy, run_copy);
+WTW_KERNEL(view_dtype, check_view_dtype, run_view_dtype);
 
 }  // namespace wtw

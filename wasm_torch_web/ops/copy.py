@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import axis, cast
-from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, COMPLEX, Case, always, lowers, row, tensor
+from wasm_torch_web.ops.samples import corners, normal, numbers
+from wasm_torch_web.ops.table import (
+    ALL,
+    COMPLEX,
+    INTS,
+    REAL,
+    Case,
+    always,
+    dtype,
+    lowers,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -40,6 +51,23 @@ row(
     reference=lambda input: input.clone(memory_format=torch.contiguous_format),
     identity=always,
     cases=_cases,
+)
+
+
+row(
+    "view_dtype",
+    inputs=[tensor("self", ALL)],
+    outputs=[tensor("output", REAL)],
+    attributes=[dtype("dtype")],
+    targets=["aten.view.dtype"],
+    reference=lambda self, dtype: self.view(dtype),
+    cases=lambda: [
+        *(Case((normal(3, 4, dtype=one),), {"dtype": torch.uint8}) for one in ALL),
+        *(Case((numbers(5, 8, below=256).to(torch.uint8),), {"dtype": one}) for one in INTS),
+        Case((corners(3, 5),), {"dtype": torch.int32}),
+        Case((torch.tensor(1.5),), {"dtype": torch.int32}),
+        Case((torch.zeros(2, 0),), {"dtype": torch.int16}),
+    ],
 )
 
 
