@@ -32,7 +32,7 @@ Code resolve_tensor(const Binder& binder, uint32_t v) {
   return Code::ok;
 }
 
-// Node n of the plan, where it is one of the program: others may need the same.
+// Node n of the plan, where it is one of the program: nodes of none may depend on a size, too.
 Code resolve_node(const Binder& binder, uint32_t n) {
   const uint32_t i = n - binder.program.first_node;
   return i < binder.program.nodes ? check_call(binder, i) : Code::ok;

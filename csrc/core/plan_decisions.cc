@@ -20,7 +20,7 @@ Code decision(const Checker& checker, const SymbolRecord& symbol, uint32_t i) {
   return Code::ok;
 }
 
-constexpr int32_t kNever = INT32_MAX;
+constexpr int32_t kNever = INT32_MAX;  // behind every node
 
 // When what is known after node a and what is known after node b are known together: after the
 // later one, if the other has run whenever it runs.

@@ -44,6 +44,17 @@ def test_node_by_node(model: NativeModel) -> None:
     torch.testing.assert_close(model.outputs(1, 2)[0], x[x > 0])
 
 
+def test_nodes_outside_the_program_are_left_alone(library: Library) -> None:
+    plan, weights = decided()
+    sections = Sections(plan)
+    sections.io[1].ref = sections.operand("abs", 0).index
+    sections.programs[0].nodes = ABS
+    model = NativeModel(library, sections.pack(), weights)
+    x = torch.tensor([1.0, -1, 2, -2, 3, -3])
+    torch.testing.assert_close(model.run([x], 2)[0], x[x > 0])
+    model.close()
+
+
 def test_guards_of_decided_sizes_hold(model: NativeModel) -> None:
     with pytest.raises(Failure) as caught:
         model.run([torch.tensor([1.0, 1, 1, 1, 1, -1])], 2)
