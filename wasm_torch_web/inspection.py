@@ -86,8 +86,9 @@ class Inspection:
         sizes = ", ".join(f"{name} = {size}" for name, size in self.symbols.items())
         table = columns(f"Memory of a run{f' ({sizes})' if sizes else ''}", "", "bytes>", "")
         table.show_header = False
-        memory, nodes = self.memory, self.manifest["graph"]["nodes"]
-        place = nodes[memory.peak_node] if memory.peak_node < len(nodes) else {"op": "end"}
+        memory = self.memory
+        places = [{"op": "start"}, *self.manifest["graph"]["nodes"], {"op": "end"}]
+        place = places[memory.peak_node + 1]
         where = " in ".join(str(place[key]) for key in ("op", "module") if place.get(key))
         at = f"at {where}: the least that the arena can take, scratch memory aside"
         table.add_row("most at once", bytes_text(memory.peak), escape(clean(at)))

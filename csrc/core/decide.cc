@@ -9,36 +9,33 @@
 namespace wtw {
 namespace {
 
-// Reads the symbols that node i of the program has decided.
-Code read_symbols(const Binder& binder, uint32_t i) {
-  const Plan& plan = binder.plan;
-  for (uint32_t s = 0; s < plan.symbols.count; ++s) {
-    const SymbolRecord& symbol = plan.symbols[s];
-    if (!symbol.is_decided() || symbol.node != binder.program.first_node + i) continue;
-    if (symbol.program != binder.index) continue;
-    Slot value;
-    const Tensor& tensor = binder.binding.calls[i].out(static_cast<int>(symbol.output));
-    std::memcpy(&value, tensor.data, sizeof(value));
-    if (symbol.is_float == 0 && (value.i < symbol.min || value.i > symbol.max)) {
-      return binder.fail(Code::size_out_of_range, __LINE__, value.i, 0, static_cast<int>(s));
-    }
-    binder.binding.symbols[s] = value;
-    binder.binding.known[s] = true;
+// Reads a symbol that node i of the program has decided.
+Code read_symbol(const Binder& binder, uint32_t i, uint32_t s) {
+  const SymbolRecord& symbol = binder.plan.symbols[s];
+  Slot value;
+  const Tensor& tensor = binder.binding.calls[i].out(static_cast<int>(symbol.output));
+  std::memcpy(&value, tensor.data, sizeof(value));
+  if (symbol.is_float == 0 && (value.i < symbol.min || value.i > symbol.max)) {
+    return binder.fail(Code::size_out_of_range, __LINE__, value.i, 0, static_cast<int>(s));
   }
+  binder.binding.symbols[s] = value;
+  binder.binding.known[s] = true;
   return Code::ok;
 }
 
-// Values of the program whose place is known now.
-Code resolve_tensors(const Binder& binder, int32_t after) {
-  const Plan& plan = binder.plan;
+// A value whose place is known now.
+Code resolve_tensor(const Binder& binder, uint32_t v) {
   Binding& binding = binder.binding;
-  for (uint32_t v = 0; v < plan.values.count; ++v) {
-    if (plan.after_value(v) != after) continue;
-    WTW_TRY(bind_tensor(binder, v));
-    const uint32_t buffer = plan.values[v].buffer;
-    binding.tensors[v].data = address(binder.session, binding, buffer) + binding.offsets[v];
-  }
-  return check_ports(binder, after);
+  WTW_TRY(bind_tensor(binder, v));
+  const uint32_t buffer = binder.plan.values[v].buffer;
+  binding.tensors[v].data = address(binder.session, binding, buffer) + binding.offsets[v];
+  return Code::ok;
+}
+
+// Node n of the plan, where it is one of the program: nodes of none may depend on a size, too.
+Code resolve_node(const Binder& binder, uint32_t n) {
+  const uint32_t i = n - binder.program.first_node;
+  return i < binder.program.nodes ? check_call(binder, i) : Code::ok;
 }
 
 }  // namespace
@@ -46,16 +43,17 @@ Code resolve_tensors(const Binder& binder, int32_t after) {
 Code decide(Session& session, uint32_t program, uint32_t i) {
   const Plan& plan = session.model->plan;
   const Binder binder{session, plan, program, plan.programs[program], *session.bound[program]};
-  WTW_TRY(read_symbols(binder, i));
-  const auto after = static_cast<int32_t>(binder.program.first_node + i);
-  for (uint32_t e = 0; e < plan.exprs.count; ++e) {
-    if (plan.after_expr(e) == after) binder.evaluate(e);
-  }
+  const uint32_t node = binder.program.first_node + i;
+  const auto after = static_cast<int32_t>(node);
+  const Plan::Known* const known = plan.known.data();
+  const uint32_t exprs = plan.exprs_at(), values = plan.values_at(), nodes = plan.nodes_at();
+  uint32_t at = known[nodes + node].first;
+  for (; at < exprs; at = known[at].next) WTW_TRY(read_symbol(binder, i, at));
+  for (; at < values; at = known[at].next) binder.evaluate(at - exprs);
   WTW_TRY(check_guards(binder, after));
-  WTW_TRY(resolve_tensors(binder, after));
-  for (uint32_t n = i + 1; n < binder.program.nodes; ++n) {
-    if (plan.after_node(binder.program.first_node + n) == after) WTW_TRY(check_call(binder, n));
-  }
+  for (; at < nodes; at = known[at].next) WTW_TRY(resolve_tensor(binder, at - values));
+  WTW_TRY(check_ports(binder, after));
+  for (; at != kAbsent; at = known[at].next) WTW_TRY(resolve_node(binder, at - nodes));
   return Code::ok;
 }
 

@@ -84,6 +84,8 @@ struct Section {
   uint32_t count = 0;
 
   const T& operator[](uint32_t i) const { return data[i]; }
+  const T* begin() const { return data; }
+  const T* end() const { return data + count; }
   // Whether [first, first + n) lies inside.
   bool holds(uint32_t first, uint32_t n) const { return first <= count && n <= count - first; }
 };
@@ -107,10 +109,14 @@ struct Plan {
   size_t weights_bytes = 0;
   uint32_t prepare = kAbsent;  // the program that fills the prepared buffers, once at load
 
-  // The node after which an expression, a value's place or a node's operands and attributes are
-  // known: -1 where they are when a run is bound. Empty in a plan without decided symbols.
-  Array<int32_t> expr_after, value_after, node_after;
-  Array<bool> decides;  // nodes of which an output is a symbol
+  // Of the symbols, then the expressions, the values' places, the nodes' operands and attributes:
+  // when they are known. Empty in a plan without decided symbols.
+  struct Known {
+    int32_t after = -1;        // that node has run; -1: a run is bound
+    uint32_t next = kAbsent;   // what else is known then, in ascending order
+    uint32_t first = kAbsent;  // of a node that decides: the first of what is known after it
+  };
+  Array<Known> known;
 
   // Of a node in a plan with control nodes: where a control node goes on when it does not go to the
   // next, and the node before which what a node does is sure to have been done.
@@ -129,10 +135,19 @@ struct Plan {
     return a < b && (flow.size() == 0 || b < flow[a].until);
   }
 
-  bool is_decided() const { return node_after.size() != 0; }
-  int32_t after_expr(uint32_t i) const { return is_decided() ? expr_after[i] : -1; }
-  int32_t after_value(uint32_t i) const { return is_decided() ? value_after[i] : -1; }
-  int32_t after_node(uint32_t i) const { return is_decided() ? node_after[i] : -1; }
+  // Where in `known` the expressions, values and nodes begin.
+  uint32_t exprs_at() const { return symbols.count; }
+  uint32_t values_at() const { return exprs_at() + exprs.count; }
+  uint32_t nodes_at() const { return values_at() + values.count; }
+
+  bool is_decided() const { return known.size() != 0; }
+  int32_t after(uint32_t at) const { return is_decided() ? known[at].after : -1; }
+  int32_t after_expr(uint32_t i) const { return after(exprs_at() + i); }
+  int32_t after_value(uint32_t i) const { return after(values_at() + i); }
+  int32_t after_node(uint32_t i) const { return after(nodes_at() + i); }
+  bool decides(uint32_t node) const {
+    return is_decided() && known[nodes_at() + node].first != kAbsent;
+  }
 
   const OpSpec& spec(const NodeRecord& node) const { return *op_specs[node.op]; }
   // The value of input or output i of a node; inputs may be kAbsent.

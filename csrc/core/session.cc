@@ -94,7 +94,7 @@ Code run_node(Session& session, uint32_t program, uint32_t n) {
   Call& call = session.bound[program]->calls[n];
   if (plan.after_node(index) >= 0) WTW_TRY(give_scratch(session, call));
   WTW_TRY(plan.spec(node).kernel->run(call));
-  return plan.is_decided() && plan.decides[index] ? decide(session, program, n) : Code::ok;
+  return plan.decides(index) ? decide(session, program, n) : Code::ok;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ from plan_cases import CASES
 from plan_cases.case import Case, damaged
 from plan_cases.records import zero_state
 from support.native import Failure, Library, NativeModel
-from support.plans import Sections, decided, flowing, sample
+from support.plans import Sections, choosing, decided, flowing, sample
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "csrc" / "core"
@@ -74,7 +74,7 @@ def _status() -> list[str]:
 
 def starved(library: Library, section: str) -> Failure | None:
     """Why a plan with very many records of a section is refused where memory has run out."""
-    plan, weights = flowing() if section == "nodes" else sample()
+    plan, weights = STARVED[section]()
     sections = Sections(plan)
     records = getattr(sections, section)
     records += [records[-1]] * (65000 if section == "nodes" else LARGE)
@@ -89,7 +89,14 @@ def starved(library: Library, section: str) -> Failure | None:
 
 
 LARGE = 1 << 20  # records
-STARVED = ("ops", "exprs", "buffers", "nodes")
+STARVED = {
+    "ops": sample,
+    "symbols": sample,
+    "exprs": sample,
+    "buffers": sample,
+    "values": decided,
+    "nodes": flowing,
+}
 
 
 def run(library: Library, case: Case) -> Failure | None:
@@ -102,7 +109,7 @@ def main() -> None:
     library = Library(Path(sys.argv[1]))
     plan, weights = sample()
     assert refusal(library, plan, weights) is None
-    for make in (decided, flowing):
+    for make in (decided, choosing, flowing):
         assert refusal(library, *make()) is None
     assert run(library, Case("zero-state", "", "", zero_state)) is None
     for case in CASES:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from support.native import Failure, Library, NativeModel
-from support.plans import Sections, decided
+from support.plans import Sections, choosing, decided
 
 from wasm_torch_web.errors import ERRORS
 
@@ -44,6 +44,17 @@ def test_node_by_node(model: NativeModel) -> None:
     torch.testing.assert_close(model.outputs(1, 2)[0], x[x > 0])
 
 
+def test_nodes_outside_the_program_are_left_alone(library: Library) -> None:
+    plan, weights = decided()
+    sections = Sections(plan)
+    sections.io[1].ref = sections.operand("abs", 0).index
+    sections.programs[0].nodes = ABS
+    model = NativeModel(library, sections.pack(), weights)
+    x = torch.tensor([1.0, -1, 2, -2, 3, -3])
+    torch.testing.assert_close(model.run([x], 2)[0], x[x > 0])
+    model.close()
+
+
 def test_guards_of_decided_sizes_hold(model: NativeModel) -> None:
     with pytest.raises(Failure) as caught:
         model.run([torch.tensor([1.0, 1, 1, 1, 1, -1])], 2)
@@ -58,6 +69,21 @@ def test_a_size_outside_its_range(library: Library) -> None:
     with pytest.raises(Failure) as caught:
         model.run([torch.ones(6)], 2)
     assert caught.value.code == ERRORS["size-out-of-range"].number
+    model.close()
+
+
+@pytest.mark.parametrize(("every", "most", "counted"), [(True, 5, 5), (False, 0, 3)])
+def test_either_part_of_a_choice_decides_a_size(
+    library: Library, every: bool, most: int, counted: int
+) -> None:
+    """The guard joins sizes of the first part and of what comes before it: only there it counts."""
+    model = NativeModel(library, *choosing())
+    x = torch.tensor([[0.0, 1, -1, 2], [3, 0, 0, -4]])
+    limit = torch.tensor(most, dtype=torch.float64)
+    assert model.run([x, limit, torch.tensor(every), 0], 3) == [counted, 1, most]
+    with pytest.raises(Failure) as caught:
+        model.run([x, limit - 1, torch.tensor(True), 0], 3)
+    assert caught.value.code == ERRORS["guard-failed"].number
     model.close()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.cases import Plan, all_plans
-from support.plans import counting, decided, flowing, sample
+from support.plans import choosing, counting, decided, flowing, sample
 
 SIZES = 64  # bytes before the plan, from which the target reads sizes and contents of inputs
 LARGEST = 4096
@@ -21,6 +21,7 @@ WHOLE = {
     "sample": (sample, (1, 2, 4, 3, 1, 0)),
     "counting": (counting, (1, 2)),
     "decided": (decided, (1, 6)),
+    "choosing": (choosing, (0, 2, 4)),
     "flowing": (flowing, (0, 1, 3)),
 }
 

@@ -195,6 +195,57 @@ def decided() -> tuple[bytes, bytes]:
     return writer.finish(), weights.getvalue()
 
 
+def choosing() -> tuple[bytes, bytes]:
+    """A plan of two programs. forward: of x (rows, 4), how many elements are not 0, or, if not
+    `all`, above 0, counted by a sum of ones; the first may be no more than `most`. Comes out beside
+    `most`, as a number that the data decides, and the sum of x @ ones. other: as in sample()."""
+    names = ("rows", "nonzeros", "positives")
+    rows, *counts = (sympy.Symbol(name, integer=True, positive=True) for name in names)
+    level, graph = sympy.Symbol("level", real=True), Graph()
+    x, most = Value("x", F32, (rows, 4), "input"), Value("most", torch.float64, (), "input")
+    every, weight = Value("all", torch.bool, (), "input"), Value("w", F32, (1, 4), "constant")
+    weight.data = torch.ones(1, 4)
+    tensors = [Port(value.name, "tensor", value) for value in (x, most, every)]
+    graph.inputs = [*tensors, Port("unused", "float")]
+    limit = copy_to(graph, most, None)
+    (product,) = emit(graph, "linear", [x, weight, None, None], [(rows, 1)])
+    counted = Value("counted", F32, ())
+    mark(graph, "choose", every)
+    nonzeros = _count_into(graph, counts[0], x, counted)
+    mark(graph, "otherwise")
+    (positive,) = emit(graph, "relu", [x], [(rows, 4)], compute=F32, dtype=F32)
+    positives = _count_into(graph, counts[1], positive, counted)
+    mark(graph, "end")
+    (total,) = emit(graph, "sum", [product], [()], dim=[0, 1])
+    graph.symbols = [
+        Symbol(rows, "rows", 1, 8),
+        Symbol(level, "level", 0, 0, limit),
+        Symbol(counts[0], "nonzeros", 0, 32, nonzeros, 4 * rows),
+        Symbol(counts[1], "positives", 0, 32, positives, 4 * rows),
+    ]
+    graph.guards = [counts[0] <= level, rows < 8]
+    found = [Port("counted", "tensor", counted), Port("total", "tensor", total)]
+    graph.outputs = [*found, Port("level", "float", level)]
+    counted.kind, counted.storage = "view", _memory(counted)
+    choose_layouts(graph)
+    weights = io.BytesIO()
+    writer = PlanWriter(Segment(weights))
+    writer.program("forward", graph)
+    writer.program("other", _other())
+    return writer.finish(), weights.getvalue()
+
+
+def _count_into(graph: Graph, size: sympy.Symbol, x: Value, place: Value) -> Value:
+    """How many elements are not 0: a value that decides `size`; as a float in `place`, too."""
+    most = x.shape[0] * x.shape[1]
+    indices, count = emit(graph, "nonzero", [x], [(most, 2), ()])
+    indices.dtype = count.dtype = torch.int64
+    (ones,) = emit(graph, "full", [], [(size,)], size=[size], value=1.0, dtype=F32)
+    (total,) = emit(graph, "sum", [ones], [()], dim=[0])
+    copy_to(graph, total, place)
+    return count
+
+
 def flowing() -> tuple[bytes, bytes]:
     """A plan with a choice in a loop: while n > 0, n goes down by 1, and x becomes x + x where n is
     then above 1, else |x|."""
@@ -202,22 +253,22 @@ def flowing() -> tuple[bytes, bytes]:
     n, x = Value("n", torch.int64, (), "input"), Value("x", F32, (3,), "input")
     one = Value("one", torch.int64, (), "constant", torch.tensor(1))
     graph.inputs = [Port("n", "tensor", n), Port("x", "tensor", x)]
-    count, carried = _copy_to(graph, n, None), _copy_to(graph, x, None)
-    _mark(graph, "repeat")
-    _mark(graph, "test", _above(graph, count, 0))
+    count, carried = copy_to(graph, n, None), copy_to(graph, x, None)
+    mark(graph, "repeat")
+    mark(graph, "test", _above(graph, count, 0))
     (less,) = emit(graph, "sub", [count, one], [()], **whole)
     less.dtype = torch.int64
-    _copy_to(graph, less, count)
+    copy_to(graph, less, count)
     chosen = Value("chosen", F32, (3,))
-    _mark(graph, "choose", _above(graph, less, 1))
+    mark(graph, "choose", _above(graph, less, 1))
     (twice,) = emit(graph, "add", [carried, carried], [(3,)], compute=F32, dtype=F32)
-    _copy_to(graph, twice, chosen)
-    _mark(graph, "otherwise")
+    copy_to(graph, twice, chosen)
+    mark(graph, "otherwise")
     (absolute,) = emit(graph, "abs", [carried], [(3,)], compute=F32, dtype=F32)
-    _copy_to(graph, absolute, chosen)
-    _mark(graph, "end")
-    _copy_to(graph, chosen, carried)
-    _mark(graph, "end")
+    copy_to(graph, absolute, chosen)
+    mark(graph, "end")
+    copy_to(graph, chosen, carried)
+    mark(graph, "end")
     graph.outputs = [Port("count", "tensor", count), Port("x", "tensor", carried)]
     chosen.kind, chosen.strides, chosen.storage = "view", (1,), _memory(chosen)
     choose_layouts(graph)
@@ -242,14 +293,14 @@ def _above(graph: Graph, value: Value, limit: int) -> Value:
     return holds
 
 
-def _copy_to(graph: Graph, value: Value, place: Value | None) -> Value:
+def copy_to(graph: Graph, value: Value, place: Value | None) -> Value:
     """A copy of the value, in memory of its own or where another lies."""
     (copied,) = emit(graph, "copy", [value], [value.shape])
     copied.dtype, copied.storage = value.dtype, place
     return copied
 
 
-def _mark(graph: Graph, name: str, *inputs: Value) -> None:
+def mark(graph: Graph, name: str, *inputs: Value) -> None:
     graph.nodes.append(marker(name, Origin(), *inputs))
 
 

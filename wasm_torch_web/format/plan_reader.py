@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from wasm_torch_web.control import CONTROL
 from wasm_torch_web.format.expressions import OPCODES
 from wasm_torch_web.format.plan import ABSENT, RECORD_BYTES, SECTIONS
 
@@ -27,11 +28,15 @@ _BINARY: dict[str, Callable[[int, int], int]] = {
     "pow": lambda a, b: int(a**b),
 }
 _ARENA, _STATE = 1, 2
+_LINE = 64  # bytes, of which every buffer in the arena takes whole ones
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of a run: all intermediate buffers, the most that live at once and at which node."""
+    """Bytes of a run: all intermediate buffers, the most that live at once and at which node.
+
+    Node -1 is the start, where there are the inputs alone, the number of nodes is the end.
+    """
 
     buffers: int
     total: int
@@ -80,36 +85,62 @@ class PlanReader:
         return stack.pop()
 
     def memory(self) -> Memory:
-        """Lifetimes of the buffers from their first to their last node, and what they add up to."""
-        sizes = {
-            index: self.evaluate(size) or 0
-            for index, (kind, _, _, size) in enumerate(self.buffers)
-            if kind in (_ARENA, _STATE)
-        }
-        state = sum(size for i, size in sizes.items() if self.buffers[i][0] == _STATE)
-        arena = {i: size for i, size in sizes.items() if self.buffers[i][0] == _ARENA}
-        live = [0] * (len(self.nodes) + 1)
-        for buffer, (first, last) in self._lifetimes().items():
+        """What lives in a run of the first program, as csrc/core/binding_memory.cc plans it.
+
+        Scratch memory of kernels is not in the plan.
+        """
+        arena, state = self._bytes(_ARENA, _LINE), self._bytes(_STATE)
+        spans = self._lifetimes()
+        live = [0] * (max((last for _, last in spans.values()), default=-1) + 2)  # from node -1 on
+        for buffer, (first, last) in spans.items():
             for node in range(first, last + 1):
-                live[node] += arena.get(buffer, 0)
-        peak = max(live, default=0)
-        return Memory(len(arena), sum(arena.values()), peak, live.index(peak), state)
+                live[node + 1] += arena.get(buffer, 0)
+        peak = max(live)
+        total = sum(arena.values())
+        return Memory(len(arena), total, peak, live.index(peak) - 1, sum(state.values()))
+
+    def _bytes(self, kind: int, unit: int = 1) -> dict[int, int]:
+        """Buffer -> bytes, in whole units, of those of a kind."""
+        return {
+            index: -(-(self.evaluate(size) or 0) // unit) * unit
+            for index, (one, _, _, size) in enumerate(self.buffers)
+            if one == kind
+        }
 
     def _lifetimes(self) -> dict[int, tuple[int, int]]:
-        """Buffer -> first and last node; inputs live from the start, results to the end."""
+        """Buffer -> first and last node; one that is live at a loop's border is so in all of it."""
         spans: dict[int, tuple[int, int]] = {}
-        for node, (_, inputs, outputs, _, first, *_) in enumerate(self.nodes):
-            for value in self.refs[first : first + inputs + outputs]:
-                if value != ABSENT:
-                    buffer = self.value_buffers[value]
-                    spans[buffer] = (spans.get(buffer, (node, node))[0], node)
-        for program in struct.iter_unpack("<12I", self.sections["programs"]):
-            first_node, nodes, inputs, outputs, first_io = program[2:7]
-            for port in range(first_io, first_io + inputs + outputs):
-                kind, value = struct.unpack_from("<II", self.sections["io"], 16 * port)
-                if kind == 0:
-                    buffer = self.value_buffers[value]
-                    first, last = spans.get(buffer, (first_node, first_node))
-                    is_input = port < first_io + inputs
-                    spans[buffer] = (first_node, last) if is_input else (first, first_node + nodes)
+        for node, buffer in self._uses():
+            spans[buffer] = (spans.get(buffer, (node, node))[0], node)
+        for begin, end in self._loops():
+            for buffer, (first, last) in spans.items():
+                if first < begin <= last or first <= end < last:
+                    spans[buffer] = (min(first, begin), max(last, end))
         return spans
+
+    def _uses(self) -> Iterator[tuple[int, int]]:
+        """(node, buffer), in order: inputs live from before the first node, outputs to the end."""
+        program = struct.unpack_from("<12I", self.sections["programs"])
+        first_node, nodes, inputs, outputs, first_io = program[2:7]
+        ports = [*struct.iter_unpack("<II8x", self.sections["io"])][first_io:]
+        yield from self._tensors(-1, ports[:inputs])
+        for node, record in enumerate(self.nodes[first_node : first_node + nodes]):
+            _, operands, results, _, first, *_ = record
+            for value in self.refs[first : first + operands + results]:
+                if value != ABSENT:
+                    yield node, self.value_buffers[value]
+        yield from self._tensors(nodes, ports[inputs : inputs + outputs])
+
+    def _tensors(self, node: int, ports: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        return ((node, self.value_buffers[value]) for kind, value in ports if kind == 0)
+
+    def _loops(self) -> Iterator[tuple[int, int]]:
+        """First and last node of each, those inside others first."""
+        begun: list[int] = []  # loops and choices
+        for node, (*_, control, _) in enumerate(self.nodes):
+            if control in (CONTROL["choose"], CONTROL["repeat"]):
+                begun.append(node)
+            elif control == CONTROL["end"]:
+                begin = begun.pop()
+                if self.nodes[begin][6] == CONTROL["repeat"]:
+                    yield begin, node

@@ -4,6 +4,7 @@ from plan_cases import control, decisions, header, nodes, programs, records
 from plan_cases.case import Case
 
 CASES: list[Case] = [
-    *(case for part in (header, records, nodes, programs, decisions) for case in part.SUITE.cases),
+    *(case for part in (header, records, nodes, programs) for case in part.SUITE.cases),
+    *decisions.CASES,
     *control.CASES,
 ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from support.plans import Sections, decided
+from support.plans import INT, Sections, choosing, decided, instruction
 
 from plan_cases.case import HUGE, Suite
 
 SUITE = Suite("plan_decisions.cc", decided)
+CHOICE = Suite("plan_decisions.cc", choosing)
 RELU, NONZERO, INDEX, ABS = range(4)  # the nodes of support.plans.decided()
-INSIDE = "WTW_REQUIRE(checker, inside, i)"
+NONZEROS, POSITIVES = 2, 3  # symbols of support.plans.choosing()
+INSIDE = "symbol.node - program.first_node < program.nodes"
 SCALAR = "value.rank == 0 && value.dtype"
 
 
@@ -38,7 +40,7 @@ def decided_by_a_float(p: Sections) -> None:
     vars(p.value("abs", 1)).update(rank=0)
 
 
-NODE_IN_TIME = "in_time(plan, program, plan.node_after[n], n)"
+NODE_IN_TIME = "in_time(plan, program, plan.after_node(n), n)"
 
 
 @SUITE.edit(NODE_IN_TIME)
@@ -47,10 +49,62 @@ def operand_too_early(p: Sections) -> None:
     p.value("relu", 1).rank = 1
 
 
-@SUITE.edit("i < program.inputs ? 0 : end")
+PORT_IN_TIME = "i < program.inputs ? 0 : end"
+
+
+@SUITE.edit(PORT_IN_TIME)
 def input_of_a_decided_size(p: Sections) -> None:
     port = p.io[0]
     size, stride = (p.refs[p.value("abs", 1).refs + i].index for i in range(2))
     p.values.append(type(p.values[0])(**vars(p.values[port.ref])))
     p.values[-1].refs = p.ref(size, stride)
     port.ref = len(p.values) - 1
+
+
+# --- sizes of which a run decides one or the other ---
+
+GUARD_IN_TIME = "after < 0 || decided < program.nodes"
+
+
+def size(p: Sections, *symbols: int) -> int:
+    """The index of an expression: the sum of these symbols."""
+    words = [instruction("sym", 0, symbol) for symbol in symbols]
+    return p.expr(*words, *[instruction("add")] * (len(symbols) - 1))
+
+
+def lengthen(p: Sections, value: int, *symbols: int) -> None:
+    """Makes a value a vector of so many elements."""
+    vars(p.values[value]).update(rank=1, refs=p.ref(size(p, *symbols), p.constant(1)))
+
+
+@CHOICE.edit(GUARD_IN_TIME)
+def guard_of_both_parts(p: Sections) -> None:
+    p.programs[0].first_guard, p.programs[0].guards = p.ref(size(p, NONZEROS, POSITIVES)), 1
+
+
+@CHOICE.edit(GUARD_IN_TIME)
+def guard_of_another_program(p: Sections) -> None:
+    p.programs[1].first_guard, p.programs[1].guards = p.programs[0].first_guard, 1
+
+
+@CHOICE.edit(PORT_IN_TIME)
+def number_of_one_part(p: Sections) -> None:
+    vars(p.io[p.programs[0].inputs + 2]).update(kind=INT, ref=size(p, NONZEROS))
+
+
+@CHOICE.edit(NODE_IN_TIME)
+def size_of_one_part_behind_it(p: Sections) -> None:
+    lengthen(p, p.io[p.programs[0].inputs + 1].ref, NONZEROS)
+
+
+@CHOICE.edit(NODE_IN_TIME)
+def size_of_both_parts(p: Sections) -> None:
+    lengthen(p, p.io[p.programs[0].inputs + 1].ref, NONZEROS, POSITIVES)
+
+
+@CHOICE.edit(NODE_IN_TIME)
+def node_of_another_program(p: Sections) -> None:
+    lengthen(p, p.io[-1].ref, NONZEROS)
+
+
+CASES = [*SUITE.cases, *CHOICE.cases]
