@@ -26,9 +26,9 @@ than that, since the random weights of a deep network multiply rounding errors, 
 Such a model is compared with the same module in float64, and its outputs must be within 1e-4 of it,
 or at most twice as far from it as those of PyTorch in float32; both errors stand in the table.
 
-torchvision's optical flow is in the list; its detection models are not: stock torch.export does not
-capture them (their loops over proposals depend on the data). What they are made of, `nms`,
-`roi_align` and `deform_conv2d`, are operators of this project.
+torchvision's optical flow is in the list; its detection models are not. Stock torch.export refused
+all four that were tried (Faster R-CNN, RetinaNet, FCOS, SSDlite): it cannot decide a comparison of
+sizes that the data makes. `nms`, `roi_align` and `deform_conv2d` are operators of this project.
 """
 COLUMNS = (
     "| architecture | parameters | nodes | error | result |\n| --- | ---: | ---: | ---: | --- |\n"
