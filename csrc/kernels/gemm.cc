@@ -18,7 +18,7 @@ using simd::f32x4;
 constexpr int64_t kCachedWeights = 512 << 10;  // bytes that stay near while all tiles pass
 // About 10 us; where the weights leave the cache, a tile with kCachedWeights: about 35 us.
 constexpr int64_t kChunkFlops = 500'000;
-constexpr int64_t kLongSum = 2048;  // products that are summed up without a break
+constexpr ptrdiff_t kLongSum = 256;  // products that are summed up without a break
 constexpr int kVector = 4;
 
 alignas(16) constexpr float kZeros[kPanel] = {};
@@ -90,6 +90,13 @@ template <int R, int V>
 }
 
 template <int R, int V>
+[[gnu::always_inline]] inline void load(const float* bias, f32x4 (&acc)[R][V]) {
+  for (auto& row : acc) {
+    for (int v = 0; v < V; ++v) row[v] = simd::load(bias + v * kVector);
+  }
+}
+
+template <int R, int V>
 [[gnu::always_inline]] inline void finish(const Clamp& bounds, const float* residual, float* out,
                                           ptrdiff_t stride, f32x4 (&acc)[R][V]) {
   if (residual) {
@@ -110,7 +117,32 @@ template <int R, int V>
   }
 }
 
+// Panels whose sums are long: in parts that are added up in `out`, so that rounding errors grow
+// with the length of a part. Parts are some whole taps, or pieces of one.
 template <int R, int V>
+[[gnu::always_inline]] inline void run_parts(const Strip& s, ptrdiff_t weights, ptrdiff_t left,
+                                             const float* bias, const float* residual, float* out) {
+  const Tap *tap = s.taps, *const end = s.end;
+  const ptrdiff_t depth = s.depth, group = depth < kLongSum ? kLongSum / depth : 1;
+  ptrdiff_t begin = 0;
+  do {
+    const Tap* const last = std::min(tap + group, end);
+    const ptrdiff_t length = std::min(depth - begin, kLongSum);
+    f32x4 acc[R][V];
+    load<R, V>(bias, acc);
+    reduce<R, V>(tap, last, length * kPanel, weights + begin * kPanel, left + begin, acc);
+    begin += length;
+    if (begin == depth) {
+      tap = last;
+      begin = 0;
+    }
+    finish<R, V>(tap == end ? s.bounds : Clamp{}, residual, out, s.stride, acc);
+    bias = kZeros;
+    residual = out;
+  } while (tap != end);
+}
+
+template <int R, int V, bool is_long>
 [[gnu::noinline]] void run_strip(const Strip& s) {
   constexpr int width = V * kVector;
   // Copies: the compiler cannot know that stores leave the strip alone.
@@ -123,12 +155,14 @@ template <int R, int V>
   float* out = s.out;
   ptrdiff_t weights = s.weights, left = s.left;
   for (ptrdiff_t n = s.panels; n > 0; --n) {
-    f32x4 acc[R][V];
-    for (auto& row : acc) {
-      for (int v = 0; v < V; ++v) row[v] = simd::load(bias + v * kVector);
+    if constexpr (is_long) {
+      run_parts<R, V>(s, weights, left, bias, residual, out);
+    } else {
+      f32x4 acc[R][V];
+      load<R, V>(bias, acc);
+      reduce<R, V>(taps, end, depth, weights, left, acc);
+      finish<R, V>(bounds, residual, out, stride, acc);
     }
-    reduce<R, V>(taps, end, depth, weights, left, acc);
-    finish<R, V>(bounds, residual, out, stride, acc);
     weights += step;
     left += left_step;
     out += width;
@@ -138,50 +172,23 @@ template <int R, int V>
 }
 
 using Run = void (*)(const Strip& strip);
-template <int V, size_t... R>
+template <int V, bool is_long, size_t... R>
 constexpr std::array<Run, kMostRows> runs(std::index_sequence<R...>) {
-  return {run_strip<R + 1, V>...};
+  return {run_strip<R + 1, V, is_long>...};
 }
-// By rows of the tile: half panels, and whole ones.
-constexpr std::array<Run, kMostRows> kHalf = runs<1>(std::make_index_sequence<kMostRows>());
-constexpr std::array<Run, kMostRows> kWhole = runs<2>(std::make_index_sequence<kMostRows>());
+template <int V, bool is_long>
+constexpr std::array<Run, kMostRows> kRuns =
+    runs<V, is_long>(std::make_index_sequence<kMostRows>());  // by rows of the tile
 
-// One panel, its long sums in parts that are added up in `out`: that keeps their error small.
-void run_parts(Strip s, Run run) {
-  const Tap* const taps = s.taps;
-  const int64_t n_taps = s.end - taps, depth = s.depth;
-  const int64_t pieces = ceil_div(depth, kLongSum);  // of each tap, or:
-  const int64_t groups = pieces > 1 ? n_taps : ceil_div(n_taps * depth, kLongSum);
-  const ptrdiff_t weights = s.weights, left = s.left;
-  const Clamp bounds = s.bounds;
-  for (int64_t part = 0; part < groups * pieces; ++part) {
-    const int64_t group = part / pieces, piece = part % pieces;
-    const int64_t begin = piece * depth / pieces;
-    s.taps = taps + group * n_taps / groups;
-    s.end = taps + (group + 1) * n_taps / groups;
-    s.depth = static_cast<ptrdiff_t>((piece + 1) * depth / pieces - begin);
-    s.weights = static_cast<ptrdiff_t>(weights + begin * kPanel);
-    s.left = static_cast<ptrdiff_t>(left + begin);
-    s.bounds = part + 1 == groups * pieces ? bounds : Clamp{};
-    run(s);
-    s.bias = nullptr;
-    s.residual = s.out;
-  }
+// V: 1 for half panels, 2 for whole ones.
+template <int V>
+void run_panels(const Strip& s, int64_t rows) {
+  const bool is_long = (s.end - s.taps) * s.depth > kLongSum;
+  (is_long ? kRuns<V, true> : kRuns<V, false>)[rows - 1](s);
 }
 
-void run_panels(const Strip& strip, Run run, int64_t width) {
-  if ((strip.end - strip.taps) * strip.depth <= kLongSum) return run(strip);
-  const int64_t panels = strip.panels;
-  Strip s = strip;
-  s.panels = 1;
-  for (int64_t p = 0; p < panels; ++p) {
-    run_parts(s, run);
-    s.weights += s.step;
-    s.left += s.left_step;
-    s.out += width;
-    if (s.bias) s.bias += width;
-    if (s.residual) s.residual += width;
-  }
+void run_panels(const Strip& strip, int64_t rows, bool half) {
+  half ? run_panels<1>(strip, rows) : run_panels<2>(strip, rows);
 }
 
 void copy_columns(const float* from, int64_t from_stride, float* to, int64_t to_stride,
@@ -205,7 +212,7 @@ void run_partial(const Tile& tile, const Strip& last, int64_t columns) {
     copy_columns(last.residual, last.stride, residual, kPanel, tile.rows, columns);
     beside.residual = residual;
   }
-  run_panels(beside, (columns <= kVector ? kHalf : kWhole)[tile.rows - 1], kPanel);
+  run_panels(beside, tile.rows, columns <= kVector);
   copy_columns(out, kPanel, last.out, last.stride, tile.rows, columns);
 }
 
@@ -234,8 +241,7 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
   const int64_t width = half ? kVector : kPanel;
   const int64_t full = std::min(last, half ? product.n / kVector : product.n / kPanel);
   if (first < full) {
-    const Run run = (half ? kHalf : kWhole)[tile.rows - 1];
-    run_panels(strip_at(product, tile, first, full - first), run, width);
+    run_panels(strip_at(product, tile, first, full - first), tile.rows, half);
   }
   if (full < last) {
     run_partial(tile, strip_at(product, tile, full, 1), product.n - full * width);
@@ -253,19 +259,20 @@ void run_tile(const Product& product, const Tile& tile, int64_t first, int64_t l
 void run_block(const Block& b) {
   Tap tap = {.row = {}, .weights = b.panels};
   for (int64_t r = 0; r < b.m; ++r) tap.row[r] = b.left + r * b.left_stride;
-  kWhole[b.m - 1]({.taps = &tap,
-                   .end = &tap + 1,
-                   .depth = b.depth,
-                   .panels = b.count,
-                   .weights = 0,
-                   .step = b.step,
-                   .left = 0,
-                   .left_step = 0,
-                   .stride = b.out_stride,
-                   .out = b.out,
-                   .bias = nullptr,
-                   .residual = nullptr,
-                   .bounds = {}});
+  run_panels<2>({.taps = &tap,
+                 .end = &tap + 1,
+                 .depth = b.depth,
+                 .panels = b.count,
+                 .weights = 0,
+                 .step = b.step,
+                 .left = 0,
+                 .left_step = 0,
+                 .stride = b.out_stride,
+                 .out = b.out,
+                 .bias = nullptr,
+                 .residual = nullptr,
+                 .bounds = {}},
+                b.m);
 }
 
 Blocking blocking(int64_t tiles, int64_t panels, int64_t k) {

@@ -113,3 +113,10 @@ def test_a_difference_is_excused_by_pytorchs_own_error_alone(
     excused = excuse(error, expected, given, exact)
     assert excused.passed == passed
     assert ("ill-conditioned" in excused.note, excused.tolerance is not None) == (passed, passed)
+
+
+@pytest.mark.parametrize(("given", "passed"), [(0.85, True), (0.75, False)])
+def test_twice_pytorchs_own_error_may_be_near_enough(given: float, passed: bool) -> None:
+    expected, exact = tensor([1.1]), tensor([1.0], dtype=F64)
+    error = compare("x", expected, tensor([given]))
+    assert excuse(error, expected, tensor([given]), exact, times=2).passed == passed

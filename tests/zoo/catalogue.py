@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 from models.zoo import Model, warmed
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from zoo import architectures
@@ -170,6 +170,7 @@ def make(name: str) -> Model:
     its batch norms: with PyTorch's initial ones a deep network's output shrinks to nothing."""
     torch.manual_seed(0)
     model = catalogue()[name]()
+    _fill_zeros(model.module)
     for size in (4, 1):  # the statistics of fewer values make for small variances
         args, kwargs = pytree.tree_map_only(
             Tensor, partial(_batch, size=size), (model.args, model.kwargs)
@@ -178,6 +179,13 @@ def make(name: str) -> Model:
             warmed(model.module, *args, **kwargs)
             break
     return model
+
+
+def _fill_zeros(module: nn.Module) -> None:
+    """Heads that begin as zeros (vision transformers) would make any comparison hold."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d) and not layer.weight.any():
+            nn.init.normal_(layer.weight, std=0.02)
 
 
 def _batch(example: Tensor, size: int) -> Tensor:
