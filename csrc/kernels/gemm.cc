@@ -18,7 +18,7 @@ using simd::f32x4;
 constexpr int64_t kCachedWeights = 512 << 10;  // bytes that stay near while all tiles pass
 // About 10 us; where the weights leave the cache, a tile with kCachedWeights: about 35 us.
 constexpr int64_t kChunkFlops = 500'000;
-constexpr ptrdiff_t kLongSum = 256;  // products that are summed up without a break
+constexpr ptrdiff_t kLongSum = 512;  // products that are summed up without a break
 constexpr int kVector = 4;
 
 alignas(16) constexpr float kZeros[kPanel] = {};

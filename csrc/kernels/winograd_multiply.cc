@@ -13,7 +13,7 @@ using gemm::kMostRows;
 using gemm::kPanel;
 using simd::f32x4;
 
-constexpr ptrdiff_t kLongSum = 128;         // products that are summed up without a break
+constexpr ptrdiff_t kLongSum = 256;         // products that are summed up without a break
 constexpr int kVector = 4, kLeastRows = 3;  // of two tiles or more
 
 // Bytes to be fetched: from `begin` on, `step` further for each step of the reduction. Evenly: it
