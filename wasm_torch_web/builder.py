@@ -65,6 +65,7 @@ class Builder:
         self.fake_mode = fake_mode
         self.origin = Origin()
         self.expected: Any = None
+        self.forgotten: set[Any] = set()  # what PyTorch says of decided sizes, and is wrong
         self._decided: dict[Any, Any] = {}  # torch's symbol of what data decides -> the graph's
         self._names = itertools.count()
         self._sizes, self._stand_ins = itertools.count(1), itertools.count()
@@ -75,6 +76,7 @@ class Builder:
         """A builder of a graph inside a node of this one: the same sizes and names."""
         inner = Builder(Graph(), self.fake_mode)
         inner.origin = self.origin
+        inner.forgotten = self.forgotten
         inner._decided = dict(self._decided)
         inner._names, inner._sizes = self._names, self._sizes
         inner._stand_ins, inner._taken = self._stand_ins, self._taken
@@ -112,6 +114,12 @@ class Builder:
         name = f"{name or self.origin.name or 'size'}_{next(self._sizes)}"
         self.graph.symbols.append(Symbol(symbol, name, low, high, value, bound))
         return symbol if size is None else self.expression(size)
+
+    def forget_limit(self, size: Any) -> None:
+        """PyTorch's largest number for a decided size is no guard."""
+        shape_env, torchs = self.fake_mode.shape_env, expression(size)
+        assert shape_env is not None
+        self.forgotten.add(sympy.Le(self.expression(size), shape_env.var_to_range[torchs].upper))
 
     def decided_symbols(self) -> set[Any]:
         """The symbols that data decides, so far."""

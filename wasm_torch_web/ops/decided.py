@@ -14,7 +14,7 @@ import torch
 from wasm_torch_web.ops.arguments import axis, cast, expand
 from wasm_torch_web.ops.samples import corners, normal
 from wasm_torch_web.ops.table import ALL, BOOL, INDEX, Case, integer, lowers, row, tensor
-from wasm_torch_web.strides import broadcast_shape, product
+from wasm_torch_web.strides import broadcast_shape, equal, product
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -183,7 +183,10 @@ def masked_select(b: Builder, a: dict[str, Any]) -> Any:
     flat = {"size": (product(shape),)}
     x = b.emit("reshape", [expand(b, a["self"], shape)], flat)
     mask = b.emit("reshape", [expand(b, a["mask"], shape)], flat)
-    return b.emit("index", [x, *places(b, mask, _size(b, 0, 0))], {"axes": (0,)})
+    chosen: Value = b.emit("index", [x, *places(b, mask, _size(b, 0, 0))], {"axes": (0,)})
+    if not equal(product(shape), a["self"].numel):
+        b.forget_limit(_size(b, 0, 0))  # PyTorch takes self's size for it, not the mask's
+    return chosen
 
 
 def spread_masks(
@@ -310,7 +313,8 @@ def assert_scalar(b: Builder, a: dict[str, Any]) -> Any:
     """A guard, where it is about what the data decides."""
     condition = a["self"]
     symbols: set[Any] = getattr(condition, "free_symbols", set())
-    if symbols & b.decided_symbols() and condition not in b.graph.guards:
+    known = condition in b.graph.guards or condition in b.forgotten
+    if symbols & b.decided_symbols() and not known:
         b.graph.guards.append(condition)
     return ()
 
