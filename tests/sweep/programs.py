@@ -6,14 +6,15 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from support.cases import TOLERANCE, Plan, files_of
-from support.wasm import run_on_wasm
+from support.cases import TOLERANCE, Plan, fault, files_of
+from support.wasm import outputs_on_wasm
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.testing._internal.common_device_type import precisionOverride, toleranceOverride
 from torch.testing._internal.opinfo.core import DecorateInfo
 
 from sweep.samples import Calls, Entry, Sample, outputs
+from sweep.truth import HALVES, as_near_as_pytorch
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.recurrent_capture import keep_recurrent_whole
@@ -41,16 +42,23 @@ def _run(
         more, wrong = plans(name, allowed, samples)
         made += more
         found |= wrong
-    failed = run_on_wasm([plan for plan, _ in made]) if made else {}
+    given = outputs_on_wasm([plan for plan, _ in made]) if made else []
     again: list[tuple[str, float, Sequence[Numbered]]] = []
-    for plan, members in made:
-        if plan.name not in failed:
+    for (plan, members), results in zip(made, given, strict=True):
+        wrong = results if isinstance(results, str) else fault(plan, results)
+        if wrong is None:
             continue
-        if len(members) == 1:
-            found[members[0][0]] = failed[plan.name]
-        else:
+        if len(members) > 1:
             again += [(plan.name, plan.tolerance, [one]) for one in members]
+        elif isinstance(results, str) or not _as_near(members[0][1], results, plan):
+            found[members[0][0]] = wrong
     return found, again
+
+
+def _as_near(sample: Sample, given: Sequence[Tensor], plan: Plan) -> bool:
+    """Of half precision: as near to the truth as PyTorch."""
+    halves = any(one.dtype in HALVES for one in plan.expected)
+    return halves and as_near_as_pytorch(sample, given, plan.expected)
 
 
 def plans(
