@@ -134,6 +134,20 @@ def _found(linear: nn.Module, x: Tensor) -> Any:
     return torch.cond(x.sum() > 0, few, lambda x: x.sum(), (x,))
 
 
+def _shared(linear: nn.Module, x: Tensor, n: Tensor) -> Any:
+    """What is carried is also closed over, itself and as a view."""
+
+    def add(i: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return i - 1, y + x
+
+    def add_row(carry: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+        return carry + row * x[0], carry * row
+
+    _, y = while_loop(lambda i, y: i > n - 3, add, (n, x))
+    last, rows = scan(add_row, x[0], x, dim=0)
+    return y, last, rows, torch.cond(n > 3, lambda v: v + x, lambda v: v - x, (x.view(-1, 4),))
+
+
 def _count(n: int) -> Tensor:
     return torch.tensor(n)
 
@@ -163,5 +177,6 @@ def flows() -> dict[str, Flow]:
             [(_rows(n, n), _rows(2)) for n in (3, 1, 9)],
             rows,
         ),
+        "shared": Flow(Function(_shared), [(_rows(3), _count(n)) for n in (5, 1)]),
         "decided-inside": Flow(Function(_found), either),
     }

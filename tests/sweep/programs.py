@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from support.cases import TOLERANCE, Plan, fault, files_of
+from support.cases import TOLERANCE, Plan, as_tensor, fault, files_of
 from support.wasm import outputs_on_wasm
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -94,7 +94,7 @@ def _plan(name: str, tolerance: float, samples: Sequence[Numbered]) -> Plan:
     expected = []
     for port, (_, leaf) in zip(compiled.graph.outputs, results, strict=True):
         if not port.constant:
-            expected.append(leaf if isinstance(leaf, Tensor) else _number(leaf))
+            expected.append(as_tensor(leaf))
         elif port.value != leaf:
             raise AssertionError(f"{port.name} is {port.value} instead of {leaf}")
     plan, weights = files_of(compiled.graph)
@@ -111,11 +111,6 @@ def _captured(module: Calls) -> ExportedProgram:
         return torch.export.export(module, module.tensors, strict=False)
     except Exception as error:
         raise _NotCaptured from error
-
-
-def _number(leaf: float) -> Tensor:
-    """A number as a program gives it."""
-    return torch.tensor(leaf, dtype=torch.float64 if isinstance(leaf, float) else None)
 
 
 def tolerance(entry: Entry, dtype: torch.dtype) -> float:
