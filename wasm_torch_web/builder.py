@@ -261,6 +261,11 @@ class Builder:
             return shape_env.create_symintnode(item, hint=None)
         return shape_env.create_symfloatnode(item, hint=None)
 
+    def require(self, holds: bool, what: str) -> None:
+        """Without it, the call that is being lowered is not supported."""
+        if not holds:
+            raise Unsupported(what)
+
     # --- calls of aten operators ---
 
     def call(self, target: str, /, **arguments: Any) -> Any:

@@ -58,6 +58,7 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
     """Core ATen, with what the operator table has kept whole."""
     _let_numbers_be_negative(program)
     _part_operands(program)
+    _count_axes(program)
     table = default_decompositions()
     for op in list(table):
         if str(op) in LOWERINGS:
@@ -94,6 +95,18 @@ def _copies(call: Node, taken: set[Any]) -> Callable[[Node], Node]:
         return copy
 
     return part
+
+
+def _count_axes(program: ExportedProgram) -> None:
+    """PyTorch infers wrong shapes for distinct lines along axes that count from the last one."""
+    for node in program.graph.nodes:
+        if str(node.target) in ("aten.unique_dim.default", "aten.unique_consecutive.default"):
+            names = [argument.name for argument in node.target._schema.arguments]
+            given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+            x = given.pop("self")
+            if given.get("dim") is not None:
+                given["dim"] %= x.meta["val"].dim()
+                node.args, node.kwargs = (x,), given
 
 
 def _let_numbers_be_negative(program: ExportedProgram) -> None:

@@ -84,9 +84,9 @@ def clamp(b: Builder, a: dict[str, Any]) -> Value:
 
 @lowers("aten.hardtanh.default")
 def hardtanh(b: Builder, a: dict[str, Any]) -> Value:
-    """A clamp; from 0 to 6 it is `relu6`."""
+    """A clamp; from 0 to 6 it is `relu6`, but of integers."""
     low, high = a["min_val"], a["max_val"]
-    if (low, high) == (0, 6):
+    if (low, high) == (0, 6) and a["self"].dtype.is_floating_point:
         return promote(b, "relu6", [a["self"]])
     return promote(b, "clamp", [a["self"]], min=low, max=high)
 

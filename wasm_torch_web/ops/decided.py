@@ -216,13 +216,14 @@ def put_size(x: Value, indices: Sequence[Value | None], values: Value) -> Any:
     return values.shape[axis] if axis >= 0 and values.shape[axis] != 1 else None
 
 
-def _unique(b: Builder, values: Value, order: Value | None, dim: int, flat: bool) -> Any:
+def _unique(b: Builder, values: Value, order: Value | None, dim: int) -> Any:
     """(values, inverse, counts) of lines along `dim`; they are equal neighbours, or are so in
     `order`."""
     x = values
     if order is not None:
         x = b.emit("index", [x, order], {"axes": (dim,)})
-    lines = b.call("aten.movedim.int", self=x, source=dim, destination=0) if dim else x
+    dims = (dim, *(i for i in range(x.rank) if i != dim))
+    lines = b.emit("permute", [x], {"dims": dims}) if dim else x
     first, groups, counts, count = b.emit("distinct", [lines])
     size = b.decide(count, _size(b, 0, dim), x.shape[dim])
     kept = b.emit("index", [x, b.leading(first, size)], {"axes": (dim,)})
@@ -250,7 +251,7 @@ def unique2(b: Builder, a: dict[str, Any]) -> Any:
     """Sorted, whether that was asked for or not."""
     x = a["self"]
     _, order = b.emit("sort", [_flat(b, x)], {"dim": 0, "descending": False})
-    found = _unique(b, _flat(b, x), order, 0, True)
+    found = _unique(b, _flat(b, x), order, 0)
     return _chosen(b, found, a["return_inverse"] or a["return_counts"], a["return_counts"], x.shape)
 
 
@@ -259,11 +260,10 @@ def unique_consecutive(b: Builder, a: dict[str, Any]) -> Any:
     """Of all elements in a row, or of the lines along an axis."""
     x = a["self"]
     if a["dim"] is None:
-        found = _unique(b, _flat(b, x), None, 0, True)
+        found = _unique(b, _flat(b, x), None, 0)
         return _chosen(b, found, a["return_inverse"], a["return_counts"], x.shape)
     dim = axis(a["dim"], x.rank)
-    found = _unique(b, x, None, dim, False)
-    return _chosen(b, found, a["return_inverse"], a["return_counts"], (x.shape[dim],))
+    return _unique(b, x, None, dim)  # along an axis PyTorch gives all three anyway
 
 
 @lowers("aten.unique_dim.default", "aten.unique_dim_consecutive.default")
@@ -277,8 +277,7 @@ def unique_dim(b: Builder, a: dict[str, Any]) -> Any:
         lines = b.emit("permute", [x], {"dims": dims})
         rest = product(lines.shape[1:])
         order = b.emit("sort_rows", [b.emit("reshape", [lines], {"size": (x.shape[dim], rest)})])
-    found = _unique(b, x, order, dim, False)
-    return _chosen(b, found, a["return_inverse"], a["return_counts"], (x.shape[dim],))
+    return _unique(b, x, order, dim)
 
 
 @lowers("aten.repeat_interleave.Tensor")
