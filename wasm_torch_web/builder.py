@@ -115,6 +115,10 @@ class Builder:
         self.graph.symbols.append(Symbol(symbol, name, low, high, value, bound))
         return symbol if size is None else self.expression(size)
 
+    def is_open(self, size: Any) -> bool:
+        """Whether PyTorch has a new symbol for a size: it follows from what the data decides."""
+        return _is_unbacked(expression(size)) and expression(size) not in self._decided
+
     def forget_limit(self, size: Any) -> None:
         """PyTorch's largest number for a decided size is no guard."""
         shape_env, torchs = self.fake_mode.shape_env, expression(size)
@@ -154,11 +158,12 @@ class Builder:
         assert isinstance(symbol, sympy.Symbol)
         return symbol
 
-    def leading(self, value: Value, size: Any) -> Value:
-        """The first `size` of the rows of a value: as many as the data has decided."""
+    def part(self, value: Value, size: Any, dim: int = 0, start: Any = 0) -> Value:
+        """`size` of the slices along an axis from `start` on: as the data has decided."""
         with self.fake_mode:
-            fake = value.fake.new_empty((self._symbolic(size), *value.fake.shape[1:]))
-        bounds = {"dim": 0, "start": 0, "end": size, "step": 1}
+            before, after = value.fake.shape[:dim], value.fake.shape[dim + 1 :]
+            fake = value.fake.new_empty((*before, self._symbolic(size), *after))
+        bounds = {"dim": dim, "start": start, "end": start + size, "step": 1}
         return self._append(ROWS["slice"], [value], bounds, [fake])[0]
 
     def slice_at(self, value: Value, index: Any) -> Value:

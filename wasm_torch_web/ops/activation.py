@@ -37,7 +37,8 @@ PLAIN: dict[str, Callable[..., torch.Tensor]] = {
 
 for _name, _function in PLAIN.items():
     pointwise(_name, _function)
-    lower_as(_name, f"aten.{_name}.default")
+    if _name != "relu6":
+        lower_as(_name, f"aten.{_name}.default")
 pointwise("relu", torch.relu, computes=ANY)
 lower_as("relu", "aten.relu.default")
 
@@ -89,6 +90,12 @@ def hardtanh(b: Builder, a: dict[str, Any]) -> Value:
     if (low, high) == (0, 6) and a["self"].dtype.is_floating_point:
         return promote(b, "relu6", [a["self"]])
     return promote(b, "clamp", [a["self"]], min=low, max=high)
+
+
+@lowers("aten.relu6.default")
+def relu6(b: Builder, a: dict[str, Any]) -> Any:
+    """Of integers a clamp."""
+    return b.call("aten.hardtanh.default", self=a["self"], min_val=0, max_val=6)
 
 
 def _parametrised(name: str, function: Callable[..., torch.Tensor], **parameters: float) -> None:

@@ -147,7 +147,7 @@ def places(b: Builder, x: Value, size: Any) -> list[Value]:
     """Where x is not 0, as one list of indices for each axis; PyTorch calls their length `size`."""
     indices, count = b.emit("nonzero", [x])
     length = b.decide(count, size, x.numel)
-    found = b.leading(indices, length)
+    found = b.part(indices, length)
     return [b.emit("select", [found], {"dim": 1, "index": i}) for i in range(x.rank)]
 
 
@@ -155,7 +155,7 @@ def places(b: Builder, x: Value, size: Any) -> list[Value]:
 def nonzero(b: Builder, a: dict[str, Any]) -> Any:
     """(count, rank)"""
     indices, count = b.emit("nonzero", [a["self"]])
-    return b.leading(indices, b.decide(count, _size(b, 0, 0), a["self"].numel))
+    return b.part(indices, b.decide(count, _size(b, 0, 0), a["self"].numel))
 
 
 @lowers("aten.nonzero_static.default")
@@ -226,12 +226,12 @@ def _unique(b: Builder, values: Value, order: Value | None, dim: int) -> Any:
     lines = b.emit("permute", [x], {"dims": dims}) if dim else x
     first, groups, counts, count = b.emit("distinct", [lines])
     size = b.decide(count, _size(b, 0, dim), x.shape[dim])
-    kept = b.emit("index", [x, b.leading(first, size)], {"axes": (dim,)})
+    kept = b.emit("index", [x, b.part(first, size)], {"axes": (dim,)})
     if order is not None:
         zeros = b.emit("full", [], {"size": groups.shape, "value": 0, "dtype": torch.int64})
         attributes = {"axes": (0,), "accumulate": False}
         groups = b.emit("index_put", [zeros, groups, order], attributes)
-    return kept, groups, b.leading(counts, size)
+    return kept, groups, b.part(counts, size)
 
 
 def _chosen(b: Builder, found: Sequence[Value], inverse: bool, counts: bool, shape: Any) -> Any:

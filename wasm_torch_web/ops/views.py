@@ -171,10 +171,15 @@ row(
 @lowers("aten.slice.Tensor")
 def slice_(b: Builder, a: dict[str, Any]) -> Any:
     """Missing bounds are the whole axis."""
+    x, dim, step = a["self"], a["dim"] % a["self"].rank, a["step"]
     start = 0 if a["start"] is None else a["start"]
     end = sys.maxsize if a["end"] is None else a["end"]
-    bounds = {"dim": a["dim"], "start": start, "end": end, "step": a["step"]}
-    return b.emit("slice", [a["self"]], bounds)
+    expected = None if b.expected is None else b.expected.shape[dim]
+    if step == 1 and b.is_open(expected):
+        first, last = clamp_index(start, x.shape[dim]), clamp_index(end, x.shape[dim])
+        length = b.emit("copy", [b.scalar(maximum(last - first, 0), torch.int64)])
+        return b.part(x, b.decide(length, expected, x.shape[dim]), dim, first)
+    return b.emit("slice", [x], {"dim": dim, "start": start, "end": end, "step": step})
 
 
 @lowers("aten.split_with_sizes.default")
