@@ -48,6 +48,7 @@ CALLS: dict[str, tuple[Any, ...]] = {
     "whole numbers, the odd one": (torch.linspace, 0, 7, 50, WHOLE),
     "one number": (torch.linspace, 2.5, 7, 1),
     "split where the data says": (_split, _numbers(2, 7), torch.tensor([2, -3, 9])),
+    "counts without places": (torch.unique, Q.round(), {"return_counts": True}),
     "distinct lines along the last axis": (torch.unique, Q.round(), {"dim": -1}),
     "neighbours along the last axis": (torch.unique_consecutive, Q.round(), {"dim": -1}),
     "lines not counted": (torch.unique_consecutive, Q.round(), {"dim": 0}),

@@ -252,7 +252,7 @@ def unique2(b: Builder, a: dict[str, Any]) -> Any:
     x = a["self"]
     _, order = b.emit("sort", [_flat(b, x)], {"dim": 0, "descending": False})
     found = _unique(b, _flat(b, x), order, 0)
-    return _chosen(b, found, a["return_inverse"] or a["return_counts"], a["return_counts"], x.shape)
+    return _chosen(b, found, a["return_inverse"], a["return_counts"], x.shape)
 
 
 @lowers("aten.unique_consecutive.default")
