@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.pointwise import (
     ANY,
+    FLOATING,
     Promotion,
     emit,
     lower_as,
@@ -98,9 +99,14 @@ def relu6(b: Builder, a: dict[str, Any]) -> Any:
     return b.call("aten.hardtanh.default", self=a["self"], min_val=0, max_val=6)
 
 
-def _parametrised(name: str, function: Callable[..., torch.Tensor], **parameters: float) -> None:
+def _parametrised(
+    name: str,
+    function: Callable[..., torch.Tensor],
+    computes: Sequence[torch.dtype] = FLOATING,
+    **parameters: float,
+) -> None:
     """A row whose parameters have the names that aten gives them."""
-    pointwise(name, function, parameters=parameters)
+    pointwise(name, function, computes=computes, parameters=parameters)
 
     @lowers(f"aten.{name}.default")
     def lowering(b: Builder, a: dict[str, Any]) -> Value:
@@ -110,7 +116,7 @@ def _parametrised(name: str, function: Callable[..., torch.Tensor], **parameters
 _parametrised("leaky_relu", F.leaky_relu, negative_slope=0.125)
 _parametrised("elu", torch.ops.aten.elu, alpha=1.5, scale=0.75, input_scale=2.0)
 _parametrised("softplus", F.softplus, beta=2.0, threshold=3.0)
-_parametrised("threshold", F.threshold, threshold=0.25, value=-7.0)
+_parametrised("threshold", F.threshold, ANY, threshold=0.25, value=-7.0)
 pointwise(
     "logit",
     lambda x, low, high: torch.logit(torch.where(x < low, low, torch.where(x > high, high, x))),

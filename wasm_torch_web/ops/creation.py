@@ -185,7 +185,7 @@ def linspace(b: Builder, a: dict[str, Any]) -> Value | None:
 def _end(b: Builder, x: Any, first: torch.dtype, dtype: torch.dtype) -> Value:
     """An end, a number or a 0-d tensor, as a tensor; as `first` before."""
     if isinstance(x, (int, float, complex)):
-        return b.constant(torch.tensor(x).to(first).to(dtype))
+        return b.constant(torch.tensor(x, dtype=first).to(dtype))
     return cast(b, cast(b, x, first) if hasattr(x, "dtype") else b.scalar(x, first), dtype)
 
 
