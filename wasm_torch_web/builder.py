@@ -67,6 +67,7 @@ class Builder:
         self.fake_mode = fake_mode
         self.origin = Origin()
         self.expected: Any = None
+        self.forgotten: set[Any] = set()  # what PyTorch says of decided sizes, and is wrong
         self._decided: dict[Any, Any] = {}  # torch's symbol of what data decides -> the graph's
         self._names = itertools.count()
         self._sizes, self._stand_ins = itertools.count(1), itertools.count()
@@ -77,6 +78,7 @@ class Builder:
         """A builder of a graph inside a node of this one: the same sizes and names."""
         inner = Builder(Graph(), self.fake_mode)
         inner.origin = self.origin
+        inner.forgotten = self.forgotten
         inner._decided = dict(self._decided)
         inner._names, inner._sizes = self._names, self._sizes
         inner._stand_ins, inner._taken = self._stand_ins, self._taken
@@ -131,6 +133,12 @@ class Builder:
                 return False
         return True
 
+    def forget_limit(self, size: Any) -> None:
+        """PyTorch's largest number for a decided size is no guard."""
+        shape_env, torchs = self.fake_mode.shape_env, expression(size)
+        assert shape_env is not None
+        self.forgotten.add(sympy.Le(self.expression(size), shape_env.var_to_range[torchs].upper))
+
     def decided_symbols(self) -> set[Any]:
         """The symbols that data decides, so far."""
         return {symbol.symbol for symbol in self.graph.symbols}
@@ -169,12 +177,9 @@ class Builder:
         assert isinstance(symbol, sympy.Symbol)
         return symbol
 
-    def leading(self, value: Value, size: Any) -> Value:
-        """The first `size` of the rows of a value: as many as the data has decided."""
-        return self.part(value, size, {"dim": 0, "start": 0, "end": size, "step": 1})
-
-    def part(self, value: Value, size: Any, bounds: dict[str, Any]) -> Value:
-        """A `slice` whose length is `size`."""
+    def part(self, value: Value, size: Any, bounds: dict[str, Any] | None = None) -> Value:
+        """A `slice` that is as long as the data has decided; without bounds, the first rows."""
+        bounds = bounds or {"dim": 0, "start": 0, "end": size, "step": 1}
         shape = list(value.shape)
         shape[bounds["dim"]] = size
         with self.fake_mode:
@@ -293,6 +298,11 @@ class Builder:
         if item.is_integer:
             return shape_env.create_symintnode(item, hint=None)
         return shape_env.create_symfloatnode(item, hint=None)
+
+    def require(self, holds: bool, what: str) -> None:
+        """Without it, the call that is being lowered is not supported."""
+        if not holds:
+            raise Unsupported(what)
 
     # --- calls of aten operators ---
 

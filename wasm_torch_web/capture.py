@@ -9,14 +9,17 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy
 import torch
 from torch import nn
+from torch._ops import HigherOrderOperator
 from torch.export import Dim as ExportDim
 from torch.export import ExportedProgram, default_decompositions
+from torch.fx import GraphModule, Node
+from torch.fx.node import map_arg
 from torch.utils import _pytree as pytree
 from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.value_ranges import ValueRanges
@@ -55,6 +58,8 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
     """Core ATen, with what the operator table has kept whole."""
     _let_numbers_be_negative(program)
     _keep_ranges_of_symbols(program)
+    _part_operands(program)
+    _count_axes(program)
     table = default_decompositions()
     for op in list(table):
         if str(op) in LOWERINGS:
@@ -63,6 +68,46 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
         warnings.simplefilter("ignore")
         decomposed: ExportedProgram = program.run_decompositions(table)
         return decomposed
+
+
+def _part_operands(program: ExportedProgram) -> None:
+    """Operands of control flow that lie in the same memory are copies, as decomposing wants them:
+    what a loop starts from may be what it closes over."""
+    for module in program.graph_module.modules():
+        if isinstance(module, GraphModule):
+            for node in module.graph.nodes:
+                if isinstance(node.target, HigherOrderOperator):
+                    node.args = map_arg(node.args, _copies(node, set()))
+            module.recompile()
+
+
+def _copies(call: Node, taken: set[Any]) -> Callable[[Node], Node]:
+    def part(operand: Node) -> Node:
+        fake = operand.meta.get("val")
+        if not isinstance(fake, torch.Tensor):
+            return operand
+        memory = fake.untyped_storage()._cdata
+        if memory not in taken:
+            taken.add(memory)
+            return operand
+        with call.graph.inserting_before(call):
+            copy = call.graph.call_function(torch.ops.aten.clone.default, (operand,))
+        copy.meta = {**call.meta, "val": fake.clone()}
+        return copy
+
+    return part
+
+
+def _count_axes(program: ExportedProgram) -> None:
+    """PyTorch infers wrong shapes for distinct lines along axes that count from the last one."""
+    for node in program.graph.nodes:
+        if str(node.target) in ("aten.unique_dim.default", "aten.unique_consecutive.default"):
+            names = [argument.name for argument in node.target._schema.arguments]
+            given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+            x = given.pop("self")
+            if given.get("dim") is not None:
+                given["dim"] %= x.meta["val"].dim()
+                node.args, node.kwargs = (x,), given
 
 
 def _let_numbers_be_negative(program: ExportedProgram) -> None:

@@ -12,11 +12,15 @@ from typing import Any
 
 import sympy
 import torch
-from sympy.logic.boolalg import Boolean
 from torch._ops import HigherOrderOperator
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.export.graph_signature import (
+    ConstantArgument,
+    InputKind,
+    OutputKind,
+    SymBoolArgument,
+)
 from torch.fx import GraphModule
 from torch.fx import Node as FxNode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
@@ -131,7 +135,7 @@ class Calls:
 
     def named(self, node: FxNode, result: Any) -> Any:
         """Gives values the FX node's name, and checks them against what PyTorch inferred."""
-        fake = node.meta.get("val")  # assertions may have none
+        fake = node.meta.get("val")  # assertions that decompositions make have none
         if isinstance(result, Value) and isinstance(fake, torch.Tensor):
             self.check(result, fake, node.name)
             if result.kind == "node" and result.producer is self.graph.nodes[-1]:
@@ -275,11 +279,9 @@ class _Lowering(Calls):
         if isinstance(value, Value):
             return Port(name, "tensor", value)
         if isinstance(value, sympy.Basic):
-            integer = bool(value.is_integer)
-            # A sympy symbol is a Boolean as well: what PyTorch makes of one is not.
-            boolean = isinstance(value, Boolean) and not isinstance(value, sympy.Symbol)
-            kind = "int" if integer else ("bool" if boolean else "float")
-            return Port(name, kind, value)
+            if isinstance(argument, SymBoolArgument):
+                return Port(name, "bool", value)
+            return Port(name, "int" if value.is_integer else "float", value)
         kind = type(value).__name__
         if kind not in ("int", "float", "bool") or (kind == "float" and math.isnan(value)):
             raise UserError("io-type-unsupported", what="output", name=name, type=kind)

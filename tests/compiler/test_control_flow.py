@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from models.control import Flow, Function, flows
-from support.cases import Plan, files_of
+from support.cases import Plan, as_tensor, files_of
 from support.wasm import outputs_on_wasm, run_on_wasm
 from torch._higher_order_ops import while_loop
 
@@ -37,12 +37,7 @@ def test_equals_pytorch(name: str) -> None:
             outputs = compiled.signature.flatten_outputs(module(*args))
         named = compiled.signature.flatten_inputs(args, {})
         given = [named[port.name] for port in compiled.graph.inputs]
-        ports = [port for port in compiled.graph.outputs if port.kind == "tensor"]
-        assert (
-            compiled.graph.outputs[-len(ports) :] == ports
-        )  # numbers come first, and are not read
-        expected = [torch.zeros(0)] * (len(compiled.graph.outputs) - len(ports))
-        expected += [outputs[port.name].clone() for port in ports]
+        expected = [as_tensor(outputs[port.name]).clone() for port in compiled.graph.outputs]
         plans.append(Plan(f"{name}{len(plans)}", plan, weights, given, expected, 1e-5))
     assert run_on_wasm(plans) == {}
 
@@ -74,3 +69,10 @@ def test_branches_of_different_sizes_are_refused() -> None:
         return torch.cond(x.sum() > 0, lambda x: x[:2].clone(), lambda x: x[:1].clone(), (x,))
 
     assert refused(sizes, torch.ones(3, 4)) == "control-flow"
+
+
+def test_random_numbers_in_the_condition_of_a_loop_are_refused() -> None:
+    def chance(linear: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
+        return while_loop(lambda y: torch.rand(()) < 0.5, lambda y: (y * 2,), (x + 0,))[0]
+
+    assert refused(chance, torch.ones(3, 4)) == "control-flow"

@@ -156,6 +156,20 @@ def _checked(linear: nn.Module, x: Tensor, n: Tensor) -> Any:
     )
 
 
+def _shared(linear: nn.Module, x: Tensor, n: Tensor) -> Any:
+    """What is carried is also closed over, itself and as a view."""
+
+    def add(i: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        return i - 1, y + x
+
+    def add_row(carry: Tensor, row: Tensor) -> tuple[Tensor, Tensor]:
+        return carry + row * x[0], carry * row
+
+    _, y = while_loop(lambda i, y: i > n - 3, add, (n, x))
+    last, rows = scan(add_row, x[0], x, dim=0)
+    return y, last, rows, torch.cond(n > 3, lambda v: v + x, lambda v: v - x, (x.view(-1, 4),))
+
+
 def _count(n: int) -> Tensor:
     return torch.tensor(n)
 
@@ -194,5 +208,6 @@ def flows() -> dict[str, Flow]:
             ("x.0=rows:2..64",),
         ),
         "checked": Flow(Function(_checked), [(_rows(6), _count(n)) for n in (2, 1, 3)]),
+        "shared": Flow(Function(_shared), [(_rows(3), _count(n)) for n in (5, 1)]),
         "decided-inside": Flow(Function(_found), either),
     }

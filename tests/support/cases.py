@@ -107,6 +107,13 @@ def _listed(item: Any) -> Any:
     return list(item) if isinstance(item, tuple) else item
 
 
+def as_tensor(leaf: torch.Tensor | float) -> torch.Tensor:
+    """A tensor, or a number as a program gives it."""
+    if isinstance(leaf, torch.Tensor):
+        return leaf
+    return torch.tensor(leaf, dtype=torch.float64 if isinstance(leaf, float) else None)
+
+
 def fault(plan: Plan, outputs: list[torch.Tensor]) -> str | None:
     """What is wrong with the outputs, or None."""
     for index, (given, expected) in enumerate(zip(outputs, plan.expected, strict=True)):

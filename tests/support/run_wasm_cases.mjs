@@ -4,11 +4,12 @@
 //
 // CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
 // CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then of a failure what
-// wtw_failure says, else for each output u32 bytes and the bytes.
+// wtw_failure says, else for each output u32 bytes and the bytes (of a number: 8, of a bool 1).
 import { openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
 
 const IO_BYTES = 128;
 const FAILURE_BYTES = 48;
+const [TENSOR, FLOAT, BOOL] = [0, 2, 3];
 const TRAPPED = 0xffffffff;
 const [wasm, list, blob, out] = process.argv.slice(2);
 const module = new WebAssembly.Module(readFileSync(wasm));
@@ -75,10 +76,16 @@ function read(one, session) {
   const io = exports.wtw_io(session, 0) >>> 0;
   const view = new DataView(memory.buffer);
   return Array.from({ length: one.outputs }, (_, i) => {
-    const record = io + (one.inputs.length + i) * IO_BYTES;
-    const address = Number(view.getBigUint64(record, true));
-    return new Uint8Array(memory.buffer).slice(address, address + Number(view.getBigUint64(record + 8, true)));
+    const [address, length] = result(view, io + (one.inputs.length + i) * IO_BYTES);
+    return new Uint8Array(memory.buffer).slice(address, address + length);
   });
+}
+
+// Where the output of an Io record lies, and its bytes: a number lies in the record.
+function result(view, record) {
+  const kind = view.getUint32(record + 16, true);
+  if (kind === TENSOR) return [0, 8].map((at) => Number(view.getBigUint64(record + at, true)));
+  return [record + (kind === FLOAT ? 40 : 32), kind === BOOL ? 1 : 8];
 }
 
 // A trap leaves the instance in the middle of something.

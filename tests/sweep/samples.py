@@ -22,6 +22,8 @@ from torch.testing._internal.common_modules import ModuleInfo, module_db
 from torch.testing._internal.opinfo.core import OpInfo
 from torch.utils import _pytree as pytree
 
+from sweep.ties import by_element
+
 # Elements that a sample's tensors may have together: larger ones (18 of 18762) test no more.
 MOST_ELEMENTS = 100_000
 
@@ -73,7 +75,8 @@ class Entry:
 def _of_operator(info: OpInfo, dtype: torch.dtype) -> Iterator[Sample]:
     if dtype in info.supported_dtypes("cpu"):
         for given in info.sample_inputs("cpu", dtype, requires_grad=False):
-            yield Sample.of(info.op, ((given.input, *given.args), given.kwargs))
+            sample = Sample.of(info.op, ((given.input, *given.args), given.kwargs))
+            yield by_element(info.name, sample)
 
 
 def _of_module(info: ModuleInfo, dtype: torch.dtype) -> Iterator[Sample]:

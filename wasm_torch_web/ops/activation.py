@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from wasm_torch_web.ops.pointwise import (
     ANY,
+    FLOATING,
     Promotion,
     emit,
     lower_as,
@@ -37,7 +38,8 @@ PLAIN: dict[str, Callable[..., torch.Tensor]] = {
 
 for _name, _function in PLAIN.items():
     pointwise(_name, _function)
-    lower_as(_name, f"aten.{_name}.default")
+    if _name != "relu6":
+        lower_as(_name, f"aten.{_name}.default")
 pointwise("relu", torch.relu, computes=ANY)
 lower_as("relu", "aten.relu.default")
 
@@ -84,16 +86,27 @@ def clamp(b: Builder, a: dict[str, Any]) -> Value:
 
 @lowers("aten.hardtanh.default")
 def hardtanh(b: Builder, a: dict[str, Any]) -> Value:
-    """A clamp; from 0 to 6 it is `relu6`."""
+    """A clamp; from 0 to 6 it is `relu6`, but of integers."""
     low, high = a["min_val"], a["max_val"]
-    if (low, high) == (0, 6):
+    if (low, high) == (0, 6) and a["self"].dtype.is_floating_point:
         return promote(b, "relu6", [a["self"]])
     return promote(b, "clamp", [a["self"]], min=low, max=high)
 
 
-def _parametrised(name: str, function: Callable[..., torch.Tensor], **parameters: float) -> None:
+@lowers("aten.relu6.default")
+def relu6(b: Builder, a: dict[str, Any]) -> Any:
+    """Of integers a clamp."""
+    return b.call("aten.hardtanh.default", self=a["self"], min_val=0, max_val=6)
+
+
+def _parametrised(
+    name: str,
+    function: Callable[..., torch.Tensor],
+    computes: Sequence[torch.dtype] = FLOATING,
+    **parameters: float,
+) -> None:
     """A row whose parameters have the names that aten gives them."""
-    pointwise(name, function, parameters=parameters)
+    pointwise(name, function, computes=computes, parameters=parameters)
 
     @lowers(f"aten.{name}.default")
     def lowering(b: Builder, a: dict[str, Any]) -> Value:
@@ -103,7 +116,7 @@ def _parametrised(name: str, function: Callable[..., torch.Tensor], **parameters
 _parametrised("leaky_relu", F.leaky_relu, negative_slope=0.125)
 _parametrised("elu", torch.ops.aten.elu, alpha=1.5, scale=0.75, input_scale=2.0)
 _parametrised("softplus", F.softplus, beta=2.0, threshold=3.0)
-_parametrised("threshold", F.threshold, threshold=0.25, value=-7.0)
+_parametrised("threshold", F.threshold, ANY, threshold=0.25, value=-7.0)
 pointwise(
     "logit",
     lambda x, low, high: torch.logit(torch.where(x < low, low, torch.where(x > high, high, x))),

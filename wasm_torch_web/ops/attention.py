@@ -154,11 +154,9 @@ row(
 @lowers("aten.scaled_dot_product_attention.default")
 @in_float32
 def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Any:
-    """Without dropout; the kernel takes float32 on three or four axes."""
+    """The kernel takes float32 on three or four axes, and drops nothing."""
     query, key, value, mask = a["query"], a["key"], a["value"], a["attn_mask"]
     depth, rank = query.shape[-1], query.rank
-    if a["dropout_p"] != 0:
-        return None
     scale = a["scale"]
     if scale is None:
         if not isinstance(depth, int):
@@ -166,7 +164,8 @@ def scaled_dot_product_attention(b: Builder, a: dict[str, Any]) -> Any:
         scale = 1 / math.sqrt(depth) if depth else 1.0
     ranks = {rank, key.rank, value.rank}
     if (
-        query.dtype != torch.float32
+        a["dropout_p"] != 0
+        or query.dtype != torch.float32
         or ranks not in ({2}, {3}, {4})
         or (mask is not None and mask.rank > 4)
     ):
@@ -190,7 +189,7 @@ def _expanded(b: Builder, x: Value, batch: Any, heads: Any) -> Any:
 
 
 def _written_out(b: Builder, a: dict[str, Any], scale: float) -> Any:
-    """Any number of axes, and float64, of products and a softmax."""
+    """Any number of axes, float64 and dropout: of products and a softmax."""
     query, key, value, mask = a["query"], a["key"], a["value"], a["attn_mask"]
     if a["enable_gqa"]:
         key, value = (_repeated(b, x, query.shape[-3]) for x in (key, value))
@@ -206,7 +205,17 @@ def _written_out(b: Builder, a: dict[str, Any], scale: float) -> Any:
     elif mask is not None:
         scores = b.call("aten.add.Tensor", self=scores, other=mask)
     weights = b.emit("softmax", [scores], {"dim": scores.rank - 1, "safe": True})
+    if a["dropout_p"] != 0:
+        weights = _dropped(b, weights, a["dropout_p"])
     return b.call("aten.matmul.default", self=weights, other=value)
+
+
+def _dropped(b: Builder, weights: Value, p: float) -> Value:
+    """Each weight is 0 with probability p; the others are larger by as much."""
+    kept = b.call("aten.bernoulli.p", self=weights, p=1 - p)
+    kept = b.call("aten.mul.Tensor", self=kept, other=1 / (1 - p) if p < 1 else 0.0)
+    result: Value = b.call("aten.mul.Tensor", self=weights, other=kept)
+    return result
 
 
 def _causal(b: Builder, queries: Any, keys: Any) -> Value:

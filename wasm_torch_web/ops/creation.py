@@ -8,9 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from wasm_torch_web.ops.arguments import cast
+from wasm_torch_web.ops.arguments import EXACT, cast
 from wasm_torch_web.ops.pointwise import emit
-from wasm_torch_web.ops.table import ALL, Case, dtype, integer, integers, lowers, real, row, tensor
+from wasm_torch_web.ops.table import (
+    ALL,
+    Case,
+    dtype,
+    integer,
+    integers,
+    is_complex,
+    lowers,
+    real,
+    row,
+    tensor,
+)
 from wasm_torch_web.strides import floor_divide, maximum
 
 if TYPE_CHECKING:
@@ -138,4 +149,48 @@ def arange(b: Builder, a: dict[str, Any]) -> Value | None:
 def _arange(b: Builder, size: Any, start: Any, step: Any, dtype: torch.dtype) -> Value:
     attributes = {"size": size, "start": start, "step": step, "dtype": dtype}
     result: Value = b.emit("arange", [], attributes)
+    return result
+
+
+@lowers(
+    "aten.linspace.default",
+    "aten.linspace.Tensor_Tensor",
+    "aten.linspace.Tensor_Scalar",
+    "aten.linspace.Scalar_Tensor",
+)
+def linspace(b: Builder, a: dict[str, Any]) -> Value | None:
+    """Each number from the nearer end. Whole ones: of whole ends, in float64, the fraction dropped.
+
+    PyTorch's own decomposition drops fractions of the ends too late.
+    """
+    start, end, size = a["start"], a["end"], a["steps"]
+    dtype = a["dtype"] or (torch.get_default_dtype() if not is_complex([start, end]) else None)
+    if dtype in (torch.bool, None):
+        return None
+    whole = not (dtype.is_floating_point or dtype.is_complex)
+    wide = torch.float64 if whole else EXACT.get(dtype, dtype)
+    start, end = (_end(b, x, dtype if whole else wide, wide) for x in (start, end))
+    length = b.call("aten.sub.Tensor", self=end, other=start)
+    steps = b.scalar(maximum(size - 1, 1), wide.to_real())
+    step = b.call("aten.div.Tensor", self=length, other=steps)
+    index = _arange(b, size, 0, 1, torch.int64)
+    back = _arange(b, size, size - 1, -1, torch.int64)
+    half = b.scalar(maximum(floor_divide(size, 2), 1), torch.int64)
+    near = b.call("aten.lt.Tensor", self=index, other=half)
+    rising = _along(b, "add", start, step, cast(b, index, wide.to_real()))
+    falling = _along(b, "sub", end, step, cast(b, back, wide.to_real()))
+    return cast(b, b.call("aten.where.self", condition=near, self=rising, other=falling), dtype)
+
+
+def _end(b: Builder, x: Any, first: torch.dtype, dtype: torch.dtype) -> Value:
+    """An end, a number or a 0-d tensor, as a tensor; as `first` before."""
+    if isinstance(x, (int, float, complex)):
+        return b.constant(torch.tensor(x, dtype=first).to(dtype))
+    return cast(b, cast(b, x, first) if hasattr(x, "dtype") else b.scalar(x, first), dtype)
+
+
+def _along(b: Builder, name: str, start: Value, step: Value, index: Value) -> Value:
+    """start + step * index, or minus."""
+    way = b.call("aten.mul.Tensor", self=index, other=step)
+    result: Value = b.call(f"aten.{name}.Tensor", self=start, other=way)
     return result

@@ -14,7 +14,7 @@ import torch
 from wasm_torch_web.ops.arguments import axis, cast, expand
 from wasm_torch_web.ops.samples import corners, normal
 from wasm_torch_web.ops.table import ALL, BOOL, INDEX, Case, integer, lowers, row, tensor
-from wasm_torch_web.strides import broadcast_shape, product
+from wasm_torch_web.strides import broadcast_shape, equal, product
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -147,7 +147,7 @@ def places(b: Builder, x: Value, size: Any) -> list[Value]:
     """Where x is not 0, as one list of indices for each axis; PyTorch calls their length `size`."""
     indices, count = b.emit("nonzero", [x])
     length = b.decide(count, size, x.numel)
-    found = b.leading(indices, length)
+    found = b.part(indices, length)
     return [b.emit("select", [found], {"dim": 1, "index": i}) for i in range(x.rank)]
 
 
@@ -155,7 +155,7 @@ def places(b: Builder, x: Value, size: Any) -> list[Value]:
 def nonzero(b: Builder, a: dict[str, Any]) -> Any:
     """(count, rank)"""
     indices, count = b.emit("nonzero", [a["self"]])
-    return b.leading(indices, b.decide(count, _size(b, 0, 0), a["self"].numel))
+    return b.part(indices, b.decide(count, _size(b, 0, 0), a["self"].numel))
 
 
 @lowers("aten.nonzero_static.default")
@@ -183,7 +183,10 @@ def masked_select(b: Builder, a: dict[str, Any]) -> Any:
     flat = {"size": (product(shape),)}
     x = b.emit("reshape", [expand(b, a["self"], shape)], flat)
     mask = b.emit("reshape", [expand(b, a["mask"], shape)], flat)
-    return b.emit("index", [x, *places(b, mask, _size(b, 0, 0))], {"axes": (0,)})
+    chosen: Value = b.emit("index", [x, *places(b, mask, _size(b, 0, 0))], {"axes": (0,)})
+    if not equal(product(shape), a["self"].numel):
+        b.forget_limit(_size(b, 0, 0))  # PyTorch takes self's size for it, not the mask's
+    return chosen
 
 
 def spread_masks(
@@ -213,21 +216,22 @@ def put_size(x: Value, indices: Sequence[Value | None], values: Value) -> Any:
     return values.shape[axis] if axis >= 0 and values.shape[axis] != 1 else None
 
 
-def _unique(b: Builder, values: Value, order: Value | None, dim: int, flat: bool) -> Any:
+def _unique(b: Builder, values: Value, order: Value | None, dim: int) -> Any:
     """(values, inverse, counts) of lines along `dim`; they are equal neighbours, or are so in
     `order`."""
     x = values
     if order is not None:
         x = b.emit("index", [x, order], {"axes": (dim,)})
-    lines = b.call("aten.movedim.int", self=x, source=dim, destination=0) if dim else x
+    dims = (dim, *(i for i in range(x.rank) if i != dim))
+    lines = b.emit("permute", [x], {"dims": dims}) if dim else x
     first, groups, counts, count = b.emit("distinct", [lines])
     size = b.decide(count, _size(b, 0, dim), x.shape[dim])
-    kept = b.emit("index", [x, b.leading(first, size)], {"axes": (dim,)})
+    kept = b.emit("index", [x, b.part(first, size)], {"axes": (dim,)})
     if order is not None:
         zeros = b.emit("full", [], {"size": groups.shape, "value": 0, "dtype": torch.int64})
         attributes = {"axes": (0,), "accumulate": False}
         groups = b.emit("index_put", [zeros, groups, order], attributes)
-    return kept, groups, b.leading(counts, size)
+    return kept, groups, b.part(counts, size)
 
 
 def _chosen(b: Builder, found: Sequence[Value], inverse: bool, counts: bool, shape: Any) -> Any:
@@ -247,8 +251,8 @@ def unique2(b: Builder, a: dict[str, Any]) -> Any:
     """Sorted, whether that was asked for or not."""
     x = a["self"]
     _, order = b.emit("sort", [_flat(b, x)], {"dim": 0, "descending": False})
-    found = _unique(b, _flat(b, x), order, 0, True)
-    return _chosen(b, found, a["return_inverse"] or a["return_counts"], a["return_counts"], x.shape)
+    found = _unique(b, _flat(b, x), order, 0)
+    return _chosen(b, found, a["return_inverse"], a["return_counts"], x.shape)
 
 
 @lowers("aten.unique_consecutive.default")
@@ -256,11 +260,10 @@ def unique_consecutive(b: Builder, a: dict[str, Any]) -> Any:
     """Of all elements in a row, or of the lines along an axis."""
     x = a["self"]
     if a["dim"] is None:
-        found = _unique(b, _flat(b, x), None, 0, True)
+        found = _unique(b, _flat(b, x), None, 0)
         return _chosen(b, found, a["return_inverse"], a["return_counts"], x.shape)
     dim = axis(a["dim"], x.rank)
-    found = _unique(b, x, None, dim, False)
-    return _chosen(b, found, a["return_inverse"], a["return_counts"], (x.shape[dim],))
+    return _unique(b, x, None, dim)  # along an axis PyTorch gives all three anyway
 
 
 @lowers("aten.unique_dim.default", "aten.unique_dim_consecutive.default")
@@ -274,8 +277,7 @@ def unique_dim(b: Builder, a: dict[str, Any]) -> Any:
         lines = b.emit("permute", [x], {"dims": dims})
         rest = product(lines.shape[1:])
         order = b.emit("sort_rows", [b.emit("reshape", [lines], {"size": (x.shape[dim], rest)})])
-    found = _unique(b, x, order, dim, False)
-    return _chosen(b, found, a["return_inverse"], a["return_counts"], (x.shape[dim],))
+    return _unique(b, x, order, dim)
 
 
 @lowers("aten.repeat_interleave.Tensor")
@@ -310,7 +312,8 @@ def assert_scalar(b: Builder, a: dict[str, Any]) -> Any:
     """A guard, where it is about what the data decides."""
     condition = a["self"]
     symbols: set[Any] = getattr(condition, "free_symbols", set())
-    if symbols & b.decided_symbols() and condition not in b.graph.guards:
+    known = condition in b.graph.guards or condition in b.forgotten
+    if symbols & b.decided_symbols() and not known:
         b.graph.guards.append(condition)
     return ()
 

@@ -286,7 +286,7 @@ def triangular_solve(b: Builder, a: dict[str, Any]) -> tuple[Value, Value]:
 
 @lowers("aten.linalg_matrix_exp.default")
 def matrix_exp(b: Builder, a: dict[str, Any]) -> Any:
-    """The exponential of matrices."""
+    """The exponential of matrices; PyTorch's in half precision is wrong (e^0.5: -21040)."""
     return b.emit("linalg_matrix_exp", [a["self"]])
 
 

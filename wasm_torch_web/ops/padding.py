@@ -104,8 +104,15 @@ for _mode in _MODES:
 
 @lowers("aten._pad_circular.default")
 def pad_circular(b: Builder, a: dict[str, Any]) -> Value | None:
-    """The axis continues with its other end; axes that are also cut stay unsupported."""
-    if any(not isinstance(n, int) or n < 0 for n in a["pad"]):
+    """The axis, cut where a number is negative, continues with its other end."""
+    x, pad = a["self"], a["pad"]
+    if any(not isinstance(n, int) for n in pad):
         return None
-    result: Value = b.emit("pad_border", [a["self"]], {"pad": a["pad"], "mode": "circular"})
+    for i, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
+        if min(before, after) < 0:
+            dim = x.rank - 1 - i
+            ends = {"start": max(-before, 0), "end": x.shape[dim] + min(after, 0)}
+            x = b.call("aten.slice.Tensor", self=x, dim=dim, **ends)
+    more = [max(n, 0) for n in pad]
+    result: Value = b.emit("pad_border", [x], {"pad": more, "mode": "circular"})
     return result

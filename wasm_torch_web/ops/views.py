@@ -181,7 +181,7 @@ def slice_(b: Builder, a: dict[str, Any]) -> Any:
     length = b.expected.shape[axis]
     if b.is_new(length):
         known = _view_slice(x.shape, x.shape, 0, **bounds)[0][axis]
-        b.decide(b.scalar(known, torch.int64), length, x.shape[axis])
+        b.decide(b.emit("copy", [b.scalar(known, torch.int64)]), length, x.shape[axis])
     return b.part(x, b.expression(length), bounds)
 
 

@@ -68,4 +68,4 @@ def nms(b: Builder, a: dict[str, Any]) -> Any:
     boxes = a["dets"]
     kept, count = b.emit("nms", [boxes, a["scores"]], {"threshold": a["iou_threshold"]})
     size = None if b.expected is None else b.expected.shape[0]
-    return b.leading(kept, b.decide(count, size, boxes.shape[0]))
+    return b.part(kept, b.decide(count, size, boxes.shape[0]))
