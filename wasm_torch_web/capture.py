@@ -55,7 +55,10 @@ def export_module(
 
 
 def decompose(program: ExportedProgram) -> ExportedProgram:
-    """Core ATen, with what the operator table has kept whole."""
+    """Core ATen, with what the operator table has kept whole.
+
+    Errors: capture-failed.
+    """
     _let_numbers_be_negative(program)
     _keep_ranges_of_symbols(program)
     _part_operands(program)
@@ -66,7 +69,11 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
             table.pop(op)  # type: ignore[no-untyped-call]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        decomposed: ExportedProgram = program.run_decompositions(table)
+        try:
+            decomposed: ExportedProgram = program.run_decompositions(table)
+        except Exception as error:  # of PyTorch's own: nothing of ours runs in it
+            reason = f"it cannot be decomposed: {summary(error)}"
+            raise UserError("capture-failed", reason=reason) from error
         return decomposed
 
 

@@ -113,6 +113,11 @@ class Caches(nn.Module):
         return x * 2
 
 
+def test_what_pytorch_captures_and_cannot_decompose() -> None:
+    cubed = torch.func.grad(lambda x: (x**3).sum())
+    assert refusal(Module(lambda x: cubed(x)), (torch.ones(3),)).slug == "capture-failed"
+
+
 def test_hidden_state_is_refused_and_harmless_attributes_are_not() -> None:
     error = refusal(Remembers(), (torch.ones(2),))
     assert error.slug == "hidden-state" and "last" in error.message
