@@ -24,7 +24,7 @@ from wasm_torch_web.errors import InternalError
 from wasm_torch_web.format.weights import raw
 from wasm_torch_web.ir import Dim, Graph, Node, Origin, Symbol, Value, simplify
 from wasm_torch_web.ops import LOWERINGS, ROWS, Operand, Row
-from wasm_torch_web.ops.table import COMPLEX_LOWERINGS, dtype_name, is_complex
+from wasm_torch_web.ops.table import COMPLEX_LOWERINGS, Unsupported, dtype_name, is_complex
 from wasm_torch_web.strides import contiguous_strides
 
 
@@ -45,10 +45,6 @@ def _is_unbacked(size: Any) -> bool:
     """Whether the size is a symbol that torch.export made for something that data decides."""
     kinds = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
     return isinstance(size, sympy.Symbol) and bool(symbol_is_type(size, kinds))
-
-
-class Unsupported(Exception):
-    """A lowering cannot express this call."""
 
 
 def _require_dtype(row: Row, spec: Operand, value: Any) -> None:
@@ -92,6 +88,22 @@ class Builder:
             return [self.expression(item) for item in size]
         size = expression(size)
         return size.xreplace(self._decided) if isinstance(size, sympy.Basic) else size
+
+    def is_new(self, size: Any) -> bool:
+        """Whether PyTorch calls a size by a name that no value has been given yet."""
+        size = expression(size)
+        return _is_unbacked(size) and size not in self._decided
+
+    def is_decided(self, item: Any) -> bool:
+        """Whether the data decides something in an attribute, a list or a dict of them."""
+        if isinstance(item, (dict, list, tuple)):
+            parts = item.values() if isinstance(item, dict) else item
+            return any(self.is_decided(part) for part in parts)
+        return isinstance(item, sympy.Basic) and not item.free_symbols.isdisjoint(self._taken)
+
+    def decided_symbols(self) -> set[Any]:
+        """The symbols that data decides, so far."""
+        return {symbol.symbol for symbol in self.graph.symbols}
 
     def decide(self, value: Value, size: Any, bound: Dim | None, name: str = "") -> Any:
         """Makes the contents of `value` (0-d; int64, float64) what PyTorch calls `size`; gives it.
@@ -139,15 +151,6 @@ class Builder:
         assert shape_env is not None
         self.forgotten.add(sympy.Le(self.expression(size), shape_env.var_to_range[torchs].upper))
 
-    def decided_symbols(self) -> set[Any]:
-        """The symbols that data decides, so far."""
-        return {symbol.symbol for symbol in self.graph.symbols}
-
-    def is_new(self, size: Any) -> bool:
-        """Whether PyTorch calls a size by a name that no value has been given yet."""
-        size = expression(size)
-        return _is_unbacked(size) and size not in self._decided
-
     def _range(self, symbol: Any, bound: Dim | None) -> tuple[int, int]:
         shape_env = self.fake_mode.shape_env
         assert shape_env is not None
@@ -176,21 +179,6 @@ class Builder:
             symbol = shape_env.create_unbacked_symint().node.expr
         assert isinstance(symbol, sympy.Symbol)
         return symbol
-
-    def part(self, value: Value, size: Any, bounds: dict[str, Any] | None = None) -> Value:
-        """A `slice` that is as long as the data has decided; without bounds, the first rows."""
-        bounds = bounds or {"dim": 0, "start": 0, "end": size, "step": 1}
-        shape = list(value.shape)
-        shape[bounds["dim"]] = size
-        with self.fake_mode:
-            fake = value.fake.new_empty(self._symbolic(shape))
-        return self._append(ROWS["slice"], [value], bounds, [fake])[0]
-
-    def slice_at(self, value: Value, index: Any) -> Value:
-        """Slice `index` along the first axis, which the run knows to be there."""
-        with self.fake_mode:
-            fake = value.fake.new_empty(value.fake.shape[1:])
-        return self._append(ROWS["select"], [value], {"dim": 0, "index": index}, [fake])[0]
 
     # --- values ---
 
@@ -243,6 +231,21 @@ class Builder:
         outputs = self._append(row, inputs, filled, fakes)
         return outputs[0] if len(row.outputs) == 1 else tuple(outputs)
 
+    def part(self, value: Value, size: Any, bounds: dict[str, Any] | None = None) -> Value:
+        """A `slice` that is as long as the data has decided; without bounds, the first rows."""
+        bounds = bounds or {"dim": 0, "start": 0, "end": size, "step": 1}
+        shape = list(value.shape)
+        shape[bounds["dim"]] = size
+        with self.fake_mode:
+            fake = value.fake.new_empty(self._symbolic(shape))
+        return self._append(ROWS["slice"], [value], bounds, [fake])[0]
+
+    def slice_at(self, value: Value, index: Any) -> Value:
+        """Slice `index` along the first axis, which the run knows to be there."""
+        with self.fake_mode:
+            fake = value.fake.new_empty(value.fake.shape[1:])
+        return self._append(ROWS["select"], [value], {"dim": 0, "index": index}, [fake])[0]
+
     def _append(
         self,
         row: Row,
@@ -272,6 +275,7 @@ class Builder:
             # PyTorch would compare bounds with the stand-ins' numbers, which say nothing.
             shape = inputs[0].shape
             place = row.view(shape, contiguous_strides(shape), 0, **attributes)
+            assert place is not None, "contiguous strides allow every view"
             with self.fake_mode:
                 return (inputs[0].fake.new_empty(self._symbolic(list(place[0]))),)
         arguments = {key: self._symbolic(item) for key, item in attributes.items()}
@@ -279,13 +283,6 @@ class Builder:
         with enable_python_dispatcher(), self.fake_mode, torch.no_grad():
             result = row.reference(*fakes, **arguments)
         return tuple(result) if isinstance(result, (tuple, list)) else (result,)
-
-    def is_decided(self, item: Any) -> bool:
-        """Whether the data decides something in an attribute, a list or a dict of them."""
-        if isinstance(item, (dict, list, tuple)):
-            parts = item.values() if isinstance(item, dict) else item
-            return any(self.is_decided(part) for part in parts)
-        return isinstance(item, sympy.Basic) and not item.free_symbols.isdisjoint(self._taken)
 
     def _symbolic(self, item: Any) -> Any:
         """Expressions as SymInts (or SymFloats), for running PyTorch code on."""
@@ -298,11 +295,6 @@ class Builder:
         if item.is_integer:
             return shape_env.create_symintnode(item, hint=None)
         return shape_env.create_symfloatnode(item, hint=None)
-
-    def require(self, holds: bool, what: str) -> None:
-        """Without it, the call that is being lowered is not supported."""
-        if not holds:
-            raise Unsupported(what)
 
     # --- calls of aten operators ---
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wasm_torch_web.errors import InternalError
 from wasm_torch_web.ir import Graph, Node, Origin, Symbol, Value
 from wasm_torch_web.ops.table import ALL, Attribute, Row, tensor
 
@@ -86,7 +87,7 @@ def control_node(
 
 
 def _no_reference(*operands: Any, **attributes: Any) -> Any:
-    raise NotImplementedError("the interpreter runs the graphs")
+    raise InternalError("internal", reason="the interpreter runs control nodes itself")
 
 
 def marker(name: str, origin: Origin, *inputs: Value) -> Node:

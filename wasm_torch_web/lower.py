@@ -26,12 +26,12 @@ from torch.fx import Node as FxNode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from wasm_torch_web import signature
-from wasm_torch_web.builder import Builder, Unsupported, expression
+from wasm_torch_web.builder import Builder, expression
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.ir import Graph, Origin, Port, Value, same_shape
 from wasm_torch_web.lower_control import lower_control
 from wasm_torch_web.ops import LOWERINGS
-from wasm_torch_web.ops.table import DTYPES, dtype_name
+from wasm_torch_web.ops.table import DTYPES, Unsupported, dtype_name
 
 
 def lower(program: ExportedProgram) -> Graph:

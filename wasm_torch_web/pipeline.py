@@ -172,20 +172,20 @@ class _Build:
             text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
             self.line.notice(text)
         _attach_ranges(self.compiled.graph, self.source, self.example)
-        self.explain_slowness()
 
     def explain_slowness(self) -> None:
-        """Says which dynamic axis a long capture was for."""
-        seconds = self.line.elapsed()
+        """Says which dynamic axis a slow build is for."""
+        seconds = sum(self.line.seconds.values())
         if seconds < SLOW or not self.opened.axes:
             return
         for axis, count in sizes_that_follow(self.opened.program, self.opened.axes).most_common(1):
             self.line.notice(
-                f"Capturing took {seconds:.0f} s, most of it for the dynamic axis {axis}: {count} "
-                "sizes follow from it. With a fixed size the model builds faster."
+                f"This took {seconds:.0f} s so far, most of it for the dynamic axis {axis}: "
+                f"{count} sizes follow from it. With a fixed size the model builds faster."
             )
 
     def write(self) -> None:
+        self.explain_slowness()
         manifest = writer.write(
             self.compiled.graph,
             self.folder,
@@ -248,7 +248,6 @@ class _Line:
         self.console = console
         self.seconds: dict[str, float] = {}
         self.notices: list[str] = []
-        self.begin = time.perf_counter()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
@@ -256,10 +255,6 @@ class _Line:
         start = time.perf_counter()
         yield
         self.seconds[title] = time.perf_counter() - start
-
-    def elapsed(self) -> float:
-        """Seconds since the first step began."""
-        return time.perf_counter() - self.begin
 
     def notice(self, text: str) -> None:
         self.notices.append(text)

@@ -55,9 +55,8 @@ struct AttrRecord {
   uint32_t kind, count, refs, zero;
 };
 // What a node is that is no operator: regions of the program, nested, and which of them run.
-// `choose` and `test` read a 0-d bool: of `choose` .. `otherwise` .. `end` one part runs, `repeat`
-// .. `test`
-// .. `end` goes round while the test holds.
+// Of choose .. otherwise .. end one part runs; repeat .. test .. end goes round while the test
+// holds. `choose` and `test` read a 0-d bool.
 enum class Control : uint32_t { none, choose, otherwise, repeat, test, end };
 struct NodeRecord {
   uint32_t op;  // kAbsent of a control node

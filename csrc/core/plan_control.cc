@@ -141,8 +141,10 @@ void Written::forget(size_t first) {
 // Written is what both parts of a choice have written.
 void Written::join(const Part& part) {
   for (size_t i = part.first; i < part.middle; ++i) cells_[cells_[i].logged].both = true;
-  for (size_t i = part.middle; i < logged_; ++i)
-    cells_[cells_[i].logged].written = cells_[cells_[i].logged].both;
+  for (size_t i = part.middle; i < logged_; ++i) {
+    Cell& cell = cells_[cells_[i].logged];
+    cell.written = cell.both;
+  }
   for (size_t i = part.first; i < part.middle; ++i) cells_[cells_[i].logged].both = false;
   size_t kept = part.first;
   for (size_t i = part.middle; i < logged_; ++i) {

@@ -118,7 +118,7 @@ def unbind_copy(b: Builder, a: dict[str, Any]) -> Any:
 def narrow_copy(b: Builder, a: dict[str, Any]) -> Any:
     """A slice by its start and length."""
     start = a["start"]
-    if isinstance(start, int) and start < 0:
+    if isinstance(start, int) and start < 0:  # its end may be 0, which a slice would not count on
         start = start + a["self"].shape[axis(a["dim"], a["self"].rank)]
-    bounds = {"dim": a["dim"], "start": start, "end": start + a["length"], "step": 1}
-    return b.emit("slice", [a["self"]], bounds)
+    end = start + a["length"]
+    return b.call("aten.slice.Tensor", self=a["self"], dim=a["dim"], start=start, end=end)

@@ -16,7 +16,17 @@ import torch
 from torch._prims_common import ELEMENTWISE_TYPE_PROMOTION_KIND, elementwise_dtypes
 
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import ALL, Case, dtype, dtype_name, lowers, real, row, tensor
+from wasm_torch_web.ops.table import (
+    ALL,
+    Case,
+    Unsupported,
+    dtype,
+    dtype_name,
+    lowers,
+    real,
+    row,
+    tensor,
+)
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -124,7 +134,8 @@ def emit(
     """A node of row `name`; numbers among the operands become 0-d constants of dtype `compute`."""
     values = [x if hasattr(x, "shape") else b.scalar(x, compute) for x in operands]
     available = _available(name, compute)
-    b.require(available in _COMPUTES[name], f"{name} on {dtype_name(compute)}")
+    if available not in _COMPUTES[name]:
+        raise Unsupported(f"{name} on {dtype_name(compute)}")
     attributes = {"compute": available, "dtype": dtype, **parameters}
     result: Value = b.emit(name, values, attributes)
     return result

@@ -180,6 +180,10 @@ class Row:
         return next((i for i, operand in enumerate(self.inputs) if operand.name == name), -1)
 
 
+class Unsupported(Exception):
+    """A lowering cannot express this call."""
+
+
 Lowering = Callable[["Builder", dict[str, Any]], Any]
 
 ROWS: dict[str, Row] = {}
