@@ -23,6 +23,13 @@ from wasm_torch_web.console import Console
 @source_options
 @dynamic_option
 @variant_option
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Write a report, the values and a package of the operator alone.",
+)
+@click.option("--force", is_flag=True, help="Replace DIR whatever it holds.")
 @everywhere
 @click.pass_obj
 def command(
@@ -32,14 +39,23 @@ def command(
     source: str,
     dynamic: tuple[str, ...],
     variant: str | None,
+    out: Path | None,
+    force: bool,
     **reading: Any,
 ) -> dict[str, Any]:
     """Find the first operator where the browser and PyTorch part.
 
-    Example inputs and dynamic axes are those of the package unless given.
+    Example inputs and dynamic axes are those of the package unless given. Without --variant, the
+    value that differs is compared in every variant.
     """
+    from wasm_torch_web.bundle import check_replaceable, staged
+    from wasm_torch_web.compiler import compile_program
     from wasm_torch_web.opening import open_source
+    from wasm_torch_web.verify import evidence
     from wasm_torch_web.verify.bisect import bisect
+
+    if out is not None:
+        check_replaceable(out, force)
 
     with console.working():
         console.step("load")
@@ -47,6 +63,15 @@ def command(
         opened = open_source(source, options, console.notice, dynamic, package)
         console.step("bisect")
         found = bisect(package, opened.program, variant, console.detail)
-    console.print()
-    console.print(found.table())
-    return found.to_json()
+        alone = None
+        if out is not None and found.first is not None:
+            console.step("report")
+            eager = opened.reference(), opened.example()
+            graph = compile_program(opened.program, opened.axes, eager).graph
+            with staged(out, force) as folder:
+                alone = evidence.write(folder, found, graph, console.detail)
+    for table in [*found.tables(), *([alone.table()] if alone else [])]:
+        console.print()
+        console.print(table)
+    report = {"report": str(out / evidence.REPORT)} if out is not None and found.first else {}
+    return found.to_json() | report | ({"alone": alone.to_json()} if alone else {})

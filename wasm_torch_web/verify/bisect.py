@@ -1,4 +1,5 @@
-"""A package and the program it was built from in, the first operator where they part out.
+"""A package and the program it was built from in, the first operator where they part out, with
+what a person needs to act on it: both values, the variants that differ, the operator alone.
 
 PyTorch runs the program node by node; the browser keeps every value of a run. Values carry the FX
 node's name through lowering and all passes, so that the two meet by name; values that a pass made
@@ -7,14 +8,11 @@ have no counterpart and are told as such.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.markup import escape
-from rich.table import Table
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind
@@ -22,67 +20,17 @@ from torch.fx import Interpreter
 from torch.fx import Node as FxNode
 
 from wasm_torch_web import capture
-from wasm_torch_web.console import columns
-from wasm_torch_web.errors import UserError
+from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify import golden
-from wasm_torch_web.verify.chromium import apart, launched
+from wasm_torch_web.verify.bisection import AFTER, Bisection, Finding
+from wasm_torch_web.verify.chromium import apart, describe, launched
 from wasm_torch_web.verify.compare import OutputError, compare
 from wasm_torch_web.verify.parity import Progress
 from wasm_torch_web.verify.reference import Flat
 from wasm_torch_web.verify.session import BrowserModel, open_package
-
-BEFORE, AFTER = 6, 3  # rows around the first difference
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One output of one node; `error` is None where PyTorch has no value of that name."""
-
-    index: int
-    node: dict[str, Any]
-    value: str
-    error: OutputError | None
-
-    @property
-    def differs(self) -> bool:
-        """Whether browser and PyTorch part here."""
-        return self.error is not None and not self.error.passed
-
-
-@dataclass(frozen=True)
-class Bisection:
-    """What was compared, in execution order, up to a few nodes after the first difference."""
-
-    variant: str
-    findings: list[Finding]
-
-    @property
-    def first(self) -> Finding | None:
-        """The first value that differs."""
-        return next((finding for finding in self.findings if finding.differs), None)
-
-    def table(self) -> Table:
-        """The values around the first difference; the last ones where there is none."""
-        first = self.findings.index(self.first) if self.first else len(self.findings) - AFTER
-        title = f"{self.variant}: {'first difference' if self.first else 'no difference'}"
-        table = columns(title, "node>", "operator", "value", "max abs>", "max rel>", "", "where")
-        for finding in self.findings[max(0, first - BEFORE) : first + AFTER + 1]:
-            table.add_row(*_cells(finding), style="bold" if finding is self.first else None)
-        return table
-
-    def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        first = self.first
-        if first is None:
-            return {"variant": self.variant, "compared": len(self.findings), "first": None}
-        node = {key: first.node[key] for key in ("op", "module", "source") if key in first.node}
-        return {
-            "variant": self.variant,
-            "compared": len(self.findings),
-            "first": {"index": first.index, "value": first.value, **node},
-        }
 
 
 def bisect(
@@ -91,7 +39,8 @@ def bisect(
     variant: str | None = None,
     progress: Progress = lambda step: None,
 ) -> Bisection:
-    """Compares every value of a run on the golden inputs, until a few after the first difference.
+    """Compares every value of a run on the golden inputs, until a few after the first difference;
+    that one in every variant, unless one is chosen.
 
     Raises UserError source-differs where the program has none of the package's values.
     """
@@ -102,7 +51,9 @@ def bisect(
     if not any(name in expected for node in manifest["graph"]["nodes"] for name in node["outputs"]):
         reason = "no operator has the same name"
         raise UserError("source-differs", source="this", package=package, reason=reason)
-    return _in_chromium(package, inputs, _not_drawn(manifest, expected), variant, progress)
+    expected = _not_drawn(manifest, expected)
+    others = () if variant else VARIANTS
+    return _in_chromium(package, inputs, expected, variant, others, progress)
 
 
 def _not_drawn(manifest: Manifest, expected: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -120,13 +71,48 @@ def _in_chromium(
     inputs: Flat,
     expected: dict[str, Tensor],
     variant: str | None,
+    others: Sequence[str],
     progress: Progress,
 ) -> Bisection:
+    manifest = manifests.read(package)
     with launched() as browser, open_package(browser, package) as model:
         taken = model.load(variant, debug=True)["variant"]
         model.run(inputs, debug=True)
-        manifest = manifests.read(package)
-        return Bisection(taken, _until_difference(manifest, model, expected, progress))
+        findings = _until_difference(manifest, model, expected, progress)
+        found = Bisection(describe(browser), taken, findings, inputs)
+        first = found.first
+        if first is None:
+            return found
+        truth = expected[first.value]
+        found.expected, found.given = truth, model.peek(first.index, first.output)
+        found.read.update(_read(manifest, model, first))
+        for other in others:
+            if other != taken:
+                progress(f"{other}: operator {first.index}")
+                found.others[other] = _in_variant(model, other, inputs, first, truth)
+        return found
+
+
+def _read(manifest: Manifest, model: BrowserModel, finding: Finding) -> dict[str, Tensor]:
+    """What the nodes before this one made for it."""
+    return {
+        name: model.peek(index, output)
+        for index, node in enumerate(manifest["graph"]["nodes"][: finding.index])
+        for output, name in enumerate(node["outputs"])
+        if name in finding.node["inputs"]
+    }
+
+
+def _in_variant(
+    model: BrowserModel, variant: str, inputs: Flat, finding: Finding, truth: Tensor
+) -> OutputError | str:
+    """The error of the same value; why there is none where the variant cannot run here."""
+    try:
+        model.load(variant, debug=True)
+        model.run(inputs, debug=True)
+    except WtwError as error:
+        return error.message
+    return compare(finding.value, truth, model.peek(finding.index, finding.output))
 
 
 def record(program: ExportedProgram, inputs: Flat) -> dict[str, Tensor]:
@@ -178,19 +164,9 @@ def _until_difference(
             error = None
             if name in expected:
                 error = compare(name, expected[name], model.peek(index, output))
-            findings.append(Finding(index, node, name, error))
+            findings.append(Finding(index, node, output, name, error))
         if last is None and any(finding.differs for finding in findings):
             last = index + AFTER
         if index == last:
             break
     return findings
-
-
-def _cells(finding: Finding) -> list[str]:
-    node, error = finding.node, finding.error
-    where = " ".join(node.get(key, "") for key in ("module", "source")).strip()
-    named = [str(finding.index), node["op"], escape(finding.value)]
-    if error is None:
-        return [*named, "", "", "[dim]not in PyTorch[/]", escape(where)]
-    verdict = "[green]ok[/]" if error.passed else f"[red]differs[/] {escape(error.note)}"
-    return [*named, f"{error.max_abs:.2e}", f"{error.max_rel:.2e}", verdict, escape(where)]
