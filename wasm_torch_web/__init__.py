@@ -2,6 +2,7 @@
 
 wasm_torch_web.build(module, example_inputs, out="pkg")
 wasm_torch_web.save(module, example_inputs, "model.pth")   # for `wasm-torch-web build`
+wasm_torch_web.load("pkg").run(x=array)                     # the same wasm, in this process
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from wasm_torch_web.engine import load as load
     from wasm_torch_web.pipeline import build as build
     from wasm_torch_web.saving import save as save
 
-_HOMES = {"build": "wasm_torch_web.pipeline", "save": "wasm_torch_web.saving"}
+_HOMES = {
+    "build": "wasm_torch_web.pipeline",
+    "load": "wasm_torch_web.engine",
+    "save": "wasm_torch_web.saving",
+}
 
 
 def __getattr__(name: str) -> Any:
-    """Imports torch only when a function that needs it is asked for."""
+    """Imports what a function needs when it is asked for: torch takes seconds."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
@@ -26,4 +32,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_HOMES[name]), name)
 
 
-__all__ = ["__version__", "build", "save"]
+__all__ = ["__version__", "build", "load", "save"]

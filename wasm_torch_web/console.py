@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,19 @@ class Console:
         if self._terminal.is_terminal:
             self._progress = self._bar(title)
             self._progress.start()
+
+    @contextmanager
+    def counting(self, title: str, total: int) -> Iterator[Callable[[str], None]]:
+        """A step of `total` parts: call what it gives with the name of each that is done."""
+
+        def advance(name: str) -> None:
+            if self._progress is not None:
+                task, detail = self._progress.task_ids[0], escape(clean(name))
+                self._progress.update(task, total=total, advance=1, detail=detail)
+
+        with self.working():
+            self.step(title)
+            yield advance
 
     def detail(self, text: str) -> None:
         """What the step does now; a new text replaces the old one."""

@@ -369,6 +369,30 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{order} is not positive ({where})",
         "Only symmetric positive-definite matrices have a Cholesky factor; check the inputs.",
     ),
+    "run-timeout": (
+        520,
+        U,
+        "the run took longer than {seconds} s, and was ended",
+        "Give smaller inputs, or a larger limit (--timeout).",
+    ),
+    "run-input": (
+        521,
+        U,
+        "{path}: {reason}",
+        "Give inputs as .json, .npy, .npz, a .jsonl file or a folder of such files.",
+    ),
+    "runs-failed": (
+        523,
+        U,
+        "{count} of the runs failed",
+        "Their lines in {path} say why.",
+    ),
+    "run-changed": (
+        522,
+        U,
+        "{path}: begun with other inputs",
+        "Remove it to begin anew, or give the inputs that it was begun with.",
+    ),
     # 6xx: verification and environment
     "outputs-differ": (
         601,

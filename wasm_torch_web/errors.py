@@ -49,6 +49,18 @@ class WtwError(Exception):
         self.where = where
         super().__init__(f"{self.code}: {self.message}. {self.hint}")
 
+    @classmethod
+    def relayed(cls, code: str, message: str) -> WtwError:
+        """What JavaScript has raised, with its own message; without a known code, internal."""
+        row = next((row for row in ERRORS.values() if row.code == code), None)
+        if row is None:
+            return InternalError("internal", reason=message)
+        error = cls.__new__(cls)
+        error.slug, error.code, error.kind = row.slug, row.code, row.kind
+        error.message, error.hint, error.where = message, "", None
+        Exception.__init__(error, f"{code}: {message}")
+        return error
+
     @property
     def exit_code(self) -> int:
         """The exit code of the command line (see `Kind`)."""

@@ -17,7 +17,7 @@ from support.models import Net
 from wasm_torch_web.benchmark import visit
 from wasm_torch_web.benchmark.memory import resident
 from wasm_torch_web.benchmark.package import Configuration, Figures, Report, configurations
-from wasm_torch_web.cli import run
+from wasm_torch_web.cli import invoke
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.pipeline import build
 from wasm_torch_web.serving import Mailbox, application, running
@@ -32,7 +32,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def envelope(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, Any]:
-    code = run(["bench", *map(str, arguments), "--json"])
+    code = invoke(["bench", *map(str, arguments), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 

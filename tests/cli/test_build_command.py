@@ -11,7 +11,7 @@ import torch
 from support.models import Net, write_archive, write_factory
 
 from wasm_torch_web import footprint
-from wasm_torch_web.cli import run
+from wasm_torch_web.cli import invoke
 from wasm_torch_web.cli.options import read_options
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.errors import UserError
@@ -37,7 +37,7 @@ def archive(tmp_path: Path) -> Path:
 
 
 def answer(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, Any]:
-    code = run([*map(str, words), "--json"])
+    code = invoke([*map(str, words), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -57,7 +57,7 @@ def test_build(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path: Path
 
 def test_summary(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path: Path) -> None:
     words = ["build", archive, "--out", tmp_path / "pkg", "--no-verify", "--explain"]
-    assert run([*map(str, words), "--name", "@me/two", "--version", "2.0.0-rc.1"]) == 0
+    assert invoke([*map(str, words), "--name", "@me/two", "--version", "2.0.0-rc.1"]) == 0
     said = capsys.readouterr().out
     assert "@me/two 2.0.0-rc.1" in said
     assert "not yet (--no-verify)" in said
@@ -159,7 +159,7 @@ def test_inspect_says_the_sizes_of_its_memory(
 
 
 def test_footprint_counts_one_visit(archive: Path, tmp_path: Path) -> None:
-    assert run(["build", str(archive), "--out", str(tmp_path / "pkg"), "--no-verify"]) == 0
+    assert invoke(["build", str(archive), "--out", str(tmp_path / "pkg"), "--no-verify"]) == 0
     manifest = manifests.read(tmp_path / "pkg")
     size = footprint.measure(tmp_path / "pkg", manifest)
     assert size.raw["weights"] == manifest["weights"]["bytes"]

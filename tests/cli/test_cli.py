@@ -16,7 +16,7 @@ import torch
 from support.models import Net, write_archive, write_factory
 
 from wasm_torch_web import cli, doctor
-from wasm_torch_web.cli import COMMANDS, run
+from wasm_torch_web.cli import COMMANDS, invoke
 from wasm_torch_web.errors import InternalError
 
 ENVIRONMENT = {**os.environ, "COLUMNS": "80"}
@@ -31,7 +31,7 @@ def command(*arguments: str | Path, **options: Any) -> subprocess.CompletedProce
 
 def envelope(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, Any]:
     """The exit code and the object that `--json` leaves on stdout."""
-    code = run([*map(str, arguments), "--json"])
+    code = invoke([*map(str, arguments), "--json"])
     return code, json.loads(capsys.readouterr().out)
 
 
@@ -39,10 +39,10 @@ def test_help_needs_no_torch() -> None:
     script = (
         "import sys, wasm_torch_web.cli as cli\n"
         "for words in (['--help'], ['--version'], ['build'], ['buidl'], ['serve', '--help']):\n"
-        "    cli.run(words)\n"
+        "    cli.invoke(words)\n"
         "assert 'torch' not in sys.modules and 'playwright' not in sys.modules\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.invoke([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -77,7 +77,7 @@ def test_version() -> None:
     ],
 )
 def test_usage_errors(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(list(arguments)) == 2
+    assert invoke(list(arguments)) == 2
     said = capsys.readouterr()
     assert "wasm-torch-web" in said.err + said.out
     assert "Traceback" not in said.err
@@ -138,9 +138,9 @@ def test_bugs_are_told_apart(
     code, content = envelope(capsys, "doctor")
     assert (code, content["error"]["code"]) == (70, "WTW901")
     assert "RuntimeError: a bug" in content["error"]["message"]
-    assert run(["doctor"]) == 70
+    assert invoke(["doctor"]) == 70
     assert "Traceback" not in capsys.readouterr().err
-    assert run(["doctor", "--debug"]) == 70
+    assert invoke(["doctor", "--debug"]) == 70
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -151,7 +151,7 @@ def test_internal_errors_keep_their_code(
         raise InternalError("internal", reason="a pass broke the graph")
 
     monkeypatch.setattr("wasm_torch_web.doctor.examine", fail)
-    assert run(["doctor"]) == 70
+    assert invoke(["doctor"]) == 70
     assert "a pass broke the graph" in capsys.readouterr().out
 
 
@@ -198,7 +198,7 @@ def test_doctor_says_what_is_missing(
     assert "Node.js" not in message
     listed = {check["name"]: check["ok"] for check in content["result"]["checks"]}
     assert listed == {name: check.ok for name, check in checks.items()}
-    assert run(["doctor"]) == 4
+    assert invoke(["doctor"]) == 4
     assert "emcc" in capsys.readouterr().out  # the table tells of all of them
 
 

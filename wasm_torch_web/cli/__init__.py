@@ -22,7 +22,9 @@ from wasm_torch_web.console import Console
 from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
 
 PROGRAM = "wasm-torch-web"
-COMMANDS = ("build", "validate", "bench", "profile", "inspect", "serve", "bisect", "doctor")
+COMMANDS = (
+    *("build", "validate", "run", "bench", "profile", "inspect", "serve", "bisect", "doctor"),
+)
 INTERRUPTED = 130
 
 
@@ -55,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command line and exits."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up as for Ctrl-C
     given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    sys.exit(invoke(given))
 
 
-def run(arguments: list[str]) -> int:
+def invoke(arguments: list[str]) -> int:
     """Runs the command line; returns the exit code."""
     console = Console(json="--json" in arguments)
     command = next((word for word in arguments if word in COMMANDS), "")

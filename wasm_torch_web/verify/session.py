@@ -6,7 +6,7 @@ binary over HTTP, everything else through Playwright.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 from torch import Tensor
 
-from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.errors import InternalError, UserError, WtwError
 from wasm_torch_web.serving import Files, Mailbox, application, page, running
 from wasm_torch_web.verify import exchange
 from wasm_torch_web.verify.reference import Flat
@@ -34,6 +34,9 @@ class BrowserModel:
         self._tab = tab
         self._mailbox = mailbox
         self._complaints: list[str] = []
+        self.seconds: float = TIMEOUT_SECONDS  # that a call may take
+        # What becomes of the codes that the runtime raises. Inputs of our own it never refuses.
+        self.refused: Callable[[str, str], WtwError] = _our_fault
         tab.on("console", lambda message: self._complain(message.type, message.text))
         tab.on("pageerror", lambda error: self._complain("error", str(error)))
 
@@ -56,9 +59,14 @@ class BrowserModel:
 
     def run(self, inputs: Flat, debug: bool = False) -> tuple[Flat, float]:
         """Outputs of a run and its milliseconds; `debug` keeps every value for `peek`."""
-        address = self._mailbox.put(exchange.encode(inputs))
+        message, milliseconds = self.exchange(exchange.encode(inputs), debug)
+        return exchange.decode(message), milliseconds
+
+    def exchange(self, message: bytes, debug: bool = False) -> tuple[bytes, float]:
+        """As `run`, with messages of inputs and outputs."""
+        address = self._mailbox.put(message)
         milliseconds: float = self.call("debugRun" if debug else "run", address)
-        return exchange.decode(self._mailbox.take(address)), milliseconds
+        return self._mailbox.take(address), milliseconds
 
     def profile(self, inputs: Flat, runs: int) -> dict[str, Any]:
         """`operators` as the runtime describes them, their `times` in each run, `plain` runs."""
@@ -83,18 +91,18 @@ class BrowserModel:
     def call(self, function: str, *arguments: object) -> Any:
         """Calls a function of page/parity.js.
 
-        Raises UserError browser-failed, InternalError where the runtime refuses the package.
+        Raises UserError browser-failed, `refused` where the runtime refuses the package.
         """
         script = "([name, seconds, args]) => window.parity.call(name, seconds, ...args)"
         try:
-            answer = self._tab.evaluate(script, [function, TIMEOUT_SECONDS, list(arguments)])
+            answer = self._tab.evaluate(script, [function, self.seconds, list(arguments)])
         except PlaywrightError as error:
             raise self._failure(error.message.splitlines()[0]) from error
         if "error" not in answer:
             return answer.get("result")
         code, message = answer["error"]["code"], answer["error"]["message"]
         if code.startswith("WTW") and not code.startswith(BROWSER_CODES):
-            raise InternalError("internal", reason=message)
+            raise self.refused(code, message)
         raise self._failure(message)
 
     def _failure(self, reason: str) -> UserError:
@@ -103,6 +111,10 @@ class BrowserModel:
     def _complain(self, kind: str, text: str) -> None:
         if kind == "error":
             self._complaints.append(text)
+
+
+def _our_fault(code: str, message: str) -> WtwError:
+    return InternalError("internal", reason=message)
 
 
 @contextmanager

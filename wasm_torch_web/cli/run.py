@@ -1,0 +1,144 @@
+"""`wasm-torch-web run PKG`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+
+from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.cli.outcome import told
+from wasm_torch_web.console import Console, columns
+
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+class Bytes(click.ParamType[int]):
+    """`512MB`, `2GB`, `1.5GiB`."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The number of bytes."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", str(value).strip().lower())
+        if found is None:
+            self.fail(f"{value!r} is no size such as 512MB or 2GB.", param, ctx)
+        return int(float(found[1]) * UNITS[found[2] or ""])
+
+
+@click.command("run", short_help="Run a package here, without a browser.")
+@click.argument("package", metavar="PKG", type=click.Path(path_type=Path))
+@click.option(
+    "--input",
+    "inputs",
+    metavar="[NAME=]FILE",
+    multiple=True,
+    help="Inputs: .json, .npy, .npz; or many runs: .jsonl, a folder of such files.",
+)
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where outputs go: .json or .npz; of many runs .jsonl.  [default: a table of them]",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(("wasmtime", "node", "chromium")),
+    default="wasmtime",
+    show_default=True,
+    help="What runs the wasm.",
+)
+@click.option("--memory-limit", type=Bytes(), help="The most its heap may take (wasmtime).")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="The most that a run may take.",
+)
+@everywhere
+@click.pass_obj
+def command(
+    console: Console,
+    /,
+    package: Path,
+    inputs: tuple[str, ...],
+    output: Path | None,
+    engine: str,
+    memory_limit: int | None,
+    timeout: float | None,
+) -> dict[str, Any]:
+    """Run a package on this machine: the same wasm in a sandbox, without a browser or PyTorch.
+
+    \b
+    wasm-torch-web run pkg --input x.npy --output y.npz
+    wasm-torch-web run pkg --input texts.jsonl --output vectors.jsonl
+    wasm-torch-web run pkg --input ids=ids.npy --input mask=mask.npy
+
+    Many runs go on where they were interrupted.
+    """
+    from wasm_torch_web.engine import batch, files, runners
+    from wasm_torch_web.format import manifest as manifests
+
+    manifest = manifests.read(package)
+    given, taken = dtypes_of(manifest, "inputs"), dtypes_of(manifest, "outputs")
+    many = Path(inputs[0]) if len(inputs) == 1 and files.is_batch(Path(inputs[0])) else None
+    check_output(output, many is not None)
+    with runners.opened(package, engine, memory_limit, timeout) as run:
+        if many is None:
+            outputs = run(files.gathered(inputs, given))
+            if output is None:
+                console.print(table(outputs, taken))
+                return {"outputs": files.as_json(outputs, taken)}
+            files.write(output, outputs, taken)
+            return {"output": str(output)}
+        assert output is not None
+        items = files.items(many)
+        key = manifest["plan"]["sha256"]
+        with console.counting("run", len(items)) as advance:
+            failed = batch.run_all(
+                items, run, given, taken, output, key, lambda item, _: advance(item.name)
+            )
+    found = {"output": str(output), "runs": len(items), "failed": failed}
+    console.print(f"{len(items)} runs, {failed} failed: {output}")
+    with told(found):
+        if failed:
+            from wasm_torch_web.errors import UserError
+
+            raise UserError("runs-failed", count=failed, path=output)
+    return found
+
+
+def dtypes_of(manifest: Mapping[str, Any], side: str) -> dict[str, str]:
+    """dtypes by name; of numbers those that hold them."""
+    numbers = {"int": "int64", "float": "float64", "bool": "bool"}
+    ports = manifest["programs"]["forward"][side]
+    return {port["name"]: port.get("dtype") or numbers[port["kind"]] for port in ports}
+
+
+def check_output(output: Path | None, many: bool) -> None:
+    """Raises UsageError for a file that cannot hold the outputs."""
+    allowed = (".jsonl",) if many else (".json", ".npz")
+    if many and output is None:
+        raise click.UsageError("many runs need --output FILE.jsonl")
+    if output is not None and output.suffix not in allowed:
+        raise click.UsageError(f"--output {output}: not {' or '.join(allowed)}")
+
+
+def table(outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> Table:
+    """Each output with its first numbers."""
+    found = columns("", "output", "dtype", "shape", "values")
+    for name, value in outputs.items():
+        shape = list(getattr(value, "shape", ()))
+        first = value.reshape(-1)[:6].tolist() if hasattr(value, "reshape") else [value]
+        text = ", ".join(f"{one:.6g}" if isinstance(one, float) else str(one) for one in first)
+        more = " ..." if getattr(value, "size", 1) > len(first) else ""
+        found.add_row(name, dtypes[name], str(shape), text + more)
+    return found
+
+

@@ -1,0 +1,10 @@
+"""A package in, the same model in this process out: the runtime's WASI build in wasmtime.
+
+The module imports nothing: it sees its own memory and no file, clock or network.
+"""
+
+from __future__ import annotations
+
+from wasm_torch_web.engine.model import Info, Model, Port, load
+
+__all__ = ["Info", "Model", "Port", "load"]

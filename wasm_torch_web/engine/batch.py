@@ -1,0 +1,78 @@
+"""Many items in, a line of JSON for each out; what was done before an interruption stays done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wasm_torch_web.engine.files import Item, as_json
+from wasm_torch_web.errors import UserError
+
+Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+# Told of each item that is done, with whether it went well.
+Progress = Callable[[Item, bool], None]
+
+
+def run_all(
+    items: Sequence[Item],
+    run: Run,
+    inputs: Mapping[str, str],
+    outputs: Mapping[str, str],
+    out: Path,
+    key: str,
+    progress: Progress = lambda item, passed: None,
+) -> int:
+    """Writes `{"input": name, "outputs": ...}` or `{"input": name, "error": ...}` for each item, in
+    order; gives how many errors there are.
+
+    `inputs` and `outputs` are dtypes by name. Lines go to a file beside `out` that is renamed at
+    the end; where there is one of the same `key` (the model's), the run goes on after its last
+    whole line. Raises UserError out-unwritable, run-changed where that file is of other items.
+    """
+    partial = out.with_name(f".{out.name}.{key[:12]}.partial")
+    try:
+        done = _done(partial, items)
+        failed = sum("error" in line for line in done)
+        for item, line in zip(items, done, strict=False):
+            progress(item, "error" not in line)
+        with partial.open("a", encoding="utf-8") as file:
+            for item in items[len(done) :]:
+                line = _line(item, run, inputs, outputs)
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+                file.flush()
+                failed += "error" in line
+                progress(item, "error" not in line)
+        partial.replace(out)
+    except OSError as error:
+        raise UserError("out-unwritable", path=out, reason=error.strerror) from error
+    return failed
+
+
+def _line(
+    item: Item, run: Run, inputs: Mapping[str, str], outputs: Mapping[str, str]
+) -> dict[str, Any]:
+    try:
+        return {"input": item.name, "outputs": as_json(run(item.inputs(inputs)), outputs)}
+    except UserError as error:
+        told = {"code": error.code, "message": error.message, "hint": error.hint}
+        return {"input": item.name, "error": told}
+
+
+def _done(partial: Path, items: Sequence[Item]) -> list[dict[str, Any]]:
+    """The whole lines of an interrupted run; a last one that was cut is removed."""
+    if not partial.is_file():
+        return []
+    text = partial.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if len(whole) < len(text):
+        partial.write_bytes(whole)
+    try:
+        lines: list[dict[str, Any]] = [json.loads(line) for line in whole.splitlines()]
+        same = [line["input"] for line in lines] == [item.name for item in items[: len(lines)]]
+    except (ValueError, LookupError, TypeError):
+        same = False
+    if not same:
+        raise UserError("run-changed", path=partial)
+    return lines

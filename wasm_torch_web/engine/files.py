@@ -1,0 +1,203 @@
+"""Files with inputs in, one item a run out; and outputs into files."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from wasm_torch_web.engine.inputs import from_numbers
+from wasm_torch_web.engine.records import NUMPY, of_bfloat16
+from wasm_torch_web.errors import UserError, summary
+
+ARRAYS = (".npy", ".npz")
+SUFFIXES = (".json", *ARRAYS)
+LINES = ".jsonl"
+SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+PARTS = {"complex64": "float32", "complex128": "float64", "complex32": "float16"}
+NAMES = {float("inf"): "inf", float("-inf"): "-inf"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """The inputs of one run, under a name for messages and results; read when they are asked for."""
+
+    name: str
+    path: Path
+    line: str | None = None
+
+    def inputs(self, dtypes: Mapping[str, str]) -> dict[str, Any]:
+        """Values by name; `dtypes` are those of the model's inputs. Raises UserError run-input."""
+        if self.line is not None:
+            return _named(self.name, _parsed(self.name, self.line), dtypes)
+        return read(self.path, dtypes)
+
+
+def is_batch(path: Path) -> bool:
+    """Whether a path stands for many runs: a folder or a .jsonl file."""
+    return path.is_dir() or path.suffix == LINES
+
+
+def items(path: Path) -> list[Item]:
+    """One for each line, or each file of a folder by name.
+
+    Raises UserError run-input where there are none.
+    """
+    if path.is_dir():
+        found = [Item(file.name, file) for file in sorted(path.iterdir()) if file.suffix in SUFFIXES]
+        if not found:
+            raise UserError("run-input", path=path, reason=f"no {', '.join(SUFFIXES)} files in it")
+        return found
+    lines = _text(path).splitlines()
+    found = [
+        Item(f"{path.name}:{number}", path, line)
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+    if not found:
+        raise UserError("run-input", path=path, reason="it is empty")
+    return found
+
+
+def gathered(words: Sequence[str], dtypes: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs of one run from `FILE` and `NAME=FILE`. Raises UserError run-input."""
+    found: dict[str, Any] = {}
+    for word in words:
+        name, _, path = word.partition("=")
+        if name in dtypes and path:
+            found |= read(Path(path), {name: dtypes[name]})
+        else:
+            found |= read(Path(word), dtypes)
+    return found
+
+
+def read(path: Path, dtypes: Mapping[str, str]) -> dict[str, Any]:
+    """The inputs in a .json, .npy or .npz file; what has no name is the model's only input.
+
+    Raises UserError run-input.
+    """
+    if path.suffix == ".json":
+        return _named(str(path), _parsed(str(path), _text(path)), dtypes)
+    if path.suffix not in ARRAYS:
+        raise UserError("run-input", path=path, reason=f"not one of {', '.join(SUFFIXES)}")
+    try:
+        loaded = numpy.load(path, allow_pickle=False)
+        if path.suffix == ".npy":
+            return _named(str(path), loaded, dtypes)
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except OSError as error:
+        raise UserError("run-input", path=path, reason=error.strerror or str(error)) from error
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError("run-input", path=path, reason=summary(error)) from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError("run-input", path=path, reason=error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise UserError("run-input", path=path, reason="it is not UTF-8") from error
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError("run-input", path=name, reason=f"not JSON: {summary(error)}") from error
+
+
+def _named(name: str, content: Any, dtypes: Mapping[str, str]) -> dict[str, Any]:
+    if isinstance(content, dict) and not {"data", "shape"} <= set(content):
+        return {key: value_of(name, key, value, dtypes.get(key)) for key, value in content.items()}
+    if len(dtypes) != 1:
+        reason = f"it names no input, and the model has {len(dtypes)}: {', '.join(dtypes)}"
+        raise UserError("run-input", path=name, reason=reason)
+    [(only, dtype)] = dtypes.items()
+    return {only: value_of(name, only, content, dtype)}
+
+
+def value_of(name: str, key: str, value: Any, dtype: str | None) -> Any:
+    """A number or an array as JSON has it: nested lists, or `{data, shape}` with a flat list."""
+    if isinstance(value, numpy.ndarray) or dtype is None:
+        return value
+    shape: Sequence[int] | None = None
+    if isinstance(value, dict):
+        if not {"data", "shape"} <= set(value):
+            reason = f"{key}: an object needs data and shape"
+            raise UserError("run-input", path=name, reason=reason)
+        value, shape = value["data"], value["shape"]
+    if not isinstance(value, list) and shape is None:
+        return SPECIAL.get(value, value) if isinstance(value, str) else value
+    try:
+        return _array(_numbers(value), shape, dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UserError("run-input", path=name, reason=f"{key}: {summary(error)}") from error
+
+
+def _array(value: Any, shape: Sequence[int] | None, dtype: str) -> numpy.ndarray[Any, Any]:
+    if shape is None:
+        return from_numbers(value, dtype)
+    if dtype.startswith("complex"):  # both parts in turn
+        parts = from_numbers(value, PARTS[dtype]).reshape(*shape, 2)
+        return parts if dtype == "complex32" else parts.view(NUMPY[dtype]).reshape(shape)
+    return from_numbers(value, dtype).reshape(shape)
+
+
+def _numbers(value: Any) -> Any:
+    """Lists with "nan", "inf" and "-inf" as numbers."""
+    if isinstance(value, list):
+        return [_numbers(one) for one in value]
+    return SPECIAL.get(value, value) if isinstance(value, str) else value
+
+
+def write(path: Path, outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
+    """Outputs as .json (see `as_json`) or .npz; the file is whole or not there.
+
+    Raises UserError out-unwritable.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            if path.suffix == ".npz":
+                arrays = {name: numpy.asarray(value) for name, value in outputs.items()}
+                numpy.savez(file, allow_pickle=False, **arrays)
+            else:
+                file.write(json.dumps(as_json(outputs, dtypes), allow_nan=False).encode())
+        partial.replace(path)
+    except OSError as error:
+        raise UserError("out-unwritable", path=path, reason=error.strerror) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def as_json(outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> dict[str, Any]:
+    """Outputs as JSON: numbers, and `{dtype, shape, data}` with a flat list for tensors (of
+    complex numbers both parts in turn)."""
+    return {
+        name: _tensor(value, dtypes[name]) if isinstance(value, numpy.ndarray) else _plain(value)
+        for name, value in outputs.items()
+    }
+
+
+def _tensor(array: numpy.ndarray[Any, Any], dtype: str) -> dict[str, Any]:
+    shape = array.shape[:-1] if dtype == "complex32" else array.shape
+    if dtype == "bfloat16":
+        array = of_bfloat16(array)
+    elif array.dtype.kind == "c":
+        array = array.reshape(-1).view(array.real.dtype)
+    data = [_plain(value) for value in array.reshape(-1).tolist()]
+    return {"dtype": dtype, "shape": list(shape), "data": data}
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinities."""
+    if isinstance(value, float) and value - value != 0:
+        return NAMES.get(value, "nan")
+    return value
