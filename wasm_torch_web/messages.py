@@ -44,7 +44,8 @@ def unpack(message: bytes) -> dict[str, Part | float]:
     """The values that a message holds; numbers that JSON lacks are text in it."""
     view = memoryview(message)
     start = 4 + int.from_bytes(view[:4], "little")
-    return {entry["name"]: _value(entry, view[start:]) for entry in json.loads(bytes(view[4:start]))}
+    head = json.loads(bytes(view[4:start]))
+    return {entry["name"]: _value(entry, view[start:]) for entry in head}
 
 
 def _value(entry: dict[str, Any], body: memoryview) -> Part | float:

@@ -42,7 +42,7 @@ def test_help_needs_no_torch() -> None:
         "    cli.invoke(words)\n"
         "assert 'torch' not in sys.modules and 'playwright' not in sys.modules\n"
     )
-    done = subprocess.invoke([sys.executable, "-c", script], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

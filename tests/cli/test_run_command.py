@@ -58,9 +58,7 @@ def test_the_same_from_every_engine(
     (tmp_path / "y.json").write_text(json.dumps({"data": [1, 2, 3, 4, 5, 6], "shape": [2, 3]}))
     out = tmp_path / "out.npz"
     words = ["--input", f"x={tmp_path / 'x.npy'}", "--input", f"y={tmp_path / 'y.json'}"]
-    code, _ = answer(
-        capsys, packages / "sum", *words, "--output", out, "--engine", engine
-    )
+    code, _ = answer(capsys, packages / "sum", *words, "--output", out, "--engine", engine)
     assert code == 0
     found = numpy.load(out)
     total = x + numpy.arange(1, 7, dtype="float32").reshape(2, 3)

@@ -22,9 +22,7 @@ class Bytes(click.ParamType[int]):
 
     name = "SIZE"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of bytes."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", str(value).strip().lower())
         if found is None:
@@ -140,5 +138,3 @@ def table(outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> Table:
         more = " ..." if getattr(value, "size", 1) > len(first) else ""
         found.add_row(name, dtypes[name], str(shape), text + more)
     return found
-
-

@@ -25,7 +25,7 @@ NAMES = {float("inf"): "inf", float("-inf"): "-inf"}
 
 @dataclass(frozen=True)
 class Item:
-    """The inputs of one run, under a name for messages and results; read when they are asked for."""
+    """The inputs of one run, under a name for messages and results; read when asked for."""
 
     name: str
     path: Path
@@ -49,7 +49,9 @@ def items(path: Path) -> list[Item]:
     Raises UserError run-input where there are none.
     """
     if path.is_dir():
-        found = [Item(file.name, file) for file in sorted(path.iterdir()) if file.suffix in SUFFIXES]
+        found = [
+            Item(file.name, file) for file in sorted(path.iterdir()) if file.suffix in SUFFIXES
+        ]
         if not found:
             raise UserError("run-input", path=path, reason=f"no {', '.join(SUFFIXES)} files in it")
         return found

@@ -13,6 +13,8 @@ from wasm_torch_web.engine.records import NUMPY, bfloat16_bits
 from wasm_torch_web.errors import UserError, summary
 
 Port = Mapping[str, Any]  # of the manifest
+# NumPy's kinds of plain numbers that a kind of dtype holds.
+TAKEN = {"b": "b", "i": "bi", "u": "bi", "f": "bif", "c": "bifc"}
 Value = NDArray[Any] | int | float
 
 
@@ -51,8 +53,8 @@ def _array(port: Port, value: Any) -> NDArray[Any]:
 
 
 def _as_array(port: Port, value: Any) -> NDArray[Any]:
-    """An array of the port's dtype. Plain numbers are converted; arrays and tensors must have it, or
-    one all of whose numbers it holds."""
+    """An array of the port's dtype. Plain numbers are converted; arrays and tensors must have it,
+    or one all of whose numbers it holds."""
     wanted = NUMPY[port["dtype"]].base
     if type(value).__module__.partition(".")[0] == "torch":
         value = _of_tensor(port, value)
@@ -79,7 +81,7 @@ def from_numbers(value: Any, dtype: str) -> NDArray[Any]:
         return array.astype(wanted)
     if dtype == "bfloat16" and array.dtype.kind in "bif":
         return bfloat16_bits(array.astype("<f4"))
-    if array.dtype.kind not in {"b": "b", "i": "bi", "u": "bi", "f": "bif", "c": "bifc"}[wanted.kind]:
+    if array.dtype.kind not in TAKEN[wanted.kind]:
         raise ValueError(f"numbers of dtype {array.dtype}")
     if wanted.kind in "iu" and array.dtype.kind != "b":
         limits = numpy.iinfo(wanted)
@@ -112,15 +114,19 @@ def _wrong(port: Port, given: str) -> UserError:
     return UserError("input-dtype", name=port["name"], given=given, expected=port["dtype"])
 
 
+def _fits(number: int) -> bool:
+    return -(1 << 63) <= number < 1 << 63
+
+
 def _number(port: Port, value: Any) -> int | float:
     kind = port["kind"]
     if isinstance(value, numpy.ndarray) and value.shape == ():
         value = value[()]
     if kind == "bool" and isinstance(value, (bool, numpy.bool_)):
         return int(value)
-    if kind == "int" and isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        if -(1 << 63) <= int(value) < 1 << 63:
-            return int(value)
-    if kind == "float" and isinstance(value, numbers.Real) and not isinstance(value, bool):
+    plain = not isinstance(value, (bool, numpy.bool_))
+    if kind == "int" and plain and isinstance(value, numbers.Integral) and _fits(int(value)):
+        return int(value)
+    if kind == "float" and plain and isinstance(value, numbers.Real):
         return float(value)
     raise UserError("input-scalar", name=port["name"], expected=kind, given=repr(value)[:100])

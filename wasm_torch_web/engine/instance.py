@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy
 import wasmtime
 from numpy.typing import NDArray
+from wasmtime import Func, Memory
 
 from wasm_torch_web.errors import UserError
 
@@ -50,10 +51,13 @@ class Instance:
         self._store.set_limits(memory_size=memory_limit or MOST_BYTES)
         self._store.set_epoch_deadline(NEVER)
         try:
-            self._exports = wasmtime.Instance(self._store, module, []).exports(self._store)
+            exports = wasmtime.Instance(self._store, module, []).exports(self._store)
         except wasmtime.WasmtimeError as error:
             raise UserError("out-of-memory", bytes=LEAST_BYTES) from error
-        self._memory = self._exports["memory"]
+        self._functions = {name: f for name, f in exports.items() if isinstance(f, Func)}
+        memory = exports["memory"]
+        assert isinstance(memory, Memory)
+        self._memory = memory
         self.call("_initialize")
 
     def call(self, function: str, *arguments: int) -> int:
@@ -68,7 +72,7 @@ class Instance:
         return self._call("wtw_session_seed", _signed(session), _signed(buffer), seed)
 
     def _call(self, function: str, *arguments: int) -> int:
-        result = self._exports[function](self._store, *arguments)
+        result = self._functions[function](self._store, *arguments)
         return 0 if result is None else int(result) & 0xFFFFFFFF
 
     def alloc(self, size: int) -> int:
@@ -83,7 +87,7 @@ class Instance:
         if address + size > self.memory_bytes:
             raise IndexError(f"{size} bytes at {address}")
         memory = self._memory.get_buffer_ptr(self._store, size, address)
-        return numpy.frombuffer(memory, dtype=numpy.uint8)
+        return numpy.ctypeslib.as_array(memory)
 
     @property
     def memory_bytes(self) -> int:

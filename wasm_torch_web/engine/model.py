@@ -162,11 +162,11 @@ class Model:
             path = self.package / shard["file"]
             place = instance.bytes(address, shard["bytes"])
             with path.open("rb") as file:
-                if file.readinto(memoryview(place)) != shard["bytes"]:
+                if file.readinto(place.data) != shard["bytes"]:
                     raise UserError("file-corrupt", path=path, reason="it is too short")
             for number, expected in enumerate(shard["sha256"]):
                 block = place[number * size : (number + 1) * size]
-                if hashlib.sha256(memoryview(block)).hexdigest() != expected:
+                if hashlib.sha256(block.data).hexdigest() != expected:
                     reason = f"block {number} is damaged"
                     raise UserError("file-corrupt", path=path, reason=reason)
             address += shard["bytes"]
@@ -210,8 +210,7 @@ class Model:
         self._check(instance.call("wtw_bind", self._session, 0))
         for place, value in zip(self._places(instance), values, strict=False):
             if isinstance(value, numpy.ndarray):
-                raw = numpy.frombuffer(memoryview(value).cast("B"), numpy.uint8)
-                instance.bytes(*place)[:] = raw
+                instance.bytes(*place)[:] = value.reshape(-1).view(numpy.uint8)
 
     def _places(self, instance: Instance) -> list[tuple[int, int]]:
         return [(int(r["data"]), int(r["bytes"])) for r in self._records(instance)]

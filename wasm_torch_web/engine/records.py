@@ -33,7 +33,7 @@ FAILURE = numpy.dtype(
 
 # PyTorch's dtypes as NumPy's. There is none for bfloat16, whose bits stand for it, nor for
 # complex32, whose two parts are a last axis of float16.
-NUMPY = {
+NUMPY: dict[str, numpy.dtype[Any]] = {
     "float32": numpy.dtype("<f4"),
     "float64": numpy.dtype("<f8"),
     "float16": numpy.dtype("<f2"),
@@ -50,12 +50,12 @@ NUMPY = {
 }
 
 
-
 def bfloat16_bits(numbers: NDArray[numpy.float32]) -> NDArray[numpy.uint16]:
     """Rounded to nearest, ties to even, as PyTorch does."""
     bits = numpy.ascontiguousarray(numbers, "<f4").reshape(numbers.shape).view("<u4")
-    rounded = ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype("<u2")
-    return numpy.where(numpy.isnan(numbers), numpy.uint16(0x7FC0), rounded)
+    rounded: NDArray[numpy.uint16] = ((bits + (0x7FFF + ((bits >> 16) & 1))) >> 16).astype("<u2")
+    rounded[numpy.isnan(numbers)] = 0x7FC0
+    return rounded
 
 
 def of_bfloat16(bits: NDArray[numpy.uint16]) -> NDArray[numpy.float32]:
