@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from wasm_torch_web.errors import UserError
 from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.labels import SCORES, give_classes, place_of_labels, read_labels
 from wasm_torch_web.preprocess import Given, Spec, give_preprocessing, parse_specs
@@ -41,7 +42,11 @@ class Extras:
         list(self.specs)
         list(self.files())
         if self.labels is not None:
-            read_labels(place_of_labels(self.labels)[1])
+            path = place_of_labels(self.labels)[1]
+            read_labels(path)
+            if self.scores not in SCORES:
+                reason = f"scores {self.scores}: they are {', '.join(SCORES)}"
+                raise UserError("labels-invalid", path=path, reason=reason)
 
     def attach(self, manifest: Manifest, source: Source) -> list[str]:
         """Gives a sentence for what was decided. Errors: those of `check`."""

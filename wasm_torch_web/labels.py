@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wasm_torch_web.errors import UserError
-from wasm_torch_web.format.manifest import Manifest
+
+if TYPE_CHECKING:
+    from wasm_torch_web.format.manifest import Manifest
 
 SCORES = ("softmax", "sigmoid", "given")
 MAX_BYTES = 16 << 20

@@ -64,9 +64,10 @@ function isRaw(value: unknown): value is object {
   return Array.isArray(value) ? typeof value[0] === 'object' : !('shape' in value);
 }
 
+/** A copy of a tensor's data; everything else as it is. */
 function kept<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  if (ArrayBuffer.isView(value) || Array.isArray(value))
-    return (value as unknown as unknown[]).slice() as T;
-  return 'shape' in value && 'data' in value ? { ...value, data: kept(value.data) } : value;
+  if ('data' in value && 'shape' in value) return { ...value, data: kept(value.data) };
+  const data = Array.isArray(value) || (ArrayBuffer.isView(value) && 'slice' in value);
+  return data ? ((value as unknown as unknown[]).slice() as T) : value;
 }

@@ -57,9 +57,9 @@ export function bandsOf(pixels: Pixels, channels: ImagePreprocess['channels']): 
   if (channels !== 'L') return pixels;
   const { data, width, height, step } = pixels;
   const byte = (i: number) => data[i] as number;
-  const luma = Uint8Array.from({ length: width * height }, (_, pixel) => {
-    const i = pixel * step;
-    return (byte(i) * 19595 + byte(i + 1) * 38470 + byte(i + 2) * 7471 + 0x8000) >> 16;
-  });
+  const luma = new Uint8Array(width * height);
+  for (let pixel = 0, i = 0; pixel < luma.length; ++pixel, i += step) {
+    luma[pixel] = (byte(i) * 19595 + byte(i + 1) * 38470 + byte(i + 2) * 7471 + 0x8000) >> 16;
+  }
   return { data: luma, width, height, step: 1, bands: 1 };
 }

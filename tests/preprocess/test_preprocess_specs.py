@@ -198,6 +198,9 @@ def test_labels_that_are_none(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=BAD_LABELS[text]) as caught:
         Extras(labels=str(path)).check()
     assert caught.value.slug == "labels-invalid"
+    path.write_text("cat")
+    with pytest.raises(UserError, match="scores logits: they are softmax, sigmoid, given"):
+        Extras(labels=str(path), scores="logits").check()
 
 
 def test_a_missing_or_binary_file_of_labels(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wasm_torch_web.labels import SCORES
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def extras_options(function: F) -> F:
             ),
             click.option(
                 "--scores",
-                type=click.Choice(("softmax", "sigmoid", "given")),
-                default="softmax",
+                type=click.Choice(SCORES),
+                default=SCORES[0],
                 show_default=True,
                 help="What classify() makes of the output that has labels.",
             ),

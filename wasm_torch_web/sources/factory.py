@@ -50,9 +50,8 @@ def make(spec: str) -> Made:
         reason = f"{name}() returned a {type(module).__name__}, not an nn.Module"
         raise UserError("model-not-found", model=spec, reason=reason)
     owners = (module, function, home)
-    return Made(
-        module, _examples(spec, owners), next(filter(None, map(preprocess_of, owners)), None)
-    )
+    offers = (offer for offer in map(preprocess_of, owners) if offer is not None)
+    return Made(module, _examples(spec, owners), next(offers, None))
 
 
 def _examples(spec: str, owners: Sequence[Any]) -> Examples | None:
@@ -71,7 +70,7 @@ def preprocess_of(owner: Any) -> Any:
     found = getattr(owner, "preprocess", None)
     if found is None or inspect.isroutine(found):
         found = getattr(owner, "pretrained_cfg", None)
-    return found or None
+    return found
 
 
 def normalise(examples: Any) -> Examples:
