@@ -86,6 +86,7 @@ async function bundleTests() {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    target: 'node20',
     sourcemap: 'inline',
   });
 }

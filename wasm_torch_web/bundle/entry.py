@@ -30,7 +30,8 @@ def write(folder: Path, manifest: Manifest) -> None:
         f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
     )
     for name in ("index.js", "index.node.js"):
-        (folder / name).write_text(fill(name, assets=listed), encoding="utf-8")
+        text = fill(name, assets=listed, name=manifest["name"], version=manifest["version"])
+        (folder / name).write_text(text, encoding="utf-8")
     (folder / "index.cjs").write_text(fill("index.cjs"), encoding="utf-8")
     carried = [TOKENIZER] if (folder / TOKENIZER).is_file() else []
     copied = json.dumps([*PAGE_FILES, *assets(manifest), *carried], indent=2)
