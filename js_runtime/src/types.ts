@@ -91,8 +91,8 @@ export interface Progress {
 export interface LoadOptions {
   /**
    * Threads that work on a run, 1 to 32; by default one for each physical core, at most 8, which
-   * models that run at the same moment share. Where there can be none, as on a page that is not
-   * cross-origin isolated, there is one: see `why`.
+   * models that run at the same moment share; a number given here is not shared. Where there can be
+   * none, as on a page that is not cross-origin isolated, there is one: see `why`.
    */
   readonly threads?: number;
   /** Exactly this build of the runtime, or an error; by default the best that works here. */

@@ -26,7 +26,6 @@ from wasm_torch_web.verify.chromium import arguments, find
 
 # Process -> VmRSS and VmHWM in bytes, processor time so far in milliseconds.
 Processes = dict[str, dict[str, int]]
-TICK_MS = 1000 // os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -61,6 +60,7 @@ def moments(
 def renderers(profile: Path) -> Processes:
     """Memory now (VmRSS) and at its peak (VmHWM), and time, of the processes that run pages."""
     found: Processes = {}
+    tick_ms = 1000 // os.sysconf("SC_CLK_TCK")
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_text()
@@ -71,5 +71,5 @@ def renderers(profile: Path) -> Processes:
         if "--type=renderer" in command and str(profile) in command:
             sizes = re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status)
             found[process.name] = {name: int(size) * 1024 for name, size in sizes}
-            found[process.name]["cpu"] = sum(map(int, times)) * TICK_MS
+            found[process.name]["cpu"] = sum(map(int, times)) * tick_ms
     return found
