@@ -23,7 +23,7 @@ export interface Listener {
 
 interface Entry extends Job {
   id?: number; // once it was sent
-  ignore(): void; // what becomes of its signal
+  ignore(): void; // stops listening to its signal
 }
 
 // A self-test fetches a file first and has a state of its own: nothing has to wait for it.
@@ -77,7 +77,11 @@ export class Queue {
   }
 
   private next(): void {
-    while (this.turn === undefined && this.waiting.length > 0) this.start(this.waiting.shift()!);
+    while (this.turn === undefined) {
+      const entry = this.waiting.shift();
+      if (entry === undefined) break;
+      this.start(entry);
+    }
     if (this.sent.size === 0) this.listener.busy(false);
   }
 
