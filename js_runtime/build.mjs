@@ -105,6 +105,7 @@ async function bundleTests() {
     bundle: true,
     platform: 'node',
     format: 'esm',
+    target: 'node20',
     sourcemap: 'inline',
   });
 }

@@ -367,7 +367,7 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
     "state-dirty": (
         511,
         U,
-        "an earlier run failed after it changed the model's state",
+        "an earlier run failed or was aborted after it had begun to change the model's state",
         "Call reset() first.",
     ),
     "matrix-singular": (

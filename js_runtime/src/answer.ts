@@ -11,9 +11,9 @@ export function answering({ engine, selfTest }: Opened): Answer {
   const answer = (request: Request): Reply | Promise<Reply> => {
     switch (request.call) {
       case 'run':
-        return engine.run(request.inputs, request.keep, request.threads);
+        return engine.run(request.inputs, request.keep);
       case 'profile':
-        return engine.profile(request.inputs, request.threads);
+        return engine.profile(request.inputs);
       case 'reset':
         engine.reset();
         return null;

@@ -1,18 +1,30 @@
 // Where a model lives: behind a worker's port, or on the calling thread. One interface for both.
 import { answering } from './answer.ts';
-import { fromWire, wtwError } from './errors.ts';
+import type { Budget } from './budget.ts';
+import { aborted, fromWire, wtwError } from './errors.ts';
 import { open, type OpenOptions } from './open.ts';
 import type { Platform, Port } from './platform.ts';
-import type { CallName, Calls, FromWorker, Reply, Request, Summary, ToWorker } from './protocol.ts';
+import type { CallName, Calls, FromWorker, Request, Summary, ToWorker } from './protocol.ts';
+import { Queue } from './queue.ts';
 import { Staging } from './staging.ts';
 import type { MemoryInfo } from './types.ts';
 import type { WtwError } from './wtw_error.ts';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Buffers of inputs may move instead of being copied. */
+  readonly transfer?: boolean | undefined;
+}
 
 export interface Backend {
   readonly summary: Summary;
   /** As of the last answered call. */
   readonly memory: MemoryInfo;
-  call<N extends CallName>(name: N, request: Calls[N]['request']): Promise<Calls[N]['reply']>;
+  call<N extends CallName>(
+    name: N,
+    request: Calls[N]['request'],
+    options?: CallOptions,
+  ): Promise<Calls[N]['reply']>;
   /** Rejects what is under way with `disposed`. */
   end(): Promise<void>;
 }
@@ -21,6 +33,7 @@ export interface Backend {
 export async function localBackend(
   platform: Platform,
   options: OpenOptions,
+  budget: Budget,
   why: readonly string[] = [],
 ): Promise<Backend> {
   const opened = await open(platform, undefined, options);
@@ -32,10 +45,16 @@ export async function localBackend(
     get memory() {
       return memory;
     },
-    call: async (name, request) => {
-      const answered = await answer({ call: name, ...request } as Request);
-      memory = answered.memory;
-      return answered.reply as never;
+    call: async (name, request, { signal } = {}) => {
+      if (signal?.aborted) throw aborted(signal);
+      budget.begin();
+      try {
+        const answered = await answer({ call: name, ...request } as Request);
+        memory = answered.memory;
+        return answered.reply as never;
+      } finally {
+        budget.end();
+      }
     },
     end: async () => {
       answer = () => Promise.reject(wtwError('disposed'));
@@ -43,17 +62,12 @@ export async function localBackend(
   };
 }
 
-interface Pending {
-  resolve(reply: Reply): void;
-  reject(error: WtwError): void;
-}
-
 /** Thrown where no model can live in a worker, but one may on the calling thread. */
 export class NoWorker extends Error {}
 
 /** In a worker that `port` leads to. Throws NoWorker. */
-export function workerBackend(port: Port, options: OpenOptions): Promise<Backend> {
-  return new WorkerBackend(port).load(options);
+export function workerBackend(port: Port, options: OpenOptions, budget: Budget): Promise<Backend> {
+  return new WorkerBackend(port, options, budget).load();
 }
 
 class WorkerBackend implements Backend {
@@ -61,23 +75,34 @@ class WorkerBackend implements Backend {
   memory!: MemoryInfo;
   private alive = false;
   private ended: WtwError | undefined;
-  private readonly pending = new Map<number, Pending>();
+  private loading: { resolve(summary: Summary): void; reject(error: Error): void } | undefined;
   private staging = new Staging();
-  private calls = 0;
+  private readonly queue = new Queue(
+    {
+      busy: (busy) => this.busy(busy),
+      stop: (id) => this.options.control?.stop(id),
+    },
+    () => this.summary.hasState,
+  );
 
-  constructor(private readonly port: Port) {}
+  constructor(
+    private readonly port: Port,
+    private readonly options: OpenOptions,
+    private readonly budget: Budget,
+  ) {}
 
-  async load({ addresses, variant, threads, signal, onProgress }: OpenOptions): Promise<Backend> {
-    const abort = () => this.stop(wtwError('aborted', {}, { cause: signal?.reason }));
+  async load(): Promise<Backend> {
+    const { addresses, variant, threads, control, signal } = this.options;
+    const abort = () => this.finish(aborted(signal));
     signal?.addEventListener('abort', abort);
     try {
       this.summary = await new Promise<Summary>((resolve, reject) => {
-        this.pending.set(LOADING, { resolve: resolve as never, reject });
+        this.loading = { resolve, reject };
         this.port.listen(
-          (message) => this.received(message as FromWorker, onProgress),
+          (message) => this.received(message as FromWorker),
           (reason) => (this.alive ? this.died(reason) : reject(new NoWorker(reason))),
         );
-        this.post({ kind: 'model', addresses, variant, threads });
+        this.post({ kind: 'model', addresses, variant, threads, control: control?.words });
       });
     } catch (error) {
       await this.port.terminate();
@@ -85,75 +110,79 @@ class WorkerBackend implements Backend {
     } finally {
       signal?.removeEventListener('abort', abort);
     }
+    this.port.busy(false);
     return this;
   }
 
-  call<N extends CallName>(name: N, request: Calls[N]['request']): Promise<Calls[N]['reply']> {
+  call<N extends CallName>(
+    name: N,
+    request: Calls[N]['request'],
+    { signal, transfer }: CallOptions = {},
+  ): Promise<Calls[N]['reply']> {
     if (this.ended) return Promise.reject(this.ended);
-    const id = ++this.calls;
     return new Promise((resolve, reject) => {
-      const copied = this.staging.copied({ call: name, ...request } as Request);
-      this.post({ kind: 'call', id, ...copied });
-      this.pending.set(id, { resolve: resolve as never, reject });
-      this.port.busy(true);
+      if (signal?.aborted) throw aborted(signal);
+      const { buffers, ...taken } = this.staging.taken(
+        { call: name, ...request } as Request,
+        transfer,
+      );
+      const send = (id: number) => this.post({ kind: 'call', id, ...taken }, buffers);
+      this.queue.add({ name, signal, send, resolve: resolve as never, reject });
     });
   }
 
   end(): Promise<void> {
-    this.stop(wtwError('disposed'));
+    this.finish(wtwError('disposed'));
     return this.port.terminate();
   }
 
-  private received(message: FromWorker, onProgress: OpenOptions['onProgress']): void {
+  private received(message: FromWorker): void {
     switch (message.kind) {
       case 'alive':
         this.alive = true;
         if (message.lock !== undefined) this.port.watch(message.lock);
         break;
       case 'progress':
-        onProgress(message.progress);
+        this.options.onProgress(message.progress);
         break;
       case 'loaded':
         this.memory = message.summary.memory;
-        this.settle(LOADING)?.resolve(message.summary as never);
+        this.loading?.resolve(message.summary);
         break;
       case 'failed':
-        this.settle(LOADING)?.reject(fromWire(message.error));
+        this.loading?.reject(fromWire(message.error));
         break;
       case 'reply':
         this.memory = message.memory;
         this.staging.back(message.staged);
-        this.settle(message.id)?.resolve(message.reply);
+        this.queue.answered(message.id, message.reply);
         break;
       case 'refused':
         this.staging.back(message.staged);
-        this.settle(message.id)?.reject(fromWire(message.error));
+        this.queue.refused(message.id, fromWire(message.error));
     }
   }
 
-  private settle(id: number): Pending | undefined {
-    const pending = this.pending.get(id);
-    this.pending.delete(id);
-    if (this.pending.size === 0) this.port.busy(false);
-    return pending;
+  private busy(busy: boolean): void {
+    this.port.busy(busy);
+    if (busy) this.budget.begin();
+    else this.budget.end();
   }
 
   private died(reason: string): void {
-    this.stop(wtwError('worker-died', { reason }));
+    this.finish(wtwError('worker-died', { reason }));
     void this.port.terminate();
   }
 
   // The first reason counts: ending a worker makes it report that it ended.
-  private stop(error: WtwError): void {
+  private finish(error: WtwError): void {
     this.ended ??= error;
-    for (const { reject } of this.pending.values()) reject(this.ended);
-    this.pending.clear();
+    this.loading?.reject(this.ended);
+    this.queue.end(this.ended);
     this.staging = new Staging(); // the buffers go
   }
 
-  private post(message: ToWorker): void {
-    this.port.post(message, message.kind === 'call' && message.staged ? [message.staged] : []);
+  private post(message: ToWorker, transfer?: ArrayBuffer[]): void {
+    this.port.post(message, transfer);
   }
 }
-
-const LOADING = 0;

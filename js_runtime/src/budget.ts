@@ -1,28 +1,42 @@
-// A model's calls in, how many threads each may use out: models that run at the same moment share
-// the cores, not only those of one package.
+// Models that are at work in, how many threads each may use out: those that work at the same moment
+// share the cores, also where one begins or ends in the middle of another's run.
 import { MAX_THREADS } from './variants.ts';
 
+interface Member {
+  /** It is the `index`-th of `count` at work. */
+  share(index: number, count: number): void;
+}
+
 const KEY = Symbol.for('wasm-torch-web.running');
-const realm = globalThis as { [KEY]?: Set<object> };
-const running = (realm[KEY] ??= new Set());
+const realm = globalThis as { [KEY]?: Set<Member> };
+const running = (realm[KEY] ??= new Set()); // of all packages in this realm
 
-export class Budget {
-  private calls = 0;
+function shareOut(): void {
+  [...running].forEach((member, index) => member.share(index, running.size));
+}
 
-  /** Without `cores`, the number of threads was asked for: the model takes them all. */
-  constructor(private readonly cores?: number) {}
+export class Budget implements Member {
+  /**
+   * Without `cores`, the number of threads was asked for: the model takes them all. Where memory is
+   * not shared there is nobody to `tell`, nor a second thread.
+   */
+  constructor(
+    private readonly cores: number | undefined,
+    private readonly tell: (threads: number) => void,
+  ) {}
 
-  async use<T>(call: (threads: number) => Promise<T>): Promise<T> {
-    if (++this.calls === 1) running.add(this);
-    try {
-      return await call(this.share());
-    } finally {
-      if (--this.calls === 0) running.delete(this);
-    }
+  begin(): void {
+    running.add(this);
+    shareOut();
   }
 
-  private share(): number {
-    if (this.cores === undefined) return MAX_THREADS;
-    return Math.max(1, Math.floor(this.cores / running.size));
+  end(): void {
+    if (running.delete(this)) shareOut();
+  }
+
+  share(index: number, count: number): void {
+    if (this.cores === undefined) return this.tell(MAX_THREADS);
+    const rest = index < this.cores % count ? 1 : 0;
+    this.tell(Math.max(1, Math.floor(this.cores / count) + rest));
   }
 }

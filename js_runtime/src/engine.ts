@@ -1,6 +1,7 @@
 // A loaded model on the thread that computes: wire inputs in, wire outputs out, over the C API.
+import type { Control } from './control.ts';
 import { dtypeOf } from './dtypes.ts';
-import { wtwError } from './errors.ts';
+import { aborted, wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
 import { Spares } from './spares.ts';
@@ -23,6 +24,7 @@ const IO = {
 };
 const KINDS = ['tensor', 'int', 'float', 'bool'] as const;
 const ALL = 0xffffffff;
+const SLICE_MS = 1;
 const PROGRAM = 'forward';
 
 const keyOf = (program: string, node: number, output: number) => `${program} ${node} ${output}`;
@@ -32,30 +34,27 @@ export class Engine {
   private readonly session: number;
   private readonly kept = new Map<string, WireTensor>();
   private readonly spares = new Spares();
+  private threads: number | undefined; // as the runtime was told last
 
   /** `model` is a handle of wtw_model_new; its plan and weights stay in memory. */
   constructor(
     private readonly instance: Instance,
     private readonly manifest: Manifest,
     private readonly model: number,
+    private readonly control?: Control,
   ) {
     this.program = Object.keys(manifest.programs).indexOf(PROGRAM);
     this.session = this.newSession();
   }
 
   /** Runs `forward`; `keep` keeps every value for `peek`, until the next run. */
-  run(inputs: readonly WireInput[], keep: boolean, threads: number): WireOutput[] {
+  run(inputs: readonly WireInput[], keep: boolean): WireOutput[] {
     this.kept.clear();
-    this.instance.runtime.wtw_set_threads(threads);
     return this.runSession(this.session, inputs, keep ? () => this.runKeeping() : undefined);
   }
 
   /** As `run`, node by node, each timed. */
-  profile(
-    inputs: readonly WireInput[],
-    threads: number,
-  ): { outputs: WireOutput[]; profile: Profile } {
-    this.instance.runtime.wtw_set_threads(threads);
+  profile(inputs: readonly WireInput[]): { outputs: WireOutput[]; profile: Profile } {
     const operators = [...this.steps(inputs)];
     const milliseconds = operators.reduce((sum, operator) => sum + operator.milliseconds, 0);
     return { outputs: this.outputs(this.session), profile: { milliseconds, operators } };
@@ -65,6 +64,7 @@ export class Engine {
   *steps(inputs: readonly WireInput[]): Generator<OperatorTime> {
     this.begin(this.session, inputs);
     for (let node = 0; node < this.manifest.graph.nodes.length; node = this.next()) {
+      this.obey();
       yield this.timed(node);
     }
   }
@@ -94,6 +94,11 @@ export class Engine {
     };
   }
 
+  /** Whether runs change anything that later ones see. */
+  hasState(): boolean {
+    return this.instance.runtime.wtw_state_bytes(this.session) > 0n;
+  }
+
   /** Gives the session's memory back; of no use from then on. */
   end(): void {
     this.instance.runtime.wtw_session_free(this.session);
@@ -121,7 +126,7 @@ export class Engine {
   private runSession(
     session: number,
     inputs: readonly WireInput[],
-    runNodes = () => this.runNodes(session, 0, ALL),
+    runNodes = () => this.runAll(session),
   ): WireOutput[] {
     this.begin(session, inputs);
     runNodes();
@@ -145,6 +150,29 @@ export class Engine {
     return read;
   }
 
+  // In slices, between which it does what the calling thread wants by now.
+  private runAll(session: number): void {
+    if (this.control === undefined) return this.runNodes(session, 0, ALL);
+    let node = 0;
+    let count = 1;
+    do {
+      this.obey();
+      const start = performance.now();
+      this.runNodes(session, node, count);
+      count = performance.now() - start < SLICE_MS ? 2 * count : Math.ceil(count / 2);
+      node = this.next(session);
+    } while (node < this.manifest.graph.nodes.length);
+  }
+
+  // Throws `aborted`.
+  private obey(): void {
+    if (this.control === undefined) return;
+    if (this.control.stopped) throw aborted(undefined);
+    const { threads } = this.control;
+    if (threads !== this.threads) this.instance.runtime.wtw_set_threads(threads);
+    this.threads = threads;
+  }
+
   private runNodes(session: number, first: number, count: number): void {
     this.check(this.instance.runtime.wtw_run(session, this.program, first, count));
   }
@@ -162,6 +190,7 @@ export class Engine {
   private runKeeping(): void {
     const { nodes } = this.manifest.graph;
     for (let node = 0; node < nodes.length; node = this.next()) {
+      this.obey();
       this.runNodes(this.session, node, 1);
       (nodes[node] as Node).outputs.forEach((_, output) =>
         this.kept.set(keyOf(PROGRAM, node, output), this.copyOut(node, output)),
@@ -170,8 +199,8 @@ export class Engine {
   }
 
   // A loop goes back, a choice leaves nodes out.
-  private next(): number {
-    return this.instance.runtime.wtw_next(this.session) >>> 0;
+  private next(session = this.session): number {
+    return this.instance.runtime.wtw_next(session) >>> 0;
   }
 
   private copyOut(node: number, output: number): WireTensor {

@@ -27,6 +27,7 @@ export interface Runtime {
     bytes: number,
   ): number;
   wtw_arena_bytes(session: number): bigint;
+  wtw_state_bytes(session: number): bigint;
   wtw_failure(): number;
   wtw_set_threads(threads: number): void;
   wtw_sha256(data: number, bytes: number, out: number): void;

@@ -2,7 +2,8 @@
 import { VARIANTS } from '../../build/generated/variants.ts';
 import { type Backend, localBackend, NoWorker, workerBackend } from './backend.ts';
 import { Budget } from './budget.ts';
-import { reasonOf, wtwError } from './errors.ts';
+import { Control } from './control.ts';
+import { aborted, reasonOf, wtwError } from './errors.ts';
 import { createModel } from './model.ts';
 import type { OpenOptions } from './open.ts';
 import type { Platform, Port } from './platform.ts';
@@ -16,14 +17,16 @@ export const loaderFor =
   (platform: Platform): LoadModel =>
   async (assets, startWorker, options = {}, extensions = []) => {
     checkOptions(options);
-    if (options.signal?.aborted) throw wtwError('aborted', {}, { cause: options.signal.reason });
+    if (options.signal?.aborted) throw aborted(options.signal);
     const addresses = addressesOf(assets, options.baseUrl, platform.base());
     const { variant, threads, signal, onProgress = () => {} } = options;
-    const opening = { addresses, variant, threads, signal, onProgress };
+    const control = platform.unshared() === undefined ? new Control() : undefined;
+    const opening = { addresses, variant, threads, signal, onProgress, control };
+    const cores = threads === undefined ? platform.cores() : undefined;
+    const budget = new Budget(cores, (share) => control && (control.threads = share));
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
-    const backend = await openBackend(platform, start, opening, options.worker);
-    const budget = new Budget(threads === undefined ? platform.cores() : undefined);
-    const model = createModel(backend, budget, options.debug ?? false);
+    const backend = await openBackend(platform, start, opening, budget, options.worker);
+    const model = createModel(backend, options.debug ?? false);
     return extensions.reduce((extended, extend) => extend(extended, wtwError), model);
   };
 
@@ -31,27 +34,29 @@ async function openBackend(
   platform: Platform,
   start: () => Port,
   options: OpenOptions,
+  budget: Budget,
   worker: boolean | undefined,
 ): Promise<Backend> {
-  if (worker === false) return localBackend(platform, options);
+  const local = { ...options, control: undefined };
+  if (worker === false) return localBackend(platform, local, budget);
   try {
-    return await inWorker(start, options);
+    return await inWorker(start, options, budget);
   } catch (error) {
     if (!(error instanceof NoWorker)) throw error;
     const file = options.addresses[WORKER] ?? WORKER;
     const failure = wtwError('worker-failed', { reason: error.message, file });
-    return localBackend(platform, options, [failure.message]);
+    return localBackend(platform, local, budget, [failure.message]);
   }
 }
 
-async function inWorker(start: () => Port, options: OpenOptions): Promise<Backend> {
+async function inWorker(start: () => Port, options: OpenOptions, budget: Budget): Promise<Backend> {
   let port: Port;
   try {
     port = start();
   } catch (error) {
     throw new NoWorker(reasonOf(error));
   }
-  return workerBackend(port, options);
+  return workerBackend(port, options, budget);
 }
 
 // Files that lie elsewhere have their worker there too, where the browser lets it start.

@@ -1,6 +1,5 @@
 // A backend in, the object that users hold out.
 import type { Backend } from './backend.ts';
-import type { Budget } from './budget.ts';
 import { wtwError } from './errors.ts';
 import type { InputPort, OutputPort } from './manifest.ts';
 import { outputsOf, tensorOf, wireInputs, wireSeed } from './tensors.ts';
@@ -16,25 +15,35 @@ import type {
 
 type Inputs = Record<string, InputValue>;
 
-export function createModel(backend: Backend, budget: Budget, debug: boolean): Model {
+// What `using` looks for; where the engine has no such symbols, what compilers put in their place.
+const asyncDispose: typeof Symbol.asyncDispose = symbolOf('asyncDispose');
+const syncDispose: typeof Symbol.dispose = symbolOf('dispose');
+
+function symbolOf<N extends 'asyncDispose' | 'dispose'>(name: N): SymbolConstructor[N] {
+  return Symbol[name] ?? (Symbol.for(`Symbol.${name}`) as SymbolConstructor[N]);
+}
+
+export function createModel(backend: Backend, debug: boolean): Model {
   const { forward } = backend.summary.manifest.programs;
-  let disposed = false;
+  let disposing: Promise<void> | undefined;
+  const dispose = () => (disposing ??= backend.end());
   // Everything of a call up to its posting happens before the first await: that keeps the order.
-  const call: Backend['call'] = async (name, request) => {
-    if (disposed) throw wtwError('disposed');
-    return backend.call(name, request);
+  const call: Backend['call'] = async (name, request, options) => {
+    if (disposing) throw wtwError('disposed');
+    return backend.call(name, request, options);
   };
-  const run = async (inputs: Inputs, keep: boolean) =>
-    budget.use(async (threads) => {
-      const request = { inputs: wireInputs(forward, inputs), keep, threads };
-      return outputsOf(forward, await call('run', request));
-    });
-  const profiled = async (inputs: Inputs) =>
-    budget.use(async (threads) => {
-      const request = { inputs: wireInputs(forward, inputs), threads };
-      const { outputs, profile } = await call('profile', request);
-      return { outputs: outputsOf(forward, outputs), profile };
-    });
+  const run = async (inputs: Inputs, keep: boolean, options?: RunOptions) => {
+    const request = { inputs: wireInputs(forward, inputs), keep };
+    return outputsOf(forward, await call('run', request, options));
+  };
+  const profiled = async (inputs: Inputs, options: RunOptions) => {
+    const { outputs, profile } = await call(
+      'profile',
+      { inputs: wireInputs(forward, inputs) },
+      options,
+    );
+    return { outputs: outputsOf(forward, outputs), profile };
+  };
   const debugging: ModelDebug = {
     run: (inputs) => run(inputs, true),
     peek: async (program, node, output) => tensorOf(await call('peek', { program, node, output })),
@@ -42,16 +51,14 @@ export function createModel(backend: Backend, budget: Budget, debug: boolean): M
   return {
     info: infoOf(backend),
     // What comes back follows from the options, which overloads say and arrow functions cannot.
-    run: ((inputs: Inputs, { profile = false }: RunOptions = {}) =>
-      profile ? profiled(inputs) : run(inputs, false)) as Model['run'],
+    run: ((inputs: Inputs, options: RunOptions = {}) =>
+      options.profile ? profiled(inputs, options) : run(inputs, false, options)) as Model['run'],
     selfTest: () => call('selfTest', {}),
     reset: async () => void (await call('reset', {})),
     seed: async (seed) => void (await call('seed', { seed: wireSeed(seed) })),
-    dispose: async () => {
-      if (disposed) return;
-      disposed = true;
-      await backend.end();
-    },
+    dispose,
+    [asyncDispose]: dispose,
+    [syncDispose]: () => void dispose(),
     ...(debug ? { debug: debugging } : {}),
   };
 }

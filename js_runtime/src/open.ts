@@ -1,4 +1,5 @@
 // Addresses of a package's files in, a loaded model on this very thread out.
+import type { Control } from './control.ts';
 import { Engine } from './engine.ts';
 import { wtwError } from './errors.ts';
 import { Fetcher, type Hash, Meter } from './fetching.ts';
@@ -9,7 +10,7 @@ import { type Golden, type Manifest, parseManifest } from './manifest.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
 import type { Addresses, Summary } from './protocol.ts';
 import { selfTest } from './selftest.ts';
-import type { MemoryInfo, Progress, SelfTestResult, Variant } from './types.ts';
+import type { Progress, SelfTestResult, Variant } from './types.ts';
 import { type Choice, chooseVariant, simdFacts } from './variants.ts';
 
 const MANIFEST = 'model.json';
@@ -19,6 +20,7 @@ export interface OpenOptions {
   readonly variant: Variant | undefined;
   readonly threads: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly control?: Control | undefined;
   readonly onProgress: (progress: Progress) => void;
 }
 
@@ -71,13 +73,13 @@ async function openWith(
   // Without helpers the calling thread is the page's, which has its own work while it loads.
   const warms = helpers !== undefined;
   const model = await loadModel(instance, manifest, fetcher, hash, meter, warms);
-  const engine = new Engine(instance, manifest, model);
+  const engine = new Engine(instance, manifest, model, options.control);
   fetcher.received = () => {}; // golden data is no part of the loading
   const late = team && (await gather(team, options));
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
   return {
     engine,
-    summary: summaryOf(manifest, engine.memory(), choice, 1 + (team?.arrived() ?? 0), late),
+    summary: summaryOf(manifest, engine, choice, 1 + (team?.arrived() ?? 0), late),
     selfTest: () => selfTest(engine, manifest, read),
   };
 }
@@ -102,7 +104,7 @@ function hashOf(instance: Instance): Hash {
 
 function summaryOf(
   manifest: Manifest,
-  memory: MemoryInfo,
+  engine: Engine,
   { variant, why }: Choice,
   threads: number,
   late: string | undefined,
@@ -110,7 +112,8 @@ function summaryOf(
   const { name, version, parameters, programs } = manifest;
   return {
     manifest: { name, version, parameters, programs },
-    memory,
+    memory: engine.memory(),
+    hasState: engine.hasState(),
     variant,
     threads,
     why: late ? [...why, late] : why,

@@ -18,14 +18,14 @@ export type WireOutput = WireTensor | number | boolean;
 
 /** What the engine can be asked for, and what it answers. */
 export interface Calls {
-  /** Inputs and outputs in the order of the plan; at most so many threads. */
+  /** Inputs and outputs in the order of the plan. */
   run: {
-    request: { inputs: readonly WireInput[]; keep: boolean; threads: number };
+    request: { inputs: readonly WireInput[]; keep: boolean };
     reply: WireOutput[];
   };
   /** As `run`, one operator at a time. */
   profile: {
-    request: { inputs: readonly WireInput[]; threads: number };
+    request: { inputs: readonly WireInput[] };
     reply: { readonly outputs: WireOutput[]; readonly profile: Profile };
   };
   reset: { request: Record<never, never>; reply: null };
@@ -46,6 +46,8 @@ export interface Answered {
 export interface Summary {
   readonly manifest: Pick<Manifest, 'name' | 'version' | 'parameters' | 'programs'>;
   readonly memory: MemoryInfo;
+  /** Whether a run changes what later ones see. */
+  readonly hasState: boolean;
   readonly variant: Variant;
   readonly threads: number;
   readonly why: readonly string[];
@@ -59,6 +61,8 @@ export interface ModelStart {
   readonly addresses: Addresses;
   readonly variant: Variant | undefined;
   readonly threads: number | undefined;
+  /** Of a Control, where memory can be shared. */
+  readonly control: Int32Array<SharedArrayBuffer> | undefined;
 }
 
 export interface HelperStart {

@@ -74,6 +74,14 @@ export type OutputValue = TensorOutput | number | boolean;
 
 export type { Variant };
 
+// Compilers' libraries older than ESNext do not know these.
+declare global {
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol;
+    readonly dispose: unique symbol;
+  }
+}
+
 /** Bytes of the model, over all its files. */
 export interface Progress {
   readonly loaded: number;
@@ -82,8 +90,9 @@ export interface Progress {
 
 export interface LoadOptions {
   /**
-   * Threads that work on a run, 1 to 32; by default one for each physical core, at most 8. Where
-   * there can be none, as on a page that is not cross-origin isolated, there is one: see `why`.
+   * Threads that work on a run, 1 to 32; by default one for each physical core, at most 8, which
+   * models that run at the same moment share; a number given here is not shared. Where there can be
+   * none, as on a page that is not cross-origin isolated, there is one: see `why`.
    */
   readonly threads?: number;
   /** Exactly this build of the runtime, or an error; by default the best that works here. */
@@ -171,6 +180,24 @@ export interface Profile {
 export interface RunOptions {
   /** Times every operator; the result is then `{ outputs, profile }`. */
   readonly profile?: boolean;
+  /**
+   * Ends this run: it rejects with `aborted` at once. One that waits for its turn is taken from the
+   * queue and changes nothing. One that has begun stops between two operators where the worker can
+   * be told (in Node, and on cross-origin isolated pages); elsewhere, or on an operator that takes
+   * long, the worker goes on with it and the next call waits, but nobody gets its outputs. A model
+   * with state (random numbers are one) refuses further runs with `state-dirty` until `reset()`:
+   * nobody knows how far the aborted one came. With `worker: false` only a signal that is aborted
+   * before the call has an effect.
+   */
+  readonly signal?: AbortSignal;
+  /**
+   * Moves the inputs to the worker instead of copying them: arrays that are the whole of their
+   * `ArrayBuffer` are detached (empty) as soon as `run` has returned, whatever becomes of the run;
+   * so are other arrays on the same buffer. Parts of larger buffers and shared memory are copied as
+   * always, plain arrays of numbers converted. With `worker: false` nothing moves and nothing is
+   * detached: it is read in place. Inputs that are refused stay as they were.
+   */
+  readonly transfer?: boolean;
 }
 
 export interface Profiled<O = Record<string, OutputValue>> {
@@ -188,7 +215,11 @@ export interface ModelDebug<I = Record<string, InputValue>, O = Record<string, O
 
 export interface Model<I = Record<string, InputValue>, O = Record<string, OutputValue>> {
   readonly info: ModelInfo;
-  /** Runs are worked off in the order of the calls; inputs are copied before this returns. */
+  /**
+   * Runs are worked off one at a time in the order of the calls, with `reset` and `seed` in between
+   * where they were called: any number may be under way. Inputs, in shared memory too, are copied
+   * before this returns: the arrays stay the caller's, unless `transfer` gives them away.
+   */
   run(inputs: I, options?: RunOptions & { readonly profile?: false }): Promise<O>;
   run(inputs: I, options: RunOptions & { readonly profile: true }): Promise<Profiled<O>>;
   /** Compares with PyTorch's outputs, which the package carries; leaves the state alone. */
@@ -201,9 +232,43 @@ export interface Model<I = Record<string, InputValue>, O = Record<string, Output
    * that was loaded or reset has seed 0; each run goes on where the one before it ended.
    */
   seed(seed: number | bigint): Promise<void>;
-  /** Ends the worker and returns the memory; calls under way are rejected. */
+  /**
+   * Ends the worker and returns the memory (with `worker: false`, when the browser next collects
+   * garbage). Calls under way or waiting, and later ones, are rejected with `disposed`; further
+   * calls of `dispose` do nothing.
+   */
   dispose(): Promise<void>;
+  /** `dispose`, for `await using model = await load()`. */
+  [Symbol.asyncDispose](): Promise<void>;
+  /** `dispose` without waiting for its end, for `using`. */
+  [Symbol.dispose](): void;
   readonly debug?: ModelDebug<I, O>;
+}
+
+/** What this browser, or Node, has for a package, without any of its files. */
+export interface Diagnosis {
+  /** What `load()` would take; undefined where it would fail: `why` says so. */
+  readonly variant: Variant | undefined;
+  readonly threads: number;
+  /** Why it is this variant, where a better one exists. */
+  readonly why: string;
+  /** What to change for a better one: whole sentences, and header lines as they are to be sent. */
+  readonly advice: readonly string[];
+  readonly facts: {
+    /** The browser's user agent, or the version of Node, Deno or Bun. */
+    readonly platform: string;
+    /** Whether the page is cross-origin isolated, else what is missing for that. */
+    readonly isolated: string;
+    readonly simd: string;
+    readonly cores: string;
+    readonly memory: string;
+    /** What the page may store, and does. */
+    readonly storage: string;
+    /** The runtime does not use it. */
+    readonly gpu: string;
+  };
+  /** All of it, a line each: to be pasted into an issue. */
+  readonly text: string;
 }
 
 /** The files of a package and their addresses, as its index.js lists them. */

@@ -2,6 +2,7 @@
 // its helpers. No imports and no exports: some bundlers turn it into a classic script.
 import { type Answer, answering } from './answer.ts';
 import { browserWorker } from './browser.ts';
+import { Control } from './control.ts';
 import { toWire } from './errors.ts';
 import { instantiate } from './instance.ts';
 import { isNode, nodeWorker } from './node.ts';
@@ -19,14 +20,17 @@ const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
 const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(message, transfer);
 let answer: Answer | undefined;
+let control: Control | undefined;
 let prepareLater = () => {};
 
-async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
+async function start({ addresses, variant, threads, control: words }: ModelStart): Promise<void> {
   post({ kind: 'alive', lock: await platform.holdLock() });
   try {
     const onProgress = (progress: { loaded: number; total: number }) =>
       post({ kind: 'progress', progress });
-    const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
+    control = words && new Control(words);
+    const options = { addresses, variant, threads, onProgress, control };
+    const opened = await open(platform, platform, options);
     answer = answering(opened);
     prepareLater = preparing(new MessageChannel(), () => opened.engine.prepare());
     post({ kind: 'loaded', summary: opened.summary });
@@ -53,7 +57,8 @@ function preparing({ port1, port2 }: MessageChannel, prepare: () => boolean): ()
 async function reply({ id, request, staged }: CallMessage): Promise<void> {
   const moving = staged ? [staged] : [];
   try {
-    const answered = await (answer as Answer)(request);
+    const work = () => (answer as Answer)(request);
+    const answered = await (control ? control.during(id, work) : work());
     post({ kind: 'reply', id, staged, ...answered }, [...moving, ...buffersOf(answered.reply)]);
     prepareLater();
   } catch (error) {

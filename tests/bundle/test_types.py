@@ -33,8 +33,8 @@ SYMBOLS = [{"name": "batch", "min": 1, "max": 8}, {"name": "T", "min": 2, "max":
 
 # What holds for ESM and CommonJS alike; @ts-expect-error fails where there is no error.
 COMMON = f"""
-import {{ load, isWtwError }} from 'fake-model';
-import type {{ Inputs, Model, Outputs, WtwError }} from 'fake-model';
+import {{ diagnose, load, isWtwError }} from 'fake-model';
+import type {{ Diagnosis, Inputs, Model, Outputs, WtwError }} from 'fake-model';
 
 const ids = {{ data: new BigInt64Array(10), shape: [2, 5] as const }};
 const rest = {{ half: new Uint16Array(1), flag: true, steps: 3, [{json.dumps(HOSTILE)}]:
@@ -50,10 +50,15 @@ export async function use(signal: AbortSignal): Promise<number> {{
   const mask: Uint8Array = outputs.mask.data;
   const dtype: 'bool' = outputs.mask.dtype;
   const plain: Outputs = await model.run(numbers, {{ profile: false }});
-  const profiled = await model.run(numbers, {{ profile: true }});
+  const moved: Outputs = await model.run(numbers, {{ signal, transfer: true }});
+  const profiled = await model.run(numbers, {{ profile: true, signal }});
   const same: Float32Array = profiled.outputs.logits.data;
   const slow: string[] = profiled.profile.operators.map(({{ operator }}) => operator);
-  console.log(plain, same, slow, profiled.profile.milliseconds);
+  const {{ variant, advice, text }}: Diagnosis = await diagnose();
+  const chosen: string = variant ?? advice.join() + text;
+  const ended: Promise<void> = model[Symbol.asyncDispose]();
+  await ended;
+  console.log(plain, moved, chosen, same, slow, profiled.profile.milliseconds);
   return logits.length + batch + classes + mask.length + dtype.length + outputs.count;
 }}
 
@@ -89,6 +94,16 @@ ESM = (
 )
 COMMONJS = COMMON + "\nimport wtw = require('fake-model');\nexport const again = wtw.load;\n"
 
+DISPOSAL = """
+import { load, type Inputs } from 'fake-model';
+
+export async function use(inputs: Inputs): Promise<number> {
+  await using model = await load();
+  using same = model;
+  return (await same.run(inputs)).count;
+}
+"""
+
 RESOLUTIONS = {"node16": "node16", "nodenext": "nodenext", "bundler": "esnext"}
 
 
@@ -103,6 +118,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pack(package, runtime)
     (folder / "esm.mts").write_text(ESM)
     (folder / "commonjs.cts").write_text(COMMONJS)
+    (folder / "disposal.mts").write_text(DISPOSAL)
     return folder
 
 
@@ -110,21 +126,31 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_types_are_strict_and_right(project: Path, resolution: str) -> None:
     # A bundler resolves require() as it does import: only Node has two kinds of files.
     files = ["esm.mts"] if resolution == "bundler" else ["esm.mts", "commonjs.cts"]
+    assert complaints(project, resolution, files, "es2022") == ""
+
+
+def test_using_ends_a_model_where_the_library_knows_it(project: Path) -> None:
+    files = ["esm.mts", "commonjs.cts", "disposal.mts"]
+    assert complaints(project, "nodenext", files, "esnext") == ""
+
+
+def complaints(project: Path, resolution: str, files: list[str], library: str) -> str:
+    """What the compiler says of the files, without the types of Node."""
     options = {
         "strict": True,
         "noEmit": True,
         "target": "es2022",
-        "lib": ["es2022", "dom"],
+        "lib": [library, "dom"],
         "types": [],
         "skipLibCheck": False,
         "module": RESOLUTIONS[resolution],
         "moduleResolution": resolution,
     }
-    config = project / f"tsconfig.{resolution}.json"
+    config = project / f"tsconfig.{resolution}.{library}.json"
     config.write_text(json.dumps({"compilerOptions": options, "files": files}))
     command = [ROOT / "node_modules/.bin/tsc", "-p", config]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    assert result.stdout + result.stderr == ""
+    return result.stdout + result.stderr
 
 
 def test_doc_comments_name_dynamic_axes(project: Path) -> None:

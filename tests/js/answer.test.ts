@@ -7,7 +7,7 @@ import { Instance, Trap } from '../../js_runtime/src/instance.ts';
 import type { Opened } from '../../js_runtime/src/open.ts';
 import { rejectsCode } from './support.ts';
 
-const RUN = { call: 'run', inputs: [], keep: false, threads: 1 } as const;
+const RUN = { call: 'run', inputs: [], keep: false } as const;
 
 test('after a trap every call fails with its reason', async () => {
   let calls = 0;

@@ -3,34 +3,42 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Budget } from '../../js_runtime/src/budget.ts';
 
-/** A call that lasts until it is ended; says how many threads it was given. */
-async function running(budget: Budget) {
-  let end = () => {};
-  let threads = 0;
-  const done = budget.use((given) => {
-    threads = given;
-    return new Promise<void>((resolve) => (end = resolve));
-  });
-  return { threads, end: () => (end(), done) };
+/** Budgets of models that may use so many cores each, and how many threads each has now. */
+function models(...cores: (number | undefined)[]) {
+  const threads = cores.map(() => 0);
+  const budgets = cores.map((most, i) => new Budget(most, (share) => (threads[i] = share)));
+  const begin = (i: number) => (budgets[i] as Budget).begin();
+  const end = (i: number) => (budgets[i] as Budget).end();
+  return { threads, begin, end };
 }
 
-test('a share is the cores over the models that run', async () => {
-  const [first, second, third] = [new Budget(4), new Budget(4), new Budget(4)] as const;
-  const a = await running(first);
-  const b = await running(second);
-  const c = await running(third);
-  const again = await running(first); // the same model does not count twice
-  assert.deepEqual([a.threads, b.threads, c.threads, again.threads], [4, 2, 1, 1]);
-  await Promise.all([a.end(), b.end(), c.end(), again.end()]);
-  const alone = await running(second);
-  assert.equal(alone.threads, 4);
-  await alone.end();
+test('those at work share all cores, also where one begins or ends in between', () => {
+  const { threads, begin, end } = models(4, 4, 4);
+  const seen = [
+    () => begin(0),
+    () => begin(1),
+    () => begin(2),
+    () => begin(0), // no second share
+    () => end(0),
+    () => end(0),
+    () => end(1),
+    () => end(2),
+  ].map((step) => (step(), [...threads]));
+  assert.deepEqual(seen, [
+    [4, 0, 0],
+    [2, 2, 0],
+    [2, 1, 1],
+    [2, 1, 1],
+    [2, 2, 2], // the first is idle: what it was told last means nothing
+    [2, 2, 2],
+    [2, 2, 4],
+    [2, 2, 4],
+  ]);
 });
 
-test('a failed call ends its share, and threads that were asked for are not shared', async () => {
-  await assert.rejects(new Budget(4).use(() => Promise.reject(new Error('x'))));
-  const asked = await running(new Budget());
-  const other = await running(new Budget(3));
-  assert.deepEqual([asked.threads, other.threads], [32, 1]);
-  await Promise.all([asked.end(), other.end()]);
+test('one thread is the least, and those that were asked for are not shared', () => {
+  const { threads, begin, end } = models(undefined, 2, 2);
+  [0, 1, 2].forEach(begin);
+  assert.deepEqual(threads, [32, 1, 1]);
+  [0, 1, 2].forEach(end);
 });

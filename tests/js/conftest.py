@@ -1,4 +1,4 @@
-"""Three packages that every test of the runtime in a browser and in Node uses."""
+"""The packages that every test of the runtime in a browser and in Node uses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._higher_order_ops import while_loop
 
 from wasm_torch_web.pipeline import build
 
@@ -44,9 +45,33 @@ class Dice(nn.Module):
         return x + torch.randn(20_000, 3)
 
 
+class Loop(nn.Module):
+    """As many rounds as the input says: as good as endless where that is much."""
+
+    def forward(self, rounds: Tensor) -> Tensor:
+        def step(left: Tensor, done: Tensor) -> tuple[Tensor, Tensor]:
+            return left - 1, done + 1
+
+        start = (rounds.clone(), torch.zeros_like(rounds))
+        done: Tensor = while_loop(lambda left, done: left > 0, step, start)[1]
+        return done
+
+
+class Tally(Loop):
+    """The same, and a state that counts the runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("runs", torch.zeros(1))
+
+    def forward(self, rounds: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        self.runs += 1
+        return {"rounds": super().forward(rounds), "runs": self.runs * 1}
+
+
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages `sample`, `counter` and `dice`."""
+    """A folder with the packages `sample`, `counter`, `dice`, `loop` and `tally`."""
     folder = tmp_path_factory.mktemp("packages")
     torch.manual_seed(0)
     examples = (torch.randn(2, 64), torch.tensor([1, 2]))
@@ -54,4 +79,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(Sample().eval(), examples, dynamic=axes, out=folder / "sample", verify=False)
     build(Counter().eval(), (torch.ones(3),), out=folder / "counter", verify=False)
     build(Dice().eval(), (torch.ones(3),), out=folder / "dice", verify=False)
+    rounds = torch.tensor(2)
+    build(Loop().eval(), (rounds,), out=folder / "loop", verify=False)
+    build(Tally().eval(), (rounds,), out=folder / "tally", verify=False)
     return folder

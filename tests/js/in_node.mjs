@@ -1,18 +1,22 @@
 // What a package does in Node; run by test_in_node.py, which names the folder of the packages.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker } from 'node:worker_threads';
 
 const folder = process.env.PACKAGES;
 const entry = (name) => pathToFileURL(`${folder}/${name}/index.node.js`).href;
-const { load, isWtwError } = await import(entry('sample'));
+const { load, isWtwError, diagnose } = await import(entry('sample'));
 const { load: loadCounter } = await import(entry('counter'));
 const { load: loadDice } = await import(entry('dice'));
+const { load: loadLoop } = await import(entry('loop'));
+const { load: loadTally } = await import(entry('tally'));
 
 const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
 const inputs = (batch = 2) => ({
@@ -109,6 +113,148 @@ test('runs are answered in order, each with its sizes, and inputs stay the calle
     assert.deepEqual(given, inputs(4));
     assert.ok(outputs[0].logits.data.buffer instanceof ArrayBuffer);
   }));
+
+test('inputs move to the worker where they may, and are copied where they must', () =>
+  using({}, async (model) => {
+    const alone = bits(await model.run(inputs()));
+    const run = (x, ids) =>
+      model.run(
+        { x: { data: x, shape: [2, 64] }, ids: { data: ids, shape: [2] } },
+        { transfer: true },
+      );
+    const x = inputs().x.data;
+    const part = new BigInt64Array([9n, 3n, 3n]).subarray(1);
+    assert.deepEqual(bits(await run(x, part)), alone);
+    assert.deepEqual([x.length, [...part]], [0, [3n, 3n]]);
+    const shared = new Float32Array(new SharedArrayBuffer(512));
+    shared.set(inputs().x.data);
+    assert.deepEqual(bits(await run(shared, [3, 3])), alone);
+    assert.deepEqual(bits(await model.run({ ...inputs(), x: { data: shared, shape: [2, 64] } })), alone);
+    assert.equal(shared[1], Math.fround(Math.sin(12.9898)));
+    const kept = inputs().x.data;
+    await fails(run(kept, [3]), 'WTW505');
+    await fails(run(inputs().x.data, [3, 10]), 'WTW509');
+    assert.deepEqual(bits(await run(kept, [3, 3])), alone);
+    assert.equal(kept.length, 0);
+  }));
+
+test('nothing is detached on the calling thread', () =>
+  using({ worker: false }, async (model) => {
+    const given = inputs();
+    await model.run(given, { transfer: true });
+    assert.deepEqual(given, inputs());
+    const shared = new Float32Array(new SharedArrayBuffer(512));
+    shared.set(given.x.data);
+    const { energy } = await model.run({ ...given, x: { data: shared, shape: [2, 64] } });
+    assert.deepEqual(energy, (await model.run(given)).energy);
+  }));
+
+for (const options of [{}, { worker: false }, { threads: 3 }]) {
+  test(`all kinds of calls at once keep their order with ${JSON.stringify(options)}`, () =>
+    using(
+      options,
+      async (model) => {
+        const x = Float32Array.of(1, 1, 1);
+        const kinds = {
+          reset: () => model.reset(),
+          seed: () => model.seed(7),
+          selfTest: () => model.selfTest(),
+          copied: () => model.run({ x }),
+          moved: () => model.run({ x: x.slice() }, { transfer: true }),
+        };
+        const kindOf = (i) =>
+          i % 17 === 5 ? 'reset' : i % 13 === 4 ? 'seed' : i % 29 === 3 ? 'selfTest' : 'copied';
+        const calls = Array.from({ length: 300 }, (_, i) =>
+          i % 2 && kindOf(i) === 'copied' ? 'moved' : kindOf(i),
+        );
+        const under = calls.map((kind) => kinds[kind]());
+        x.fill(7); // taken when run() was called
+        const answers = await Promise.all(under);
+        let count = 0;
+        calls.forEach((kind, i) => {
+          if (kind === 'reset') count = 0;
+          if (kind === 'selfTest') assert.ok(answers[i].passed);
+          if (kind === 'copied' || kind === 'moved') {
+            assert.equal(answers[i].output.data[0], (count += 2), `call ${i}`);
+          }
+        });
+      },
+      loadCounter,
+    ));
+}
+
+const rounds = (n) => ({ rounds: BigInt64Array.of(BigInt(n)) });
+const ENDLESS = rounds(2n ** 62n);
+/** Aborts in a while; the signal. */
+function soon() {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort('enough'), 50);
+  return controller.signal;
+}
+
+for (const options of [{ threads: 1 }, { threads: 2 }, { variant: 'simd128-single' }]) {
+  test(`an endless run can be ended with ${JSON.stringify(options)}`, () =>
+    using(
+      options,
+      async (model) => {
+        for (const profile of [false, true]) {
+          const endless = model.run(ENDLESS, { signal: soon(), profile });
+          const next = model.run(rounds(7));
+          await fails(endless, 'WTW405');
+          await assert.rejects(endless, ({ cause }) => cause === 'enough');
+          assert.equal((await next).output.data[0], 7n);
+        }
+        assert.equal((await model.run(rounds(3), { signal: soon() })).output.data[0], 3n);
+        await fails(model.run(rounds(1), { signal: AbortSignal.abort() }), 'WTW405');
+      },
+      loadLoop,
+    ));
+}
+
+test('a run that was aborted under way wants a reset where there is state', () =>
+  using(
+    { threads: 1 },
+    async (model) => {
+      const runs = async () => (await model.run(rounds(1))).runs.data[0];
+      assert.equal(await runs(), 1);
+      await fails(model.run(ENDLESS, { signal: soon() }), 'WTW405');
+      await fails(runs(), 'WTW511', 'reset()');
+      await fails(model.run(rounds(1), { profile: true }), 'WTW511');
+      assert.ok((await model.selfTest()).passed);
+      await model.reset();
+      assert.deepEqual([await runs(), await runs()], [1, 2]);
+    },
+    loadTally,
+  ));
+
+test('a run that was aborted in the queue has changed nothing', () =>
+  using(
+    {},
+    async (model) => {
+      const x = Float32Array.of(1, 1, 1);
+      const controller = new AbortController();
+      const first = model.run({ x });
+      const second = model.run({ x }, { signal: controller.signal });
+      const third = model.run({ x });
+      controller.abort();
+      await fails(second, 'WTW405');
+      assert.deepEqual(
+        [await first, await third].map(({ output }) => output.data[0]),
+        [2, 4],
+      );
+    },
+    loadCounter,
+  ));
+
+test('on the calling thread, a signal counts before the call', () =>
+  using(
+    { worker: false },
+    async (model) => {
+      await fails(model.run(rounds(3), { signal: AbortSignal.abort() }), 'WTW405');
+      assert.equal((await model.run(rounds(3), { signal: soon() })).output.data[0], 3n);
+    },
+    loadLoop,
+  ));
 
 test('inputs go to the worker and back with what is refused and with runs side by side', () =>
   using({ threads: 1 }, async (model) => {
@@ -278,9 +424,10 @@ test('baseUrl moves every file', () =>
 
 test('dispose and abort end what is under way', async () => {
   const model = await load();
-  const pending = fails(model.run(inputs()), 'WTW407');
-  await model.dispose();
-  await pending;
+  const calls = [model.run(inputs()), model.run(inputs()), model.selfTest(), model.reset()];
+  const pending = calls.map((call) => fails(call, 'WTW407'));
+  await Promise.all([model.dispose(), model.dispose()]);
+  await Promise.all(pending);
   await fails(model.run(inputs()), 'WTW407');
   await model.dispose();
   const controller = new AbortController();
@@ -288,6 +435,27 @@ test('dispose and abort end what is under way', async () => {
   setTimeout(() => controller.abort(), 10);
   await loading;
   await fails(load({ signal: AbortSignal.abort() }), 'WTW405');
+});
+
+test('a model ends with the block that it is used in', async () => {
+  const [first, second] = await Promise.all([load(), load({ worker: false })]);
+  for (const model of [first, second]) {
+    await model[Symbol.asyncDispose]();
+    await fails(model.run(inputs()), 'WTW407');
+    model[Symbol.dispose]();
+  }
+});
+
+test('a diagnosis tells what load() takes', async () => {
+  const { variant, threads, facts, advice, text } = await diagnose();
+  await using({}, ({ info }) => {
+    assert.deepEqual([variant, threads], [info.variant, info.threads]);
+  });
+  assert.match(text, /^package: sample 0\.1\.0\nvariant: /);
+  assert.equal(facts.platform, `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
+  assert.equal(advice.length, variant.startsWith('relaxed') ? 0 : 1);
+  const required = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
+  assert.equal((await required.diagnose()).text.split('\n')[0], text.split('\n')[0]);
 });
 
 const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
@@ -305,9 +473,11 @@ test('a worker that dies is told, and the next load works', async () => {
   await using(
     {},
     async (model) => {
-      const running = fails(model.run(inputs()), 'WTW408', 'it ended with code 1');
+      const running = [model.run(inputs()), model.run(inputs()), model.reset()].map((call) =>
+        fails(call, 'WTW408', 'it ended with code 1'),
+      );
       void worker.terminate();
-      await running;
+      await Promise.all(running);
       await fails(model.run(inputs()), 'WTW408', 'it ended with code 1');
     },
     () => loadModel(assets, start),
@@ -315,6 +485,41 @@ test('a worker that dies is told, and the next load works', async () => {
   await using({}, async (model) =>
     assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]),
   );
+});
+
+test('helpers that die leave the runs to the others', async (t) => {
+  // A worker.js whose helpers can be ended.
+  const script = `
+    const threads = process.getBuiltinModule('node:worker_threads');
+    const { Worker, parentPort } = threads;
+    const helpers = [];
+    threads.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        helpers.push(this);
+      }
+    };
+    await import(${JSON.stringify(assets['worker.js'].href)});
+    parentPort.on('message', async ({ kind, port }) => {
+      if (kind !== 'end helpers') return;
+      await Promise.all(helpers.map((helper) => helper.terminate()));
+      port.postMessage(helpers.length);
+    });`;
+  const path = `${await mkdtemp(join(tmpdir(), 'wtw-'))}/worker.mjs`;
+  t.after(() => rm(dirname(path), { recursive: true }));
+  await writeFile(path, script);
+  let worker;
+  const start = () => (worker = new Worker(path));
+  await using({ threads: 4 }, async (model) => {
+    assert.equal(model.info.threads, 4);
+    const before = bits(await model.run(inputs()));
+    const { port1, port2 } = new MessageChannel();
+    const ended = new Promise((resolve) => port1.once('message', resolve));
+    worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
+    assert.equal(await ended, 3);
+    port1.close();
+    for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
+  }, (options) => loadModel(assets, start, options));
 });
 
 test('progress ends with everything', async () => {

@@ -30,14 +30,32 @@ def page(
     wrap: Callable[[ASGIApp], ASGIApp] | None = None,
     **headers: Any,
 ) -> Iterator[Page]:
-    """A page that has imported both packages; `wrap` may change how it is served."""
-    folders = {"/sample": packages / "sample", "/counter": packages / "counter", "/": PAGE}
+    """A page that has imported the packages; `wrap` may change how it is served."""
+    names = ("sample", "counter", "loop", "tally")
+    folders = {**{f"/{name}": packages / name for name in names}, "/": PAGE}
     routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
     served = application(routes, **headers)
     with running(wrap(served) if wrap else served) as url, tab(browser) as opened:
         opened.page.goto(url)
         opened.page.wait_for_function("window.runtime")
         yield opened.page
+
+
+def leaving_out(header: str, file: str = "") -> Callable[[ASGIApp], ASGIApp]:
+    """Leaves a header away from one file, or from all, as a careless server would."""
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_some(message: Message) -> None:
+                if message["type"] == "http.response.start" and scope["path"].endswith(file):
+                    del MutableHeaders(scope=message)[header]
+                await send(message)
+
+            await app(scope, receive, send_some)
+
+        return served
+
+    return wrap
 
 
 def call(page: Page, name: str, argument: object = None) -> Facts:
@@ -114,6 +132,78 @@ def test_models_run_side_by_side(isolated: Page, expected: list[int]) -> None:
     assert facts == {"bits": expected, "counts": [2, 4]}
 
 
+@pytest.mark.parametrize("options", [{}, {"threads": 3}, {"variant": "relaxed-single"}])
+def test_three_models_at_once_give_what_one_gives(
+    isolated: Page, expected: list[int], options: Facts
+) -> None:
+    assert call(isolated, "threeModels", options) == [expected] * 60
+
+
+@pytest.mark.parametrize("kind", ["worker", "no worker", "no isolation"])
+def test_inputs_move_where_they_may(browser: Browser, packages: Path, kind: str) -> None:
+    with page(browser, packages, isolated=kind != "no isolation") as opened:
+        facts = call(opened, "transfer", {"worker": kind != "no worker"})
+    assert facts["left"] == ([128, 2] if kind == "no worker" else [0, 2])
+    assert facts["same"] == [True] * (1 if kind == "no isolation" else 3)
+
+
+@pytest.mark.parametrize("options", [{"threads": 1}, {"threads": 3}, {"variant": "simd128-single"}])
+def test_an_endless_run_can_be_ended(isolated: Page, options: Facts) -> None:
+    argument = {"name": "loop", "count": 2**52, **options}
+    assert call(isolated, "abortRuns", argument) == ["WTW405", "WTW405", "done", "done", "done"]
+    argument["name"] = "tally"
+    refused = ["WTW405", "WTW405", "WTW511", "WTW511", "done"]
+    assert call(isolated, "abortRuns", argument) == refused
+
+
+def test_without_isolation_an_aborted_run_is_left_alone(browser: Browser, packages: Path) -> None:
+    with page(browser, packages, isolated=False) as plain:
+        argument = {"name": "loop", "count": 2_000_000}
+        assert call(plain, "abortRuns", argument) == ["WTW405", "WTW405", "done", "done", "done"]
+        refused = ["WTW405", "WTW405", "WTW511", "WTW511", "done"]
+        assert call(plain, "abortRuns", {**argument, "name": "tally"}) == refused
+
+
+def test_helpers_that_die_leave_the_runs_to_the_others(isolated: Page, expected: list[int]) -> None:
+    facts = call(isolated, "deadHelpers")
+    assert facts["threads"] == 3 and facts["count"] == 2
+    assert facts["bits"] == [expected] * 21
+
+
+def test_a_diagnosis_of_an_isolated_page(isolated: Page) -> None:
+    facts = call(isolated, "diagnose")
+    loaded = call(isolated, "load", {})
+    assert (facts["variant"], facts["threads"]) == (loaded["variant"], loaded["threads"])
+    assert facts["why"] == "" and facts["advice"] == []
+    assert facts["facts"]["isolated"] == "yes" and facts["facts"]["simd"] == "relaxed"
+    assert facts["facts"]["platform"] == isolated.evaluate("navigator.userAgent")
+    assert "Chrome/" in facts["text"] and "GB used of" in facts["text"]
+
+
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        ("Cross-Origin-Opener-Policy", "Cross-Origin-Opener-Policy: same-origin"),
+        ("Cross-Origin-Embedder-Policy", "Cross-Origin-Embedder-Policy: require-corp"),
+    ],
+)
+def test_a_diagnosis_names_the_header_that_is_missing(
+    browser: Browser, packages: Path, header: str, line: str
+) -> None:
+    with page(browser, packages, wrap=leaving_out(header)) as opened:
+        facts = call(opened, "diagnose")
+    assert facts["variant"] == "relaxed-single" and facts["threads"] == 1
+    assert facts["facts"]["isolated"] == f"no: {header} is missing"
+    (advice,) = facts["advice"]
+    assert advice.endswith(f":\n  {line}") and advice in facts["text"]
+
+
+def test_a_diagnosis_where_a_policy_is_against_wasm(browser: Browser, packages: Path) -> None:
+    with page(browser, packages, csp=STRICT_CSP.replace(" 'wasm-unsafe-eval'", "")) as opened:
+        facts = call(opened, "diagnose")
+    assert facts.get("variant") is None and "'wasm-unsafe-eval'" in facts["text"]
+
+
 def test_errors_keep_their_codes_across_the_worker(isolated: Page) -> None:
     error = call(isolated, "outOfRange")
     assert (error["code"], error["name"]) == ("WTW509", "WtwError")
@@ -183,22 +273,9 @@ def test_a_policy_against_workers_falls_back(browser: Browser, packages: Path) -
         assert "worker-src" in facts["why"]
 
 
-def without_worker_policy(app: ASGIApp) -> ASGIApp:
-    """Leaves Cross-Origin-Embedder-Policy away from worker.js, as a careless server would."""
-
-    async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_some(message: Message) -> None:
-            if message["type"] == "http.response.start" and scope["path"].endswith("worker.js"):
-                del MutableHeaders(scope=message)["cross-origin-embedder-policy"]
-            await send(message)
-
-        await app(scope, receive, send_some)
-
-    return served
-
-
 def test_a_worker_without_the_pages_policy_falls_back(browser: Browser, packages: Path) -> None:
-    with page(browser, packages, wrap=without_worker_policy) as opened:
+    wrap = leaving_out("Cross-Origin-Embedder-Policy", "worker.js")
+    with page(browser, packages, wrap=wrap) as opened:
         facts = call(opened, "load", {})
         assert good(facts, "relaxed-single", 1), facts
         assert "Cross-Origin-Embedder-Policy" in facts["why"]

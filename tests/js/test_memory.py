@@ -1,38 +1,24 @@
-"""The peak memory of a page that loads a model, measured: about one copy of the weights.
-
-Linux only (/proc), and without Playwright: developer tools keep copies of what a page fetches.
-"""
+"""The memory of a page, measured (Linux only): at most about one copy of the weights, and none of
+it once the model is disposed of."""
 
 from __future__ import annotations
 
-import json
-import re
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from queue import Queue
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 import torch
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
+from support.moments import moments
 from torch import nn
 
 from wasm_torch_web.pipeline import build
-from wasm_torch_web.serving import Files, application, running
-from wasm_torch_web.verify.chromium import arguments, find
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PAGE = Path(__file__).with_name("memory_page")
 # 392 MiB: Chromium holds 16 to 45 MiB of code and garbage besides, which no model makes more.
 WIDTH, LAYERS = 3584, 8
-Memory = dict[str, dict[str, int]]  # process -> VmRSS and VmHWM in bytes
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +41,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_loading_takes_about_one_copy_of_the_weights(
     package: Path, tmp_path: Path, options: dict[str, Any], variant: str
 ) -> None:
-    with moments(package, tmp_path, options) as told:
+    with moments(PAGE, package, tmp_path, options) as told:
         before, _ = told.get(timeout=60)
         after, info = told.get(timeout=60)
     assert info["variant"] == variant
@@ -65,42 +51,17 @@ def test_loading_takes_about_one_copy_of_the_weights(
     assert growth <= 1.15 * memory["weights"] + memory["arena"], f"{growth / 2**20:.0f} MiB"
 
 
-@contextmanager
-def moments(package: Path, profile: Path, options: dict[str, Any]) -> Iterator[Queue[Any]]:
-    """A page that loads the package; the memory and the facts of each moment that it tells."""
-    told: Queue[Any] = Queue()
-
-    async def tell(request: Request) -> Response:
-        facts = await request.body()
-        told.put((renderers(profile), json.loads(facts or "null")))
-        return Response()
-
-    routes = [
-        Route("/moment/{name}", tell, methods=["POST"]),
-        Mount("/package", Files(directory=package)),
-        Mount("/", Files(directory=PAGE, html=True)),
-    ]
-    with running(application(routes)) as url:
-        address = f"{url}?{quote(json.dumps(options))}"
-        command = [find(), "--headless", *arguments(), f"--user-data-dir={profile}", address]
-        chromium = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        try:
-            yield told
-        finally:
-            chromium.terminate()
-            chromium.wait()
-
-
-def renderers(profile: Path) -> Memory:
-    """Memory now (VmRSS) and at its peak (VmHWM) of the processes that run pages."""
-    found: Memory = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (process / "cmdline").read_text()
-            status = (process / "status").read_text()
-        except OSError:
-            continue  # it has ended
-        if "--type=renderer" in command and str(profile) in command:
-            sizes = re.findall(r"(VmRSS|VmHWM):\s+(\d+) kB", status)
-            found[process.name] = {name: int(size) * 1024 for name, size in sizes}
-    return found
+@pytest.mark.parametrize(
+    "variant", ["relaxed-single", "relaxed-threads"]
+)
+def test_dispose_returns_the_memory(package: Path, tmp_path: Path, variant: str) -> None:
+    options = {"variant": variant, "times": 3}
+    with moments(PAGE, package, tmp_path, options) as told:
+        before, _ = told.get(timeout=60)
+        for _ in range(3):
+            loaded, info = told.get(timeout=60)
+            disposed, _ = told.get(timeout=60)
+            weights = info["memory"]["weights"]
+            assert max(loaded[pid]["VmRSS"] - before[pid]["VmRSS"] for pid in before) > weights
+            kept = max(disposed[pid]["VmRSS"] - before[pid]["VmRSS"] for pid in before)
+            assert kept < 0.15 * weights, f"{kept / 2**20:.0f} MiB"

@@ -6,6 +6,8 @@ export class WtwError extends Error {
 }
 export const isWtwError = (error) => error instanceof WtwError;
 
+export const diagnosePackage = async (subject) => ({ text: subject });
+
 export async function loadModel(assets, startWorker, { variant = 'relaxed-single' } = {}) {
   if (variant === 'broken') throw new WtwError('load option variant: broken');
   await (await fetch(assets['model.json'])).json();

@@ -48,14 +48,18 @@ def write(folder: Path, manifest: Manifest) -> None:
     """Writes the four entry points."""
     names = extensions(manifest)
     imports = "".join(f"import {{ {name} }} from './{name}.js';\n" for name in names)
-    given = f", [{', '.join(names)}]" if names else ""
     listed = "\n".join(
         f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
     )
+    fields = {
+        "assets": listed,
+        "imports": imports,
+        "extensions": f", [{', '.join(names)}]" if names else "",
+        "name": manifest["name"],
+        "version": manifest["version"],
+    }
     for name in ("index.js", "index.node.js"):
-        (folder / name).write_text(
-            fill(name, assets=listed, imports=imports, extensions=given), encoding="utf-8"
-        )
+        (folder / name).write_text(fill(name, **fields), encoding="utf-8")
     (folder / "index.cjs").write_text(fill("index.cjs"), encoding="utf-8")
     carried = [TOKENIZER] if (folder / TOKENIZER).is_file() else []
     scripts = [f"{name}.js" for name in names]

@@ -1,10 +1,21 @@
-// Loads the package with the options in the address; tells the server when, and what came of it.
+// Loads the package with the options in the address, as many times as they say; tells the server
+// when, and what came of it.
 import { load } from '/package/index.js';
 
 const tell = (moment, facts) =>
   fetch(`/moment/${moment}`, { method: 'POST', body: JSON.stringify(facts) });
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-await new Promise((resolve) => setTimeout(resolve, 300)); // the page itself settles
+const { times = 1, ...options } = JSON.parse(decodeURIComponent(location.search.slice(1)));
+await pause(300); // the page itself settles
 await tell('before');
-const model = await load(JSON.parse(decodeURIComponent(location.search.slice(1))));
-await tell('after', model.info);
+for (let i = 0; i < times; ++i) {
+  const model = await load(options);
+  await tell('after', model.info);
+  const [{ name, shape }] = model.info.inputs;
+  const data = new Float32Array(shape.reduce((product, size) => product * size));
+  await Promise.all([1, 2, 3].map(() => model.run({ [name]: { data, shape } })));
+  await model.dispose();
+  await pause(1000); // the browser gives it back when it has time
+  await tell('disposed');
+}

@@ -1,7 +1,9 @@
 // Python's hands in the page: `window.runtime.NAME(argument)` gives what the test looks at.
 import { load as loadCounter } from '/counter/index.js';
-import { load } from '/sample/index.js';
+import { load as loadLoop } from '/loop/index.js';
+import { diagnose, load } from '/sample/index.js';
 import { loadModel } from '/sample/loader.js';
+import { load as loadTally } from '/tally/index.js';
 
 const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
 const inputs = (batch = 2) => ({
@@ -24,6 +26,14 @@ async function facts(loading) {
     return { code, message };
   }
 }
+
+const LOADERS = { loop: loadLoop, tally: loadTally };
+const rounds = (n) => ({ rounds: BigInt64Array.of(BigInt(n)) });
+const outcome = (promise) =>
+  promise.then(
+    () => 'done',
+    ({ code }) => code,
+  );
 
 const NAMES = ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin', 'worker.js'].concat(
   ['relaxed', 'simd128'].flatMap((simd) => [
@@ -89,6 +99,70 @@ window.runtime = {
       await model.dispose();
     }
     return { errors, next: await facts(load()) };
+  },
+
+  diagnose,
+
+  /** Three models at work at once, many times: what each gave. */
+  async threeModels(options) {
+    const models = await Promise.all([1, 2, 3].map(() => load(options)));
+    const given = Array.from({ length: 60 }, (_, i) => models[i % 3].run(inputs()));
+    const found = await Promise.all(given);
+    await Promise.all(models.map((model) => model.dispose()));
+    return found.map(bits);
+  },
+
+  /** Inputs that move; what is left of them here, and whether the outputs are those of copies. */
+  async transfer(options) {
+    const model = await load(options);
+    const expected = bits(await model.run(inputs()));
+    const x = wave(128);
+    const ids = new BigInt64Array([9n, 3n, 3n]).subarray(1);
+    const given = { x: { data: x, shape: [2, 64] }, ids: { data: ids, shape: [2] } };
+    const running = model.run(given, { transfer: true });
+    const left = [x.length, ids.length];
+    const same = [bits(await running)];
+    if (globalThis.SharedArrayBuffer) {
+      const shared = new Float32Array(new SharedArrayBuffer(512));
+      shared.set(wave(128));
+      const moved = { ...inputs(), x: { data: shared, shape: [2, 64] } };
+      same.push(bits(await model.run(moved, { transfer: true })), bits(await model.run(moved)));
+    }
+    await model.dispose();
+    return { left, same: same.map((found) => `${found}` === `${expected}`) };
+  },
+
+  /** A run of so many rounds that is aborted under way, others behind it. */
+  async abortRuns({ name, count, ...options }) {
+    const model = await LOADERS[name](options);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = outcome(model.run(rounds(count), { signal }));
+    const waiting = outcome(model.run(rounds(1), { signal }));
+    const behind = outcome(model.run(rounds(1)));
+    setTimeout(() => controller.abort(), 100);
+    const found = [await aborted, await waiting, await behind, await outcome(model.run(rounds(1)))];
+    await model.reset();
+    found.push(await outcome(model.run(rounds(1))));
+    await model.dispose();
+    return found;
+  },
+
+  /** Helpers that are ended from outside while the model is idle. */
+  async deadHelpers() {
+    let worker;
+    const start = () => (worker = new Worker('/mortal.js'));
+    const model = await loadModel(assets, start, { threads: 3 });
+    const found = [bits(await model.run(inputs()))];
+    const ended = new Promise((resolve) => {
+      worker.addEventListener('message', ({ data }) => data.ended && resolve(data.ended));
+    });
+    worker.postMessage({ kind: 'end helpers' });
+    const { threads } = model.info;
+    const count = await ended;
+    for (let i = 0; i < 20; ++i) found.push(bits(await model.run(inputs())));
+    await model.dispose();
+    return { threads, count, bits: found };
   },
 
   async memory(options) {

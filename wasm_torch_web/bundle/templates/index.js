@@ -1,5 +1,5 @@
 // Every address stands here as a literal, so that bundlers find the files and emit them.
-import { loadModel } from './loader.js';
+import { diagnosePackage, loadModel } from './loader.js';
 @imports@
 const assets = {
 @assets@
@@ -9,4 +9,5 @@ const startWorker = () =>
   new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 
 export const load = (options) => loadModel(assets, startWorker, options@extensions@);
+export const diagnose = () => diagnosePackage('@name@ @version@');
 export { WtwError, isWtwError } from './loader.js';

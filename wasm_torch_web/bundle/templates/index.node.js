@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { loadModel } from './loader.node.js';
+import { diagnosePackage, loadModel } from './loader.node.js';
 @imports@
 const assets = {
 @assets@
@@ -8,4 +8,5 @@ const assets = {
 const startWorker = () => new Worker(new URL('./worker.js', import.meta.url));
 
 export const load = (options) => loadModel(assets, startWorker, options@extensions@);
+export const diagnose = () => diagnosePackage('@name@ @version@');
 export { WtwError, isWtwError } from './loader.node.js';
