@@ -1,6 +1,7 @@
 // js_runtime/src in, wasm_torch_web/runtime/js out: loader.js, loader.node.js, worker.js and
 // runtime.d.ts. With `--tests`, tests/js is bundled into build/js_tests instead.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -27,7 +28,7 @@ function run(...command) {
   if (status !== 0) throw new Error(`failed: ${command.join(' ')}`);
 }
 
-/** errors.ts and variants.ts from Python's tables, manifest.ts from the schema. */
+/** errors.ts and variants.ts from Python's tables, manifest.ts from the schema, build.ts. */
 async function generate() {
   const python = existsSync('.venv/bin/python') ? '.venv/bin/python' : 'python3';
   run(python, '-m', 'wasm_torch_web.codegen', GENERATED);
@@ -35,6 +36,14 @@ async function generate() {
   const bannerComment = '// Generated from manifest.schema.json; do not edit.';
   const text = await compile(schema, 'Manifest', { bannerComment, ignoreMinAndMaxItems: true });
   writeFileSync(`${GENERATED}/manifest.ts`, text);
+  writeFileSync(`${GENERATED}/build.ts`, `export const BUILD = '${fingerprint()}';\n`);
+}
+
+/** Of the sources: loader and worker tell by it whether they belong together. */
+function fingerprint() {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(SOURCE).sort()) hash.update(readFileSync(`${SOURCE}/${file}`));
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Bundles one entry. worker.js is a script that also works as a module: no imports, no exports. */

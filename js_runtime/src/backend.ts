@@ -1,7 +1,10 @@
 // Where a model lives: behind a worker's port, or on the calling thread. One interface for both.
+import { BUILD } from '../../build/generated/build.ts';
 import { answering } from './answer.ts';
+import { lend } from './contents.ts';
 import { fromWire, wtwError } from './errors.ts';
 import { open, type OpenOptions } from './open.ts';
+import { PATIENCE } from './persistence.ts';
 import type { Platform, Port } from './platform.ts';
 import type { CallName, Calls, FromWorker, Reply, Request, Summary, ToWorker } from './protocol.ts';
 import { Staging } from './staging.ts';
@@ -45,7 +48,7 @@ export async function localBackend(
 
 interface Pending {
   resolve(reply: Reply): void;
-  reject(error: WtwError): void;
+  reject(error: Error): void;
 }
 
 /** Thrown where no model can live in a worker, but one may on the calling thread. */
@@ -67,7 +70,10 @@ class WorkerBackend implements Backend {
 
   constructor(private readonly port: Port) {}
 
-  async load({ addresses, variant, threads, signal, onProgress }: OpenOptions): Promise<Backend> {
+  async load(options: OpenOptions): Promise<Backend> {
+    const { cache, variant, threads, signal, onProgress } = options;
+    const { addresses, ports } = lend(options.addresses);
+    let late: ReturnType<typeof setTimeout> | undefined;
     const abort = () => this.stop(wtwError('aborted', {}, { cause: signal?.reason }));
     signal?.addEventListener('abort', abort);
     try {
@@ -77,12 +83,14 @@ class WorkerBackend implements Backend {
           (message) => this.received(message as FromWorker, onProgress),
           (reason) => (this.alive ? this.died(reason) : reject(new NoWorker(reason))),
         );
-        this.post({ kind: 'model', addresses, variant, threads });
+        late = setTimeout(() => this.alive || reject(new NoWorker(LATE)), PATIENCE.stall);
+        this.port.post({ kind: 'model', addresses, cache, variant, threads }, ports);
       });
     } catch (error) {
       await this.port.terminate();
       throw error;
     } finally {
+      clearTimeout(late);
       signal?.removeEventListener('abort', abort);
     }
     return this;
@@ -107,6 +115,7 @@ class WorkerBackend implements Backend {
   private received(message: FromWorker, onProgress: OpenOptions['onProgress']): void {
     switch (message.kind) {
       case 'alive':
+        if (message.build !== BUILD) this.settle(LOADING)?.reject(new NoWorker(OTHER));
         this.alive = true;
         if (message.lock !== undefined) this.port.watch(message.lock);
         break;
@@ -128,6 +137,9 @@ class WorkerBackend implements Backend {
       case 'refused':
         this.staging.back(message.staged);
         this.settle(message.id)?.reject(fromWire(message.error));
+        break;
+      default:
+        this.died('it said something unknown');
     }
   }
 
@@ -157,3 +169,5 @@ class WorkerBackend implements Backend {
 }
 
 const LOADING = 0;
+const OTHER = 'its file is of another version of the package';
+const LATE = `nothing came of it for ${PATIENCE.stall / 1000} s`;

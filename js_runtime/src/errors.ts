@@ -14,6 +14,11 @@ export function wtwError(slug: Slug, fields: Fields = {}, options?: ErrorOptions
   return new WtwError({ code: row.code, slug, message, hint, where }, options);
 }
 
+/** What a call is refused with whose `signal` said so. */
+export function aborted(signal: AbortSignal | undefined): WtwError {
+  return wtwError('aborted', {}, { cause: signal?.reason });
+}
+
 const BY_NUMBER = new Map(
   (Object.keys(ERRORS) as Slug[]).map((slug) => [ERRORS[slug].number as number, slug]),
 );

@@ -2,12 +2,14 @@
 import { VARIANTS } from '../../build/generated/variants.ts';
 import { type Backend, localBackend, NoWorker, workerBackend } from './backend.ts';
 import { Budget } from './budget.ts';
-import { reasonOf, wtwError } from './errors.ts';
+import { letGo } from './contents.ts';
+import { aborted, reasonOf, wtwError } from './errors.ts';
 import { createModel } from './model.ts';
 import type { OpenOptions } from './open.ts';
+import { placesOf } from './places.ts';
 import type { Platform, Port } from './platform.ts';
 import type { Addresses } from './protocol.ts';
-import type { Assets, LoadModel, LoadOptions } from './types.ts';
+import type { LoadModel, LoadOptions } from './types.ts';
 import { MAX_THREADS } from './variants.ts';
 
 const WORKER = 'worker.js';
@@ -16,12 +18,13 @@ export const loaderFor =
   (platform: Platform): LoadModel =>
   async (assets, startWorker, options = {}) => {
     checkOptions(options);
-    if (options.signal?.aborted) throw wtwError('aborted', {}, { cause: options.signal.reason });
-    const addresses = addressesOf(assets, options.baseUrl, platform.base());
-    const { variant, threads, signal, onProgress = () => {} } = options;
-    const opening = { addresses, variant, threads, signal, onProgress };
+    if (options.signal?.aborted) throw aborted(options.signal);
+    const addresses = placesOf(platform, assets, options);
+    const { cache = true, variant, threads, signal, onProgress = () => {} } = options;
+    const opening = { addresses, cache, variant, threads, signal, onProgress };
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
     const backend = await openBackend(platform, start, opening, options.worker);
+    letGo(addresses);
     const budget = new Budget(threads === undefined ? platform.cores() : undefined);
     return createModel(backend, budget, options.debug ?? false);
   };
@@ -37,7 +40,7 @@ async function openBackend(
     return await inWorker(start, options);
   } catch (error) {
     if (!(error instanceof NoWorker)) throw error;
-    const file = options.addresses[WORKER] ?? WORKER;
+    const file = workerAddress(options.addresses);
     const failure = wtwError('worker-failed', { reason: error.message, file });
     return localBackend(platform, options, [failure.message]);
   }
@@ -60,23 +63,18 @@ function startPort(
   startWorker: (() => unknown) | null,
   baseUrl: LoadOptions['baseUrl'],
 ): Port {
-  const url = new URL(addresses[WORKER] ?? WORKER, platform.base());
+  const url = new URL(workerAddress(addresses), platform.base());
   const elsewhere = baseUrl !== undefined && url.origin === new URL(platform.base()).origin;
   const worker = elsewhere ? null : startWorker?.();
   return worker ? platform.adopt(worker) : platform.spawn(url);
 }
 
-function addressesOf(assets: Assets, baseUrl: LoadOptions['baseUrl'], base: string): Addresses {
-  const folder =
-    baseUrl === undefined ? undefined : `${new URL(baseUrl, base)}`.replace(/\/*$/, '/');
-  const address = (file: string, url: URL | string) =>
-    folder === undefined ? new URL(url, base).href : new URL(file, folder).href;
-  return Object.fromEntries(
-    Object.entries(assets).map(([file, url]) => [file, address(file, url)]),
-  );
+function workerAddress(addresses: Addresses): string {
+  const at = addresses[WORKER]?.at;
+  return typeof at === 'string' ? at : WORKER;
 }
 
-function checkOptions({ threads, variant, worker, onProgress }: LoadOptions): void {
+function checkOptions({ threads, variant, worker, cache, onProgress }: LoadOptions): void {
   const refuse = (name: string, reason: string) => {
     throw wtwError('option-invalid', { name, reason });
   };
@@ -90,6 +88,7 @@ function checkOptions({ threads, variant, worker, onProgress }: LoadOptions): vo
     refuse('variant', `${variant} is none of ${VARIANTS.join(', ')}`);
   }
   if (worker !== undefined && typeof worker !== 'boolean') refuse('worker', 'true or false');
+  if (cache !== undefined && typeof cache !== 'boolean') refuse('cache', 'true or false');
   if (onProgress !== undefined && typeof onProgress !== 'function')
     refuse('onProgress', 'a function');
 }

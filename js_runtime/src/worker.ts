@@ -1,5 +1,6 @@
 // worker.js: one self-contained file that is the model's worker and, when started by that, one of
 // its helpers. No imports and no exports: some bundlers turn it into a classic script.
+import { BUILD } from '../../build/generated/build.ts';
 import { type Answer, answering } from './answer.ts';
 import { browserWorker } from './browser.ts';
 import { toWire } from './errors.ts';
@@ -14,6 +15,7 @@ import {
   type ModelStart,
   type ToWorker,
 } from './protocol.ts';
+import type { Progress } from './types.ts';
 
 const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
@@ -21,12 +23,12 @@ const post = (message: FromWorker, transfer?: ArrayBuffer[]) => parent.post(mess
 let answer: Answer | undefined;
 let prepareLater = () => {};
 
-async function start({ addresses, variant, threads }: ModelStart): Promise<void> {
-  post({ kind: 'alive', lock: await platform.holdLock() });
+async function start({ addresses, cache, variant, threads }: ModelStart): Promise<void> {
   try {
-    const onProgress = (progress: { loaded: number; total: number }) =>
-      post({ kind: 'progress', progress });
-    const opened = await open(platform, platform, { addresses, variant, threads, onProgress });
+    post({ kind: 'alive', build: BUILD, lock: await platform.holdLock() });
+    const onProgress = (progress: Progress) => post({ kind: 'progress', progress });
+    const options = { addresses, cache, variant, threads, onProgress };
+    const opened = await open(platform, platform, options);
     answer = answering(opened);
     prepareLater = preparing(new MessageChannel(), () => opened.engine.prepare());
     post({ kind: 'loaded', summary: opened.summary });
@@ -82,6 +84,8 @@ parent.listen(
         return void reply(message);
       case 'helper':
         return help(message);
+      default:
+        throw new Error('an unknown message');
     }
   },
   () => {},

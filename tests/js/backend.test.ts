@@ -1,7 +1,7 @@
 // Calls of a backend whose worker is played by the test.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { workerBackend, type Backend } from '../../js_runtime/src/backend.ts';
+import { type Backend, NoWorker, workerBackend } from '../../js_runtime/src/backend.ts';
 import type { OpenOptions } from '../../js_runtime/src/open.ts';
 import type { Port } from '../../js_runtime/src/platform.ts';
 import type { CallMessage, ToWorker } from '../../js_runtime/src/protocol.ts';
@@ -48,4 +48,40 @@ test('inputs beyond memory are refused, and the next call works', async () => {
   send({ kind: 'reply', id, staged, memory, reply: [7] });
   assert.deepEqual(await running, [7]);
   assert.deepEqual(busy, [true, false]);
+});
+
+/** A port whose worker answers the start with that, and how often it was ended. */
+function portOf(answer?: object) {
+  const ended = { times: 0 };
+  let send = (_: unknown) => {};
+  const port: Port = {
+    listen: (received) => void (send = received),
+    post: () => answer && queueMicrotask(() => send(answer)),
+    watch: () => {},
+    terminate: async () => void ++ended.times,
+    busy: () => {},
+  };
+  return { port, ended };
+}
+
+test('a worker that nothing comes of is given up', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { port, ended } = portOf();
+  const refused = assert.rejects(workerBackend(port, options), NoWorker);
+  t.mock.timers.tick(20_000);
+  await refused;
+  assert.equal(ended.times, 1);
+});
+
+test('a worker of another version is given up', async () => {
+  const { port, ended } = portOf({ kind: 'alive', build: 'other' });
+  await assert.rejects(workerBackend(port, options), /another version/);
+  assert.equal(ended.times, 1);
+});
+
+test('a worker that says what nobody knows has died', async () => {
+  const { backend, send } = await started();
+  const running = rejectsCode(run(backend, Uint8Array.of(1)), 'worker-died', 'unknown');
+  send({ kind: 'reply!' });
+  await running;
 });

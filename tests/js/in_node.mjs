@@ -263,11 +263,40 @@ test('a slow download changes nothing', async (t) => {
   await using(at('counter'), async (model) => assert.equal(await count(model), 2), loadCounter);
 });
 
+test('a package that is served goes on where the connection broke', async (t) => {
+  const ranges = [];
+  const server = createServer(async ({ url, headers }, response) => {
+    const data = await readFile(`${folder}/${url}`);
+    response.setHeader('content-type', url.endsWith('.wasm') ? 'application/wasm' : 'text/plain');
+    if (!url.includes('weights-')) return void response.end(data);
+    ranges.push(headers.range);
+    const first = Number(/\d+/.exec(headers.range)?.[0] ?? 0);
+    response.setHeader('content-length', data.length - first);
+    if (first > 0) {
+      response.setHeader('content-range', `bytes ${first}-${data.length - 1}/${data.length}`);
+      return void response.writeHead(206).end(data.subarray(first));
+    }
+    response.write(data.subarray(0, 600_000), () => setTimeout(() => response.destroy(), 50));
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  t.after(() => server.close().closeAllConnections());
+  const baseUrl = `http://127.0.0.1:${server.address().port}/sample`;
+  for (const worker of [undefined, false]) {
+    await using({ baseUrl, worker }, async (model) => {
+      assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
+    });
+    assert.deepEqual(ranges.splice(0), [undefined, `bytes=${1 << 19}-`]);
+  }
+});
+
 test('what is impossible is refused, not replaced', async () => {
   await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
   await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
   await fails(load({ variant: 'simd128-single', threads: 2 }), 'WTW409', 'one thread');
   await fails(load({ worker: 1 }), 'WTW409', 'worker');
+  await fails(load({ cache: 1 }), 'WTW409', 'cache');
+  await fails(load({ files: { 'plan.bin': 1 } }), 'WTW409', "files['plan.bin']");
+  await fails(load({ baseUrl: 'http://' }), 'WTW409', 'baseUrl');
   await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');
 });
 
@@ -275,6 +304,47 @@ test('baseUrl moves every file', () =>
   using({ baseUrl: pathToFileURL(`${folder}/sample`) }, async (model) => {
     assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
   }));
+
+const NAMES = ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin'].concat(
+  ['threads', 'single'].map((kind) => `runtime-relaxed-${kind}.wasm`),
+  ['threads', 'single'].map((kind) => `runtime-simd128-${kind}.wasm`),
+);
+const contents = async (as) => {
+  const read = async (name) => [name, as(await readFile(`${folder}/sample/${name}`))];
+  return Object.fromEntries(await Promise.all(NAMES.map(read)));
+};
+const KINDS = {
+  path: () => undefined,
+  Buffer: (data) => data,
+  ArrayBuffer: (data) => new Uint8Array(data).buffer,
+  Blob: (data) => new Blob([data]),
+};
+for (const [kind, as] of Object.entries(KINDS)) {
+  for (const worker of [undefined, false]) {
+    test(`files may be at hand: each a ${kind}, with worker ${worker}`, async () => {
+      const files = kind === 'path' ? {} : await contents(as);
+      const baseUrl = kind === 'path' ? `${folder}/sample` : '/nowhere';
+      await using({ baseUrl, files, worker }, async (model) => {
+        assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
+        assert.ok((await model.selfTest()).passed);
+      });
+      for (const data of Object.values(files)) assert.ok((data.size ?? data.byteLength) > 4096);
+    });
+  }
+}
+
+test('what is at hand is checked', async () => {
+  const { variant } = await using({}, ({ info }) => info);
+  for (const name of ['plan.bin', 'weights-00.bin', `runtime-${variant}.wasm`]) {
+    const data = await readFile(`${folder}/sample/${name}`);
+    data[data.length >> 1] ^= 1;
+    await fails(load({ files: { [name]: data } }), 'WTW304', name);
+    await fails(load({ files: { [name]: '/nowhere' } }), 'WTW303', '/nowhere');
+  }
+  const words = await readFile(`${folder}/sample/model.json`, 'utf8');
+  const files = { 'model.json': Buffer.from(words.replace('"max":8', '"max":9')) };
+  await fails(load({ files }), 'WTW304', 'model.json');
+});
 
 test('dispose and abort end what is under way', async () => {
   const model = await load();
@@ -289,6 +359,16 @@ test('dispose and abort end what is under way', async () => {
   await loading;
   await fails(load({ signal: AbortSignal.abort() }), 'WTW405');
 });
+
+for (const worker of [undefined, false]) {
+  for (const phase of ['download', 'prepare']) {
+    test(`an abort ends the phase ${phase}, with worker ${worker}`, async () => {
+      const controller = new AbortController();
+      const onProgress = (progress) => progress.phase === phase && controller.abort();
+      await fails(load({ worker, onProgress, signal: controller.signal }), 'WTW405');
+    });
+  }
+}
 
 const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
 const assets = Object.fromEntries(
@@ -322,12 +402,18 @@ test('progress ends with everything', async () => {
   await using({ onProgress: (progress) => reports.push(progress) }, () => {});
   const { loaded, total } = reports.at(-1);
   assert.equal(loaded, total);
+  const phases = [...new Set(reports.map(({ phase }) => phase))];
+  assert.deepEqual(phases, ['download', 'prepare']);
 });
 
 test('require works, and an idle model does not keep the process alive', async () => {
   const { load: required } = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
   await using({}, async (model) => assert.ok(model.info.threads >= 1), required);
-  const script = `const { load } = await import('${entry('sample')}'); await load(); console.log('loaded');`;
+  const weights = `${folder}/sample/weights-00.bin`;
+  const script = `const { load } = await import('${entry('sample')}'); await load();
+    const { readFileSync } = await import('node:fs');
+    await load({ files: { 'weights-00.bin': readFileSync('${weights}') } });
+    console.log('loaded');`;
   const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     timeout: 60000,
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -25,10 +26,9 @@ def assets(manifest: Manifest) -> list[str]:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Writes the four entry points."""
-    listed = "\n".join(
-        f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
-    )
+    """Writes the four entry points. The first two have the SHA-256 of the files that model.json
+    says nothing of, except the worker: that is the only one which bundlers change."""
+    listed = "\n".join(_listed(folder, name) for name in assets(manifest))
     for name in ("index.js", "index.node.js"):
         (folder / name).write_text(fill(name, assets=listed), encoding="utf-8")
     (folder / "index.cjs").write_text(fill("index.cjs"), encoding="utf-8")
@@ -37,6 +37,14 @@ def write(folder: Path, manifest: Manifest) -> None:
     command = folder / "copy.js"
     command.write_text(fill("copy.js", files=copied, name=manifest["name"]), encoding="utf-8")
     command.chmod(0o755)
+
+
+def _listed(folder: Path, name: str) -> str:
+    url = f"new URL('./{name}', import.meta.url)"
+    if name not in (manifests.FILE, *WASM):
+        return f"  '{name}': {url},"
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    return f"  '{name}': [\n    {url},\n    '{digest}',\n  ],"
 
 
 def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
