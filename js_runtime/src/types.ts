@@ -106,8 +106,8 @@ export interface LoadOptions {
   /** Files that are not where the others are, by name: `{ 'weights-00.bin': blob }`. Names that the
    * package does not have are passed over. Large buffers are read in parts, not copied. */
   readonly files?: Readonly<Record<string, FileSource>>;
-  /** false: keep nothing in the browser for the next visit, and use nothing kept. By default weights
-   * are kept, by their SHA-256, on secure pages; older versions of the package make room. */
+  /** false: keep nothing in the browser for the next visit, and use nothing that is kept. By default
+   * secure pages keep weights by their SHA-256; older versions of the package make room. */
   readonly cache?: boolean;
   /** Adds `model.debug`, which keeps every value of a run. */
   readonly debug?: boolean;

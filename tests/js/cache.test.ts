@@ -4,7 +4,18 @@ import { after, before, test } from 'node:test';
 import { openCache, PackageCache } from '../../js_runtime/src/cache.ts';
 import type { Manifest } from '../../js_runtime/src/manifest.ts';
 import { FaultyServer } from './faulty_server.ts';
-import { BLOCK, fetcherOf, hash, Heap, rowOf, rows, shards, table, tableOf, weights } from './shards.ts';
+import {
+  BLOCK,
+  fetcherOf,
+  hash,
+  Heap,
+  rowOf,
+  rows,
+  shards,
+  table,
+  tableOf,
+  weights,
+} from './shards.ts';
 import { rejectsCode, sampleManifest } from './support.ts';
 
 /** As much of a Cache as is used; `room` is its quota in bytes. */

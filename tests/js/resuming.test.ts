@@ -44,7 +44,7 @@ test('whoever gets further has all tries again', async () => {
   assert.deepEqual(await downloaded(faults), ranges);
 });
 
-test('a server that knows no ranges sends all again, and what is there already is passed over', async () => {
+test('a server that knows no ranges sends all again, and no byte is taken twice', async () => {
   assert.deepEqual(await downloaded([broken, { ignoresRange: true }]), [undefined, from(2)]);
 });
 

@@ -8,7 +8,10 @@ import type { Patience } from '../../js_runtime/src/persistence.ts';
 import type { Addresses } from '../../js_runtime/src/protocol.ts';
 
 export const BLOCK = 65536;
-export const weights = Uint8Array.from({ length: 5 * BLOCK + 100 }, (_, i) => (i * 7 + (i >> 8)) % 251);
+export const weights = Uint8Array.from(
+  { length: 5 * BLOCK + 100 },
+  (_, i) => (i * 7 + (i >> 8)) % 251,
+);
 export const shards = [weights.subarray(0, 2 * BLOCK), weights.subarray(2 * BLOCK)] as const;
 
 export const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
@@ -23,7 +26,10 @@ export function rowOf(file: string, bytes: Uint8Array) {
   return { file, bytes: bytes.length, sha256: blocks };
 }
 
-export const rows = [rowOf('weights-00.bin', shards[0]), rowOf('weights-01.bin', shards[1])] as const;
+export const rows = [
+  rowOf('weights-00.bin', shards[0]),
+  rowOf('weights-01.bin', shards[1]),
+] as const;
 
 export function tableOf(...shards: ReturnType<typeof rowOf>[]) {
   const bytes = shards.reduce((sum, shard) => sum + shard.bytes, 0);

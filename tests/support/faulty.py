@@ -58,8 +58,8 @@ class Faulty:
             return
         data = change((self.folder / name).read_bytes())
         media_type = TYPES.get(Path(name).suffix, "application/octet-stream")
-        response = Response(status_code=404) if data is None else Response(data, media_type=media_type)
-        await response(scope, receive, send)
+        found = Response(data, media_type=media_type)
+        await (Response(status_code=404) if data is None else found)(scope, receive, send)
 
     def _slowly(self, send: Send) -> Send:
         async def send_in_parts(message: Message) -> None:
