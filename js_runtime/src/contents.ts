@@ -13,7 +13,7 @@ export interface Lent {
 export type Content = Blob | Uint8Array | Lent;
 
 // Smaller ones are copied with the message.
-const LENT_BYTES = 1 << 20;
+const LENT_BYTES = 1 << 19;
 
 interface Wish {
   readonly id: number;

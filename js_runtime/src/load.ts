@@ -56,7 +56,8 @@ async function inWorker(start: () => Port, options: OpenOptions): Promise<Backen
   return workerBackend(port, options);
 }
 
-// Files that lie elsewhere have their worker there too, where the browser lets it start.
+// Files that lie elsewhere have their worker there too, where the browser lets it start. Workers are
+// started from addresses only: contents would take a blob URL, which policies forbid.
 function startPort(
   platform: Platform,
   addresses: Addresses,
@@ -64,7 +65,8 @@ function startPort(
   baseUrl: LoadOptions['baseUrl'],
 ): Port {
   const url = new URL(workerAddress(addresses), platform.base());
-  const elsewhere = baseUrl !== undefined && url.origin === new URL(platform.base()).origin;
+  const moved = baseUrl !== undefined && typeof addresses[WORKER]?.at === 'string';
+  const elsewhere = moved && url.origin === new URL(platform.base()).origin;
   const worker = elsewhere ? null : startWorker?.();
   return worker ? platform.adopt(worker) : platform.spawn(url);
 }
