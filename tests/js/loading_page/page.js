@@ -50,6 +50,10 @@ window.visit = {
     window.loaded = 0;
     window.ending = outcome(folder, options);
   },
+  /** Waits until so many bytes have come. */
+  async came(bytes) {
+    while (window.loaded < bytes) await pause(5);
+  },
   end: () => window.ending,
 
   /** Aborts when that phase is reported, or after so many milliseconds. */
