@@ -2,6 +2,7 @@
 // runtime.d.ts; images.js, sounds.js and classes.js with their types, for the packages that ask for
 // them. With `--tests`, tests/js is bundled into build/js_tests instead.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -30,7 +31,7 @@ function run(...command) {
   if (status !== 0) throw new Error(`failed: ${command.join(' ')}`);
 }
 
-/** errors.ts and variants.ts from Python's tables, manifest.ts from the schema. */
+/** errors.ts and variants.ts from Python's tables, manifest.ts from the schema, build.ts. */
 async function generate() {
   const python = existsSync('.venv/bin/python') ? '.venv/bin/python' : 'python3';
   run(python, '-m', 'wasm_torch_web.codegen', GENERATED);
@@ -38,6 +39,14 @@ async function generate() {
   const bannerComment = '// Generated from manifest.schema.json; do not edit.';
   const text = await compile(schema, 'Manifest', { bannerComment, ignoreMinAndMaxItems: true });
   writeFileSync(`${GENERATED}/manifest.ts`, text);
+  writeFileSync(`${GENERATED}/build.ts`, `export const BUILD = '${fingerprint()}';\n`);
+}
+
+/** Of the sources: loader and worker tell by it whether they belong together. */
+function fingerprint() {
+  const hash = createHash('sha256');
+  for (const file of readdirSync(SOURCE).sort()) hash.update(readFileSync(`${SOURCE}/${file}`));
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** The manifest's schema without its words for people. */

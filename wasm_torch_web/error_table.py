@@ -313,6 +313,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
     "disposed": (407, U, "the model was disposed", "Load it again."),
     "worker-died": (408, E, "the model's worker stopped: {reason}", "Load the model again."),
     "option-invalid": (409, S, "load option {name}: {reason}", "See LoadOptions in runtime.d.ts."),
+    "download-broken": (
+        410,
+        E,
+        "{url}: the download broke off at byte {byte}: {reason}",
+        "Check the connection and load again; files that came whole are not downloaded again where "
+        "the browser keeps them.",
+    ),
     # 5xx: the inputs of a run
     "input-missing": (501, U, "input {name} is missing", "The inputs are: {inputs}."),
     "input-unknown": (502, U, "there is no input {name}", "The inputs are: {inputs}."),

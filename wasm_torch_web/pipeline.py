@@ -241,7 +241,7 @@ class _Build:
         result.verification = "passed" if result.report.passed else "failed"
         if result.report.passed:
             result.report.mark(result.manifest)
-            manifests.write(self.folder, result.manifest)
+            bundle.seal(self.folder, result.manifest)
 
 
 def _attach_ranges(graph: Graph, source: Source, example: Flat) -> None:

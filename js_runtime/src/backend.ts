@@ -1,8 +1,11 @@
 // Where a model lives: behind a worker's port, or on the calling thread. One interface for both.
+import { BUILD } from '../../build/generated/build.ts';
 import { answering } from './answer.ts';
 import type { Budget } from './budget.ts';
+import { lend } from './contents.ts';
 import { aborted, fromWire, wtwError } from './errors.ts';
 import { open, type OpenOptions } from './open.ts';
+import { PATIENCE } from './persistence.ts';
 import type { Platform, Port } from './platform.ts';
 import type { CallName, Calls, FromWorker, Request, Summary, ToWorker } from './protocol.ts';
 import { Queue } from './queue.ts';
@@ -62,6 +65,9 @@ export async function localBackend(
   };
 }
 
+const OTHER = 'its file is of another version of the package';
+const LATE = `nothing came of it for ${PATIENCE.stall / 1000} s`;
+
 /** Thrown where no model can live in a worker, but one may on the calling thread. */
 export class NoWorker extends Error {}
 
@@ -92,7 +98,9 @@ class WorkerBackend implements Backend {
   ) {}
 
   async load(): Promise<Backend> {
-    const { addresses, variant, threads, control, signal } = this.options;
+    const { cache, variant, threads, control, signal } = this.options;
+    const { addresses, ports } = lend(this.options.addresses);
+    let late: ReturnType<typeof setTimeout> | undefined;
     const abort = () => this.finish(aborted(signal));
     signal?.addEventListener('abort', abort);
     try {
@@ -102,12 +110,15 @@ class WorkerBackend implements Backend {
           (message) => this.received(message as FromWorker),
           (reason) => (this.alive ? this.died(reason) : reject(new NoWorker(reason))),
         );
-        this.post({ kind: 'model', addresses, variant, threads, control: control?.words });
+        late = setTimeout(() => this.alive || reject(new NoWorker(LATE)), PATIENCE.stall);
+        const words = control?.words;
+        this.post({ kind: 'model', addresses, cache, variant, threads, control: words }, ports);
       });
     } catch (error) {
       await this.port.terminate();
       throw error;
     } finally {
+      clearTimeout(late);
       signal?.removeEventListener('abort', abort);
     }
     this.port.busy(false);
@@ -139,6 +150,7 @@ class WorkerBackend implements Backend {
   private received(message: FromWorker): void {
     switch (message.kind) {
       case 'alive':
+        if (message.build !== BUILD) this.loading?.reject(new NoWorker(OTHER));
         this.alive = true;
         if (message.lock !== undefined) this.port.watch(message.lock);
         break;
@@ -160,6 +172,9 @@ class WorkerBackend implements Backend {
       case 'refused':
         this.staging.back(message.staged);
         this.queue.refused(message.id, fromWire(message.error));
+        break;
+      default:
+        this.died('it said something unknown');
     }
   }
 
@@ -182,7 +197,7 @@ class WorkerBackend implements Backend {
     this.staging = new Staging(); // the buffers go
   }
 
-  private post(message: ToWorker, transfer?: ArrayBuffer[]): void {
+  private post(message: ToWorker, transfer?: (ArrayBuffer | MessagePort)[]): void {
     this.port.post(message, transfer);
   }
 }

@@ -1,7 +1,15 @@
 // The platform of a page or a worker in a browser.
 import { physicalCores } from './cores.ts';
-import { reasonOf, wtwError } from './errors.ts';
-import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
+import { aborted, asWtwError, reasonOf, wtwError } from './errors.ts';
+import {
+  Interruption,
+  type Opening,
+  type Platform,
+  type Port,
+  type Source,
+  type WorkerPlatform,
+} from './platform.ts';
+import { streamReading } from './streams.ts';
 
 const ISOLATION =
   'the page is not cross-origin isolated (it needs the headers ' +
@@ -12,8 +20,9 @@ export const browser: Platform = {
   unshared: () =>
     typeof SharedArrayBuffer === 'undefined' || !self.crossOriginIsolated ? ISOLATION : undefined,
   open: openResponse,
-  compile: async (url, signal) => compileResponse(url, await request(url, signal)),
-  base: () => (typeof document === 'undefined' ? self.location.href : document.baseURI),
+  caches: () => globalThis.caches, // absent on pages that are not secure
+  base,
+  address: (place) => new URL(place, base()).href,
   adopt: (worker) => webPort(worker as Worker),
   spawn: (url) => webPort(new Worker(url, { type: 'module' })),
 };
@@ -29,6 +38,10 @@ export const browserWorker: WorkerPlatform = {
   holdLock,
   clone: () => webPort(new Worker(self.location.href, isClassic() ? {} : { type: 'module' })),
 };
+
+function base(): string {
+  return typeof document === 'undefined' ? self.location.href : document.baseURI;
+}
 
 // Turbopack turns module workers into classic ones.
 function isClassic(): boolean {
@@ -74,84 +87,81 @@ function webPort(worker: Worker): Port {
   };
 }
 
-/** A response with a body that can be used; also for addresses that Node fetches. */
-export async function request(url: URL, signal?: AbortSignal): Promise<Response> {
-  const response = await fetch(url, signal ? { signal } : {}).catch((error: unknown) => {
-    throw networkError(url, error, signal);
+// What a server may say that is busy or has just been started.
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** The answer as a file; also for addresses that Node fetches. */
+export async function openResponse(url: URL, opening: Opening = {}): Promise<Source> {
+  const { signal, from = 0 } = opening;
+  const interrupted = (error: unknown) => {
+    if (signal?.aborted) return aborted(signal);
+    return new Interruption(reasonOf(error), { cause: error });
+  };
+  const response = await fetch(url, requestOf(opening)).catch((error: unknown) => {
+    throw interrupted(error);
   });
-  if (response.ok) return response;
-  if (response.status === 404 || response.status === 410) {
-    throw wtwError('file-missing', { path: url.href });
-  }
-  throw wtwError('fetch-failed', { url: url.href, reason: `HTTP status ${response.status}` });
-}
-
-function networkError(url: URL, error: unknown, signal?: AbortSignal) {
-  if (signal?.aborted) return wtwError('aborted', {}, { cause: signal.reason });
-  return wtwError('fetch-failed', { url: url.href, reason: reasonOf(error) }, { cause: error });
-}
-
-export async function openResponse(url: URL, signal?: AbortSignal): Promise<Source> {
-  const body = (await request(url, signal)).body ?? new Blob().stream();
-  const source = byteSource(body);
-  const read: Source['read'] = (bytes) =>
-    source.read(bytes).catch((error: unknown) => {
-      throw networkError(url, error, signal);
-    });
-  return { read, cancel: source.cancel };
-}
-
-// Straight into the caller's buffer where the stream can do that.
-function byteSource(body: ReadableStream<Uint8Array<ArrayBuffer>>): Source {
-  let reader: ReadableStreamBYOBReader;
-  try {
-    reader = body.getReader({ mode: 'byob' });
-  } catch {
-    return chunkSource(body.getReader());
-  }
+  if (!response.ok) throw refusal(url, response.status, from);
+  const extent = extentOf(response, from);
+  if (extent.start > from) throw damaged(url, `byte ${from} was asked for, not ${extent.start}`);
+  const [module, { body }] = compiling(response);
+  const { read, cancel } = streamReading(body ?? new Blob().stream());
   return {
-    read: async (bytes) => {
-      const { done, value } = await reader.read(bytes);
-      return done ? undefined : value;
-    },
-    cancel: () => reader.cancel(),
+    ...extent,
+    module,
+    read: (bytes) =>
+      read(bytes).catch((error: unknown) => {
+        throw interrupted(error);
+      }),
+    cancel,
   };
 }
 
-function chunkSource(reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>): Source {
-  let rest = new Uint8Array(0);
+function requestOf({ signal, from = 0, reload = false }: Opening): RequestInit {
   return {
-    read: async (bytes) => {
-      while (rest.length === 0) {
-        const { done, value } = await reader.read();
-        if (done) return undefined;
-        rest = value;
-      }
-      const part = rest.subarray(0, bytes.length);
-      rest = rest.subarray(part.length);
-      bytes.set(part);
-      return bytes.subarray(0, part.length);
-    },
-    cancel: () => reader.cancel(),
+    ...(signal ? { signal } : {}),
+    ...(from > 0 ? { headers: { range: `bytes=${from}-` } } : {}),
+    ...(reload ? { cache: 'reload' } : {}),
   };
+}
+
+function refusal(url: URL, status: number, from: number): Error {
+  if (status === 404 || status === 410) return wtwError('file-missing', { path: url.href });
+  if (status === 416) return damaged(url, `it ends before byte ${from}`);
+  const reason = `HTTP status ${status}`;
+  if (PASSING.has(status)) return new Interruption(reason);
+  return wtwError('fetch-failed', { url: url.href, reason });
+}
+
+function damaged(url: URL, reason: string): Error {
+  return wtwError('file-corrupt', { path: url.href, reason });
+}
+
+// Servers may answer with the whole file, or hide the range from other origins: what they send is
+// checked in any case. Encoded files have another length.
+function extentOf({ status, headers }: Response, from: number) {
+  if (status !== 206) {
+    const length = headers.has('content-encoding') ? null : headers.get('content-length');
+    return { start: 0, length: length === null ? undefined : Number(length) };
+  }
+  const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? [];
+  return { start: Number(first ?? from), length: size === undefined ? undefined : Number(size) };
+}
+
+// Of wasm, what is compiled is the very answer: browsers keep the optimised code with it.
+function compiling(response: Response): [Promise<WebAssembly.Module> | undefined, Response] {
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.startsWith('application/wasm')) return [undefined, response];
+  const copy = response.clone();
+  const module = WebAssembly.compileStreaming(response);
+  module.catch(() => {}); // awaited once the bytes are known to be good
+  return [module, copy];
 }
 
 const POLICY = /content.security.policy|unsafe-eval|\bCSP\b/i;
 
-async function compileResponse(url: URL, response: Response): Promise<WebAssembly.Module> {
-  const type = response.headers.get('content-type') ?? '';
-  try {
-    return type.startsWith('application/wasm')
-      ? await WebAssembly.compileStreaming(response)
-      : await WebAssembly.compile(await response.arrayBuffer());
-  } catch (error) {
-    throw compileError(url, error);
-  }
-}
-
-export function compileError(url: URL, error: unknown) {
+export function compileError(path: string, error: unknown) {
   const reason = reasonOf(error);
   if (POLICY.test(reason)) return wtwError('csp-blocks-wasm', {}, { cause: error });
-  if (!(error instanceof WebAssembly.CompileError)) return networkError(url, error);
-  return wtwError('file-corrupt', { path: url.href, reason }, { cause: error });
+  if (!(error instanceof WebAssembly.CompileError)) return asWtwError(error);
+  return wtwError('file-corrupt', { path, reason }, { cause: error });
 }

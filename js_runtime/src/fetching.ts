@@ -1,116 +1,201 @@
-// Addresses, sizes and hashes in, bytes that were checked against them out; weights straight into
+// Places, sizes and hashes in, bytes that were checked against them out; weights straight into
 // the heap, a few files at a time, so that the peak is about one copy.
-import { wtwError } from './errors.ts';
+import { compileError } from './browser.ts';
+import type { PackageCache } from './cache.ts';
+import { contentSource } from './contents.ts';
+import { type Bytes, Download, EndedEarly, type Hash, type Target } from './download.ts';
+import { aborted, wtwError } from './errors.ts';
 import type { Manifest, Shard } from './manifest.ts';
-import type { Platform, Source } from './platform.ts';
-import type { Addresses } from './protocol.ts';
-import type { Progress } from './types.ts';
+import { PATIENCE, type Patience, persistently, within } from './persistence.ts';
+import { Interruption, type Platform, type Source } from './platform.ts';
+import type { Addresses, Place } from './protocol.ts';
 
 const PARALLEL = 3;
-const TEXT_BLOCK = 1 << 16;
-
-/** SHA-256 in hexadecimal, of memory that is not shared. */
-export type Hash = (bytes: Uint8Array<ArrayBuffer>) => Promise<string>;
+const PART_BYTES = 1 << 16;
 
 export class Fetcher {
+  /** Told of every byte of a file with known size once. */
+  received: (bytes: number, fromCache: boolean) => void = () => {};
+  /** Where files may be from an earlier visit. */
+  cache: PackageCache | undefined;
+  private answered = false;
+
   constructor(
     private readonly platform: Platform,
     private readonly addresses: Addresses,
     private readonly signal: AbortSignal,
-    /** Told of every part that has come. */
-    public received: (bytes: number) => void = () => {},
+    private readonly patience: Patience = PATIENCE,
   ) {}
 
-  url(file: string): URL {
-    const address = this.addresses[file];
-    if (address === undefined) throw wtwError('file-missing', { path: file });
-    return new URL(address);
+  /** For messages. */
+  name(file: string): string {
+    const { at } = this.place(file);
+    return typeof at === 'string' ? at : file;
   }
 
-  async text(file: string): Promise<string> {
-    const decoder = new TextDecoder();
-    let text = '';
-    await this.reading(file, async (source) => {
-      for (let part; (part = await source.read(new Uint8Array(TEXT_BLOCK)));) {
-        text += decoder.decode(part, { stream: true });
-      }
+  /** A compiled variant; `hash` is left out where there is none yet. */
+  module(file: string, hash: Hash | undefined): Promise<WebAssembly.Module> {
+    return this.whole(file, async (bytes, { module }) => {
+      if (hash) await this.check(file, bytes, hash);
+      return (module ?? WebAssembly.compile(bytes)).catch((error: unknown) => {
+        throw compileError(this.name(file), error);
+      });
     });
-    return text + decoder.decode();
   }
 
-  /** A small file, whole. */
-  async file(entry: { file: string; bytes: number; sha256: string }, hash: Hash) {
-    const blocks: Uint8Array<ArrayBuffer>[] = [];
-    const shard: Shard = { file: entry.file, bytes: entry.bytes, sha256: [entry.sha256] };
-    const buffer = new ArrayBuffer(entry.bytes);
-    await this.blocks(shard, buffer, hash, (_, block) => void blocks.push(block));
-    return blocks[0] as Uint8Array<ArrayBuffer>;
+  /** What `parse` makes of a text, which knows best what came instead of it. */
+  parsed<T>(file: string, hash: Hash, parse: (text: string) => T): Promise<T> {
+    return this.whole(file, async (bytes) => {
+      const result = parse(new TextDecoder().decode(bytes));
+      await this.check(file, bytes, hash);
+      return result;
+    });
   }
 
-  /** All weights; `store` copies a block to its offset. */
+  /** A small file with one hash. */
+  async file(entry: { file: string; bytes: number; sha256: string }, hash: Hash): Promise<Bytes> {
+    let bytes: Bytes = new Uint8Array(0);
+    await this.blocks({ ...entry, sha256: [entry.sha256] }, new ArrayBuffer(entry.bytes), hash, {
+      write: (_, block) => (bytes = block),
+      read: (offset, length) => bytes.slice(offset, offset + length),
+    });
+    return bytes;
+  }
+
+  /** All weights. */
   async weights(
     { shards, blockBytes }: Manifest['weights'],
     hash: Hash,
-    store: (offset: number, block: Uint8Array) => void,
+    target: Target,
   ): Promise<void> {
     const jobs = withOffsets(shards).values();
     // One buffer each for all its files: garbage would pile up until it is collected.
     const worker = async () => {
       let buffer = new ArrayBuffer(blockBytes);
       for (const [shard, start] of jobs) {
-        const storeAt = (offset: number, block: Uint8Array) => store(start + offset, block);
-        buffer = await this.blocks(shard, buffer, hash, storeAt);
+        buffer = await this.blocks(shard, buffer, hash, {
+          write: (offset, block) => target.write(start + offset, block),
+          read: (offset, length) => target.read(start + offset, length),
+        });
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, worker));
   }
 
-  // Every block, as large as `buffer`, is checked before `store` sees it; gives the buffer back.
-  private async blocks(
-    { file, bytes, sha256 }: Shard,
-    buffer: ArrayBuffer,
-    hash: Hash,
-    store: (offset: number, block: Uint8Array<ArrayBuffer>) => void,
-  ): Promise<ArrayBuffer> {
-    const blockBytes = buffer.byteLength;
-    const corrupt = (reason: string) => wtwError('file-corrupt', { path: file, reason });
-    return this.reading(file, async (source) => {
-      for (const [i, expected] of sha256.entries()) {
-        const offset = i * blockBytes;
-        const length = Math.min(blockBytes, bytes - offset);
-        const block = await this.fill(source, buffer, length);
-        if (block === undefined) throw corrupt(`it ends before byte ${offset + length}`);
-        if ((await hash(block)) !== expected) throw corrupt(`block ${i} has another SHA-256`);
-        if (this.signal.aborted) throw wtwError('aborted', {}, { cause: this.signal.reason });
-        store(offset, block);
-        buffer = block.buffer;
-      }
-      if (await source.read(new Uint8Array(1))) throw corrupt(`it is longer than ${bytes} bytes`);
-      return buffer;
-    });
+  // Of the cache first; what it lacks, over the network. Gives a buffer of the same size back.
+  private async blocks(shard: Shard, buffer: ArrayBuffer, hash: Hash, target: Target) {
+    const download = new Download(shard, buffer, hash, target);
+    const cache = this.name(shard.file).startsWith('http') ? this.cache : undefined;
+    if (!(cache && (await this.fromCache(cache, shard, download)))) {
+      await this.fetched(shard.file, download, (source) =>
+        download.take(source, (bytes) => this.received(bytes, false)),
+      );
+      cache?.keep(shard, target.read);
+    }
+    return download.buffer;
   }
 
-  private async reading<T>(file: string, work: (source: Source) => Promise<T>): Promise<T> {
-    const source = await this.platform.open(this.url(file), this.signal);
+  // A damaged entry is dropped; its good beginning need not come again.
+  private async fromCache(cache: PackageCache, shard: Shard, download: Download): Promise<boolean> {
     try {
-      return await work(source);
+      const source = await cache.open(shard);
+      if (!source) return false;
+      const take = (guarded: Source) => download.take(guarded, (n) => this.received(n, true));
+      await this.reading(source, take);
+      return true;
+    } catch {
+      if (this.signal.aborted) throw aborted(this.signal);
+      await cache.drop(shard).catch(() => {});
+      return false;
+    }
+  }
+
+  private whole<T>(file: string, use: (bytes: Bytes, source: Source) => Promise<T>): Promise<T> {
+    const nothing = { offset: 0, reached: 0 };
+    return this.fetched(file, nothing, async (source) => use(await all(source), source));
+  }
+
+  private async check(file: string, bytes: Bytes, hash: Hash): Promise<void> {
+    const { sha256 } = this.place(file);
+    if (sha256 === undefined || (await hash(bytes)) === sha256) return;
+    throw wtwError('file-corrupt', { path: this.name(file), reason: 'it has another SHA-256' });
+  }
+
+  private async fetched<T>(
+    file: string,
+    arrival: Pick<Download, 'offset' | 'reached'>,
+    work: (source: Source) => Promise<T>,
+  ): Promise<T> {
+    const { pauses } = this.patience;
+    // An address that has never answered is wrong, more likely than interrupted.
+    const pauseAfter = (failures: number) =>
+      this.answered || failures === 1 ? pauses[failures - 1] : undefined;
+    const attempt = (reload: boolean) =>
+      this.attempt(file, reload ? 0 : arrival.offset, reload, work);
+    try {
+      return await persistently(pauseAfter, this.signal, arrival, attempt);
+    } catch (error) {
+      if (!(error instanceof Interruption)) throw error;
+      const fields = { url: this.name(file), byte: arrival.reached, reason: error.message };
+      throw wtwError(arrival.reached > 0 ? 'download-broken' : 'fetch-failed', fields, {
+        cause: error,
+      });
+    }
+  }
+
+  private async attempt<T>(
+    file: string,
+    from: number,
+    reload: boolean,
+    work: (source: Source) => Promise<T>,
+  ): Promise<T> {
+    const { at } = this.place(file);
+    if (typeof at !== 'string') return this.reading(contentSource(file, at, from), work);
+    const ending = new AbortController();
+    const end = () => ending.abort(this.signal.reason);
+    this.signal.addEventListener('abort', end);
+    try {
+      if (this.signal.aborted) throw aborted(this.signal);
+      const opening = { signal: ending.signal, from, reload };
+      const source = await within(this.patience.stall, this.platform.open(new URL(at), opening));
+      this.answered = true;
+      return await this.reading(source, work);
+    } finally {
+      this.signal.removeEventListener('abort', end);
+      end(); // else a connection that hangs would stay
+    }
+  }
+
+  private async reading<T>(source: Source, work: (source: Source) => Promise<T>): Promise<T> {
+    const read: Source['read'] = async (bytes) => {
+      if (this.signal.aborted) throw aborted(this.signal);
+      return within(this.patience.stall, source.read(bytes));
+    };
+    try {
+      return await work({ ...source, read });
     } finally {
       source.cancel().catch(() => {}); // a stream that broke cannot be cancelled
     }
   }
 
-  // The buffer moves on its way through the stream: views of it do not outlive a read.
-  private async fill(source: Source, buffer: ArrayBuffer, length: number) {
-    let filled = 0;
-    while (filled < length) {
-      const part = await source.read(new Uint8Array(buffer, filled, length - filled));
-      if (part === undefined) return undefined;
-      this.received(part.length);
-      filled += part.length;
-      buffer = part.buffer;
-    }
-    return new Uint8Array(buffer, 0, length);
+  private place(file: string): Place {
+    const place = this.addresses[file];
+    if (place === undefined) throw wtwError('file-missing', { path: file });
+    return place;
   }
+}
+
+async function all(source: Source): Promise<Bytes> {
+  const parts: Bytes[] = [];
+  for (let part; (part = await source.read(new Uint8Array(PART_BYTES)));) parts.push(part);
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  if (source.length !== undefined && bytes.length < source.length) throw new EndedEarly();
+  let offset = 0;
+  for (const part of parts) {
+    bytes.set(part, offset);
+    offset += part.length;
+  }
+  return bytes;
 }
 
 function withOffsets(shards: readonly Shard[]): (readonly [Shard, number])[] {
@@ -120,32 +205,4 @@ function withOffsets(shards: readonly Shard[]): (readonly [Shard, number])[] {
     offset += shard.bytes;
     return [shard, start] as const;
   });
-}
-
-const REPORT_MS = 50;
-
-/** Counts bytes and reports them, not too often, and always the last. */
-export class Meter {
-  private readonly start = performance.now();
-  private reported = -Infinity;
-  private loaded = 0;
-
-  constructor(
-    private readonly total: number,
-    private readonly report: (progress: Progress) => void,
-  ) {}
-
-  add(bytes: number): void {
-    this.loaded += bytes;
-    const now = performance.now();
-    if (now - this.reported < REPORT_MS && this.loaded < this.total) return;
-    this.reported = now;
-    this.report({ loaded: this.loaded, total: this.total });
-  }
-
-  /** Milliseconds until all is there, at the pace so far. */
-  rest(): number {
-    const elapsed = performance.now() - this.start;
-    return this.loaded === 0 ? Infinity : (elapsed * (this.total - this.loaded)) / this.loaded;
-  }
 }

@@ -2,13 +2,15 @@
 import { VARIANTS } from '../../build/generated/variants.ts';
 import { type Backend, localBackend, NoWorker, workerBackend } from './backend.ts';
 import { Budget } from './budget.ts';
+import { letGo } from './contents.ts';
 import { Control } from './control.ts';
 import { aborted, reasonOf, wtwError } from './errors.ts';
 import { createModel } from './model.ts';
 import type { OpenOptions } from './open.ts';
+import { placesOf } from './places.ts';
 import type { Platform, Port } from './platform.ts';
 import type { Addresses } from './protocol.ts';
-import type { Assets, LoadModel, LoadOptions } from './types.ts';
+import type { LoadModel, LoadOptions } from './types.ts';
 import { MAX_THREADS } from './variants.ts';
 
 const WORKER = 'worker.js';
@@ -18,14 +20,15 @@ export const loaderFor =
   async (assets, startWorker, options = {}, extensions = []) => {
     checkOptions(options);
     if (options.signal?.aborted) throw aborted(options.signal);
-    const addresses = addressesOf(assets, options.baseUrl, platform.base());
-    const { variant, threads, signal, onProgress = () => {} } = options;
+    const addresses = placesOf(platform, assets, options);
+    const { cache = true, variant, threads, signal, onProgress = () => {} } = options;
     const control = platform.unshared() === undefined ? new Control() : undefined;
-    const opening = { addresses, variant, threads, signal, onProgress, control };
+    const opening = { addresses, cache, variant, threads, signal, onProgress, control };
     const cores = threads === undefined ? platform.cores() : undefined;
     const budget = new Budget(cores, (share) => control && (control.threads = share));
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
     const backend = await openBackend(platform, start, opening, budget, options.worker);
+    letGo(addresses);
     const model = createModel(backend, options.debug ?? false);
     return extensions.reduce((extended, extend) => extend(extended, wtwError), model);
   };
@@ -43,7 +46,7 @@ async function openBackend(
     return await inWorker(start, options, budget);
   } catch (error) {
     if (!(error instanceof NoWorker)) throw error;
-    const file = options.addresses[WORKER] ?? WORKER;
+    const file = workerAddress(options.addresses);
     const failure = wtwError('worker-failed', { reason: error.message, file });
     return localBackend(platform, local, budget, [failure.message]);
   }
@@ -59,30 +62,27 @@ async function inWorker(start: () => Port, options: OpenOptions, budget: Budget)
   return workerBackend(port, options, budget);
 }
 
-// Files that lie elsewhere have their worker there too, where the browser lets it start.
+// Files that lie elsewhere have their worker there too, where the browser lets it start. Workers are
+// started from addresses only: contents would take a blob URL, which policies forbid.
 function startPort(
   platform: Platform,
   addresses: Addresses,
   startWorker: (() => unknown) | null,
   baseUrl: LoadOptions['baseUrl'],
 ): Port {
-  const url = new URL(addresses[WORKER] ?? WORKER, platform.base());
-  const elsewhere = baseUrl !== undefined && url.origin === new URL(platform.base()).origin;
+  const url = new URL(workerAddress(addresses), platform.base());
+  const moved = baseUrl !== undefined && typeof addresses[WORKER]?.at === 'string';
+  const elsewhere = moved && url.origin === new URL(platform.base()).origin;
   const worker = elsewhere ? null : startWorker?.();
   return worker ? platform.adopt(worker) : platform.spawn(url);
 }
 
-function addressesOf(assets: Assets, baseUrl: LoadOptions['baseUrl'], base: string): Addresses {
-  const folder =
-    baseUrl === undefined ? undefined : `${new URL(baseUrl, base)}`.replace(/\/*$/, '/');
-  const address = (file: string, url: URL | string) =>
-    folder === undefined ? new URL(url, base).href : new URL(file, folder).href;
-  return Object.fromEntries(
-    Object.entries(assets).map(([file, url]) => [file, address(file, url)]),
-  );
+function workerAddress(addresses: Addresses): string {
+  const at = addresses[WORKER]?.at;
+  return typeof at === 'string' ? at : WORKER;
 }
 
-function checkOptions({ threads, variant, worker, onProgress }: LoadOptions): void {
+function checkOptions({ threads, variant, worker, cache, onProgress }: LoadOptions): void {
   const refuse = (name: string, reason: string) => {
     throw wtwError('option-invalid', { name, reason });
   };
@@ -96,6 +96,7 @@ function checkOptions({ threads, variant, worker, onProgress }: LoadOptions): vo
     refuse('variant', `${variant} is none of ${VARIANTS.join(', ')}`);
   }
   if (worker !== undefined && typeof worker !== 'boolean') refuse('worker', 'true or false');
+  if (cache !== undefined && typeof cache !== 'boolean') refuse('cache', 'true or false');
   if (onProgress !== undefined && typeof onProgress !== 'function')
     refuse('onProgress', 'a function');
 }

@@ -1,8 +1,10 @@
 // A manifest and an instance in; plan and weights in its memory, and the model made of them, out.
+import type { Hash, Target } from './download.ts';
 import { Engine, lastFailure } from './engine.ts';
-import type { Fetcher, Hash, Meter } from './fetching.ts';
+import type { Fetcher } from './fetching.ts';
 import type { Instance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
+import type { Meter } from './meter.ts';
 import { warmUp } from './warmup.ts';
 
 // Time that a download needs to show its pace.
@@ -23,8 +25,10 @@ export async function loadModel(
   const { plan, weights } = manifest;
   const planAddress = instance.alloc(plan.bytes);
   const weightsAddress = instance.alloc(Math.max(weights.bytes, 1));
-  const store = (address: number) => (offset: number, block: Uint8Array) =>
-    instance.bytes(address + offset, block.length).set(block);
+  const heap: Target = {
+    write: (offset, block) => instance.bytes(weightsAddress + offset, block.length).set(block),
+    read: (offset, length) => new Uint8Array(instance.bytes(weightsAddress + offset, length)),
+  };
   const create = () => {
     const places = [planAddress, plan.bytes, weightsAddress, weights.bytes] as const;
     const model = instance.runtime.wtw_model_new(...places);
@@ -32,16 +36,18 @@ export async function loadModel(
     return model >>> 0;
   };
 
-  const arrival = fetcher.weights(weights, hash, store(weightsAddress));
+  const arrival = fetcher.weights(weights, hash, heap);
   let arriving = true;
   const end = arrival.catch(() => {}).then(() => (arriving = false)); // awaited below
-  store(planAddress)(0, await fetcher.file(plan, hash));
+  const bytes = await fetcher.file(plan, hash);
+  instance.bytes(planAddress, plan.bytes).set(bytes);
   const wanted = async (pause = 0) => {
     await Promise.race([end, new Promise((resolve) => setTimeout(resolve, pause))]);
     return arriving && meter.rest() > WORTHWHILE_MS;
   };
   if (warms && (await wanted(PACE_MS))) await warmed(instance, manifest, create, wanted);
   await arrival;
+  meter.prepare();
   return create();
 }
 

@@ -1,9 +1,9 @@
 // The platform of Node: files of the disk, worker_threads; other addresses are fetched.
-import type { Worker as NodeWorker } from 'node:worker_threads';
-import { browser, compileError } from './browser.ts';
+import type { Transferable as Moving, Worker as NodeWorker } from 'node:worker_threads';
+import { openResponse } from './browser.ts';
 import { physicalCores } from './cores.ts';
-import { reasonOf, wtwError } from './errors.ts';
-import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
+import { aborted, reasonOf, wtwError } from './errors.ts';
+import type { Opening, Platform, Port, Source, WorkerPlatform } from './platform.ts';
 
 // worker.js is one file for browsers and Node: it cannot import Node's modules.
 const fs = () => process.getBuiltinModule('node:fs/promises');
@@ -18,11 +18,11 @@ export const isNode =
 export const node: Platform = {
   cores: () => physicalCores(process.getBuiltinModule('node:os').availableParallelism()),
   unshared: () => undefined,
-  open: (url, signal) =>
-    url.protocol === 'file:' ? openFile(url, signal) : browser.open(url, signal),
-  compile: (url, signal) =>
-    url.protocol === 'file:' ? compileFile(url) : browser.compile(url, signal),
-  base: () => process.getBuiltinModule('node:url').pathToFileURL(`${process.cwd()}/`).href,
+  open: (url, opening) =>
+    url.protocol === 'file:' ? openFile(url, opening) : openResponse(url, opening),
+  caches: () => undefined, // files of the disk need none
+  base: () => fileAddress(`${process.cwd()}/`),
+  address: addressOf,
   adopt: (worker) => nodePort(worker as NodeWorker),
   spawn: (url) => nodePort(new (threads().Worker)(url)),
 };
@@ -33,7 +33,7 @@ export const nodeWorker: WorkerPlatform = {
     const port = threads().parentPort;
     if (port === null) throw wtwError('internal', { reason: 'worker.js is not run as a worker' });
     return {
-      post: (message, transfer = []) => port.postMessage(message, transfer),
+      post: (message, transfer = []) => port.postMessage(message, transfer as Moving[]),
       listen: (received) => void port.on('message', received),
     };
   },
@@ -44,7 +44,7 @@ export const nodeWorker: WorkerPlatform = {
 
 function nodePort(worker: NodeWorker): Port {
   return {
-    post: (message, transfer = []) => worker.postMessage(message, transfer),
+    post: (message, transfer = []) => worker.postMessage(message, transfer as Moving[]),
     listen: (received, failed) => {
       worker.on('message', received);
       worker.on('messageerror', (error) => failed(reasonOf(error)));
@@ -57,31 +57,36 @@ function nodePort(worker: NodeWorker): Port {
   };
 }
 
-async function openFile(url: URL, signal?: AbortSignal): Promise<Source> {
-  const file = await fs()
-    .open(url)
-    .catch((error: unknown) => {
-      throw fileError(url, error);
-    });
+// One letter is a drive of Windows.
+const SCHEME = /^[a-z][a-z\d+.-]+:/i;
+
+function addressOf(place: string | URL): string {
+  const isPath = typeof place === 'string' && !SCHEME.test(place);
+  return isPath ? fileAddress(place) : new URL(place).href;
+}
+
+function fileAddress(path: string): string {
+  return process.getBuiltinModule('node:url').pathToFileURL(path).href;
+}
+
+async function openFile(url: URL, { signal, from = 0 }: Opening = {}): Promise<Source> {
+  const refused = (error: unknown) => {
+    throw fileError(url, error);
+  };
+  const file = await fs().open(url).catch(refused);
+  const { size } = await file.stat().catch(refused);
+  let position = from;
   return {
+    start: from,
+    length: size,
     read: async (bytes) => {
-      if (signal?.aborted) throw wtwError('aborted', {}, { cause: signal.reason });
-      const { bytesRead } = await file.read(bytes, 0, bytes.length);
+      if (signal?.aborted) throw aborted(signal);
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, position).catch(refused);
+      position += bytesRead;
       return bytesRead === 0 ? undefined : bytes.subarray(0, bytesRead);
     },
     cancel: () => file.close(),
   };
-}
-
-async function compileFile(url: URL): Promise<WebAssembly.Module> {
-  const bytes = await fs()
-    .readFile(url)
-    .catch((error: unknown) => {
-      throw fileError(url, error);
-    });
-  return WebAssembly.compile(bytes).catch((error: unknown) => {
-    throw compileError(url, error);
-  });
 }
 
 function fileError(url: URL, error: unknown) {

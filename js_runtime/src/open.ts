@@ -1,12 +1,17 @@
 // Addresses of a package's files in, a loaded model on this very thread out.
+import { openCache, PackageCache } from './cache.ts';
+import { letGo } from './contents.ts';
 import type { Control } from './control.ts';
+import type { Bytes, Hash } from './download.ts';
 import { Engine } from './engine.ts';
 import { wtwError } from './errors.ts';
-import { Fetcher, type Hash, Meter } from './fetching.ts';
+import { Fetcher } from './fetching.ts';
 import { Helpers } from './helpers.ts';
 import { createMemory, hexadecimal, Instance } from './instance.ts';
 import { loadModel } from './loading.ts';
 import { type Golden, type Manifest, parseManifest } from './manifest.ts';
+import { Meter } from './meter.ts';
+import { unlessAborted } from './persistence.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
 import type { Addresses, Summary } from './protocol.ts';
 import { selfTest } from './selftest.ts';
@@ -17,6 +22,7 @@ const MANIFEST = 'model.json';
 
 export interface OpenOptions {
   readonly addresses: Addresses;
+  readonly cache: boolean;
   readonly variant: Variant | undefined;
   readonly threads: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -37,16 +43,13 @@ export async function open(
   options: OpenOptions,
 ): Promise<Opened> {
   const fetching = new AbortController();
-  const abort = () => fetching.abort(options.signal?.reason);
-  options.signal?.addEventListener('abort', abort);
   const fetcher = new Fetcher(platform, options.addresses, fetching.signal);
+  const opening = openWith(fetcher, platform, helpers, options);
   try {
-    return await openWith(fetcher, platform, helpers, options, fetching.signal);
+    return await (options.signal ? unlessAborted(opening, options.signal) : opening);
   } catch (error) {
     fetching.abort(error); // one failure ends all downloads
     throw error;
-  } finally {
-    options.signal?.removeEventListener('abort', abort);
   }
 }
 
@@ -55,25 +58,31 @@ async function openWith(
   platform: Platform,
   helpers: WorkerPlatform | undefined,
   options: OpenOptions,
-  signal: AbortSignal,
 ): Promise<Opened> {
   const unthreaded = helpers ? helpers.unshared() : 'the model runs on the calling thread';
   const facts = { ...simdFacts(), cores: platform.cores(), unthreaded };
   const choice = chooseVariant(facts, options);
-  const compiling = platform.compile(fetcher.url(`runtime-${choice.variant}.wasm`), signal);
-  compiling.catch(() => {}); // awaited below, unless the manifest is at fault
-  const manifest = parseManifest(await fetcher.text(MANIFEST), fetcher.url(MANIFEST).href);
+  const subtle = webHash(); // a cache is found by it
+  const caching = options.cache && subtle ? openCache(platform.caches) : undefined;
+  const module = fetcher.module(`runtime-${choice.variant}.wasm`, subtle);
+  const starting = module.then((built) => new Instance(built, createMemory(choice.shared)));
+  starting.catch(() => {}); // awaited below, unless the manifest is at fault
+  const hash = subtle ?? (async (bytes: Bytes) => (await starting).sha256(bytes));
+  const manifest = await fetcher.parsed(MANIFEST, hash, (text) =>
+    parseManifest(text, fetcher.name(MANIFEST)),
+  );
   const meter = new Meter(manifest.plan.bytes + manifest.weights.bytes, options.onProgress);
-  fetcher.received = (bytes) => meter.add(bytes);
+  fetcher.received = (bytes, fromCache) => meter.add(bytes, fromCache);
+  fetcher.cache = caching && (await PackageCache.of(caching, manifest));
 
-  const instance = new Instance(await compiling, createMemory(choice.shared));
+  const instance = await starting;
   checkAbi(manifest.abi, instance.runtime.wtw_abi());
   const team = helpers && new Helpers(instance, helpers, choice.threads - 1);
-  const hash = hashOf(instance);
   // Without helpers the calling thread is the page's, which has its own work while it loads.
   const warms = helpers !== undefined;
   const model = await loadModel(instance, manifest, fetcher, hash, meter, warms);
   const engine = new Engine(instance, manifest, model, options.control);
+  letGo(options.addresses);
   fetcher.received = () => {}; // golden data is no part of the loading
   const late = team && (await gather(team, options));
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
@@ -93,13 +102,12 @@ function checkAbi(needed: number, found: number): void {
   if (needed !== found) throw wtwError('abi-mismatch', { needed, found });
 }
 
-// WebCrypto is absent on pages that are not secure.
-function hashOf(instance: Instance): Hash {
+// Absent on pages that are not secure: there the runtime hashes, everything but itself.
+function webHash(): Hash | undefined {
   const subtle = globalThis.crypto?.subtle as SubtleCrypto | undefined;
-  return async (bytes) =>
-    subtle
-      ? hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes)))
-      : instance.sha256(bytes);
+  return (
+    subtle && (async (bytes) => hexadecimal(new Uint8Array(await subtle.digest('SHA-256', bytes))))
+  );
 }
 
 function summaryOf(

@@ -1,4 +1,5 @@
 // What crosses the border between the caller's thread and the worker, and what the engine answers.
+import type { Content } from './contents.ts';
 import type { WtwErrorParts } from './wtw_error.ts';
 import type { Manifest } from './manifest.ts';
 import type { DType, MemoryInfo, Profile, Progress, SelfTestResult, Variant } from './types.ts';
@@ -53,12 +54,19 @@ export interface Summary {
   readonly why: readonly string[];
 }
 
-/** Asset names and their addresses. */
-export type Addresses = Readonly<Record<string, string>>;
+/** Where a file is, or what it holds. */
+export interface Place {
+  readonly at: string | Content;
+  /** Of what the file should be, where model.json does not say that. */
+  readonly sha256?: string | undefined;
+}
+/** Asset names and their places. */
+export type Addresses = Record<string, Place>;
 
 export interface ModelStart {
   readonly kind: 'model';
   readonly addresses: Addresses;
+  readonly cache: boolean;
   readonly variant: Variant | undefined;
   readonly threads: number | undefined;
   /** Of a Control, where memory can be shared. */
@@ -84,8 +92,8 @@ export interface CallMessage {
 export type ToWorker = ModelStart | HelperStart | CallMessage;
 
 export type FromWorker =
-  /** With the name of the lock that tells of the worker's end, where there is one. */
-  | { readonly kind: 'alive'; readonly lock: string | undefined }
+  /** With its version, and the name of the lock that tells of its end, where there is one. */
+  | { readonly kind: 'alive'; readonly build: string; readonly lock: string | undefined }
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'loaded'; readonly summary: Summary }
   | { readonly kind: 'failed'; readonly error: WtwErrorParts }

@@ -82,11 +82,18 @@ declare global {
   }
 }
 
-/** Bytes of the model, over all its files. */
+/** Bytes of the model, over all its files; no number ever gets smaller. */
 export interface Progress {
+  /** First all bytes arrive, then the runtime makes the model of them. */
+  readonly phase: 'download' | 'prepare';
   readonly loaded: number;
   readonly total: number;
+  /** Those of `loaded` that an earlier visit had left in the browser. */
+  readonly cached: number;
 }
+
+/** What a file of the package holds, or where it is: an address, in Node also a path. */
+export type FileSource = Blob | ArrayBuffer | Uint8Array | string | URL;
 
 export interface LoadOptions {
   /**
@@ -100,9 +107,17 @@ export interface LoadOptions {
   /** false: run on the calling thread; else in a worker, wherever one can start. */
   readonly worker?: boolean;
   readonly onProgress?: (progress: Progress) => void;
+  /** Ends the loading, whatever it is at, with the error `aborted`. */
   readonly signal?: AbortSignal;
-  /** Where the package's files are served, instead of beside the package's own module. */
+  /** Where the package's files are served, instead of beside the package's own module; in Node also
+   * the path of their folder. */
   readonly baseUrl?: string | URL;
+  /** Files that are not where the others are, by name: `{ 'weights-00.bin': blob }`. Names that the
+   * package does not have are passed over. Large buffers are read in parts, not copied. */
+  readonly files?: Readonly<Record<string, FileSource>>;
+  /** false: keep nothing in the browser for the next visit, and use nothing that is kept. By default
+   * secure pages keep weights by their SHA-256; older versions of the package make room. */
+  readonly cache?: boolean;
   /** Adds `model.debug`, which keeps every value of a run. */
   readonly debug?: boolean;
 }
@@ -271,8 +286,9 @@ export interface Diagnosis {
   readonly text: string;
 }
 
-/** The files of a package and their addresses, as its index.js lists them. */
-export type Assets = Readonly<Record<string, URL | string>>;
+/** The files of a package and their addresses, as its index.js lists them; with their SHA-256
+ * where model.json says nothing of them. */
+export type Assets = Readonly<Record<string, URL | string | readonly [URL | string, string]>>;
 
 /** Makes a coded error, of a slug and the fields of its message. */
 export type Fail = (

@@ -1,5 +1,6 @@
 // worker.js: one self-contained file that is the model's worker and, when started by that, one of
 // its helpers. No imports and no exports: some bundlers turn it into a classic script.
+import { BUILD } from '../../build/generated/build.ts';
 import { type Answer, answering } from './answer.ts';
 import { browserWorker } from './browser.ts';
 import { Control } from './control.ts';
@@ -15,6 +16,7 @@ import {
   type ModelStart,
   type ToWorker,
 } from './protocol.ts';
+import type { Progress } from './types.ts';
 
 const platform = isNode ? nodeWorker : browserWorker;
 const parent = platform.parent();
@@ -23,13 +25,13 @@ let answer: Answer | undefined;
 let control: Control | undefined;
 let prepareLater = () => {};
 
-async function start({ addresses, variant, threads, control: words }: ModelStart): Promise<void> {
-  post({ kind: 'alive', lock: await platform.holdLock() });
+async function start(message: ModelStart): Promise<void> {
+  const { addresses, cache, variant, threads, control: words } = message;
   try {
-    const onProgress = (progress: { loaded: number; total: number }) =>
-      post({ kind: 'progress', progress });
+    post({ kind: 'alive', build: BUILD, lock: await platform.holdLock() });
+    const onProgress = (progress: Progress) => post({ kind: 'progress', progress });
     control = words && new Control(words);
-    const options = { addresses, variant, threads, onProgress, control };
+    const options = { addresses, cache, variant, threads, onProgress, control };
     const opened = await open(platform, platform, options);
     answer = answering(opened);
     prepareLater = preparing(new MessageChannel(), () => opened.engine.prepare());
@@ -87,6 +89,8 @@ parent.listen(
         return void reply(message);
       case 'helper':
         return help(message);
+      default:
+        throw new Error('an unknown message');
     }
   },
   () => {},

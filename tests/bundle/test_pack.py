@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from hashlib import sha256
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from support.fake_model import INPUTS, fake_model
 from support.fake_runtime import fake_runtime
 
-from wasm_torch_web.bundle import entry, pack
+from wasm_torch_web.bundle import entry, pack, seal
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
 
@@ -33,8 +34,12 @@ def package(tmp_path: Path, runtime: Path) -> Path:
     return folder
 
 
+def read(path: Path) -> str:
+    return path.read_text()
+
+
 def read_json(path: Path) -> Any:
-    return json.loads(path.read_text())
+    return json.loads(read(path))
 
 
 def test_npm_packs_every_file_and_says_nothing(package: Path) -> None:
@@ -73,6 +78,23 @@ def test_package_json_has_the_hash_of_every_file_that_the_manifest_has_not(packa
     assert not {"model.json", "plan.bin", "weights-00.bin", "golden.bin"} & set(hashes)
     for name, digest in hashes.items():
         assert sha256((package / name).read_bytes()).hexdigest() == digest
+
+
+def test_the_entries_have_the_hashes_that_model_json_has_not(package: Path) -> None:
+    for name in ("index.js", "index.node.js"):
+        found = re.findall(r"\./([\w.-]+)', import.meta.url\),\n *'(\w{64})'", read(package / name))
+        assert [file for file, _ in found] == ["model.json", *entry.WASM]
+        for file, digest in found:
+            assert sha256((package / file).read_bytes()).hexdigest() == digest
+
+
+def test_a_package_whose_manifest_changes_is_sealed_anew(package: Path) -> None:
+    manifest = read_json(package / "model.json") | {"parameters": 7}
+    seal(package, manifest)
+    assert read_json(package / "model.json")["parameters"] == 7
+    assert sha256((package / "model.json").read_bytes()).hexdigest() in read(package / "index.js")
+    hashes = read_json(package / "package.json")["wasm-torch-web"]["sha256"]
+    assert sha256((package / "index.js").read_bytes()).hexdigest() == hashes["index.js"]
 
 
 def test_a_tokenizer_is_carried_listed_and_exported(tmp_path: Path, runtime: Path) -> None:

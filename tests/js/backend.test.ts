@@ -1,7 +1,13 @@
 // Calls of a backend whose worker is played by the test.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { workerBackend, type Backend, type CallOptions } from '../../js_runtime/src/backend.ts';
+import { BUILD } from '../../build/generated/build.ts';
+import {
+  type Backend,
+  type CallOptions,
+  NoWorker,
+  workerBackend,
+} from '../../js_runtime/src/backend.ts';
 import { Budget } from '../../js_runtime/src/budget.ts';
 import { Control } from '../../js_runtime/src/control.ts';
 import { toWire, wtwError } from '../../js_runtime/src/errors.ts';
@@ -12,6 +18,8 @@ import { rejectsCode } from './support.ts';
 
 const memory = {};
 const nothing = async () => {};
+const options = { addresses: {}, onProgress: () => {} } as unknown as OpenOptions;
+const budget = () => new Budget(1, () => {});
 
 /** A backend, what its worker was sent, how busy its port was, and what the worker answers. */
 async function started(hasState = false) {
@@ -35,11 +43,10 @@ async function started(hasState = false) {
     busy: (now) => void busy.push(now),
   };
   const loaded = () => {
-    send({ kind: 'alive' });
+    send({ kind: 'alive', build: BUILD });
     send({ kind: 'loaded', summary: { memory, hasState } });
   };
-  const options = { addresses: {}, onProgress: () => {}, control } as unknown as OpenOptions;
-  const backend = await workerBackend(port, options, new Budget(1, () => {}));
+  const backend = await workerBackend(port, { ...options, control }, budget());
   busy.length = 0;
   const sent = () => calls.at(-1) as CallMessage;
   /** Answers the last call. */
@@ -52,7 +59,17 @@ async function started(hasState = false) {
     send({ kind: 'refused', id, staged, error: toWire(error) });
   };
   const names = () => calls.map(({ request }) => request.call);
-  return { backend, calls, names, busy, control, reply, refuse, die: (why: string) => die(why) };
+  return {
+    backend,
+    calls,
+    names,
+    busy,
+    control,
+    reply,
+    refuse,
+    send: (message: unknown) => send(message),
+    die: (why: string) => die(why),
+  };
 }
 
 const inputs = (arrays: readonly Uint8Array[]) => ({
@@ -193,4 +210,40 @@ test('what cannot be posted is refused, and the queue goes on', async () => {
   await rejectsCode(second, 'internal', 'DataCloneError');
   reply([3]);
   assert.deepEqual(await Promise.all([first, third]), [[1], [3]]);
+});
+
+/** A port whose worker answers the start with that, and how often it was ended. */
+function portOf(answer?: object) {
+  const ended = { times: 0 };
+  let send = (_: unknown) => {};
+  const port: Port = {
+    listen: (received) => void (send = received),
+    post: () => answer && queueMicrotask(() => send(answer)),
+    watch: () => {},
+    terminate: async () => void ++ended.times,
+    busy: () => {},
+  };
+  return { port, ended };
+}
+
+test('a worker that nothing comes of is given up', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { port, ended } = portOf();
+  const refused = assert.rejects(workerBackend(port, options, budget()), NoWorker);
+  t.mock.timers.tick(20_000);
+  await refused;
+  assert.equal(ended.times, 1);
+});
+
+test('a worker of another version is given up', async () => {
+  const { port, ended } = portOf({ kind: 'alive', build: 'other' });
+  await assert.rejects(workerBackend(port, options, budget()), /another version/);
+  assert.equal(ended.times, 1);
+});
+
+test('a worker that says what nobody knows has died', async () => {
+  const { backend, send } = await started();
+  const running = rejectsCode(run(backend), 'worker-died', 'unknown');
+  send({ kind: 'reply!' });
+  await running;
 });

@@ -129,7 +129,10 @@ test('inputs move to the worker where they may, and are copied where they must',
     const shared = new Float32Array(new SharedArrayBuffer(512));
     shared.set(inputs().x.data);
     assert.deepEqual(bits(await run(shared, [3, 3])), alone);
-    assert.deepEqual(bits(await model.run({ ...inputs(), x: { data: shared, shape: [2, 64] } })), alone);
+    assert.deepEqual(
+      bits(await model.run({ ...inputs(), x: { data: shared, shape: [2, 64] } })),
+      alone,
+    );
     assert.equal(shared[1], Math.fround(Math.sin(12.9898)));
     const kept = inputs().x.data;
     await fails(run(kept, [3]), 'WTW505');
@@ -409,11 +412,40 @@ test('a slow download changes nothing', async (t) => {
   await using(at('counter'), async (model) => assert.equal(await count(model), 2), loadCounter);
 });
 
+test('a package that is served goes on where the connection broke', async (t) => {
+  const ranges = [];
+  const server = createServer(async ({ url, headers }, response) => {
+    const data = await readFile(`${folder}/${url}`);
+    response.setHeader('content-type', url.endsWith('.wasm') ? 'application/wasm' : 'text/plain');
+    if (!url.includes('weights-')) return void response.end(data);
+    ranges.push(headers.range);
+    const first = Number(/\d+/.exec(headers.range)?.[0] ?? 0);
+    response.setHeader('content-length', data.length - first);
+    if (first > 0) {
+      response.setHeader('content-range', `bytes ${first}-${data.length - 1}/${data.length}`);
+      return void response.writeHead(206).end(data.subarray(first));
+    }
+    response.write(data.subarray(0, 600_000), () => setTimeout(() => response.destroy(), 50));
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  t.after(() => server.close().closeAllConnections());
+  const baseUrl = `http://127.0.0.1:${server.address().port}/sample`;
+  for (const worker of [undefined, false]) {
+    await using({ baseUrl, worker }, async (model) => {
+      assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
+    });
+    assert.deepEqual(ranges.splice(0), [undefined, `bytes=${1 << 19}-`]);
+  }
+});
+
 test('what is impossible is refused, not replaced', async () => {
   await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
   await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
   await fails(load({ variant: 'simd128-single', threads: 2 }), 'WTW409', 'one thread');
   await fails(load({ worker: 1 }), 'WTW409', 'worker');
+  await fails(load({ cache: 1 }), 'WTW409', 'cache');
+  await fails(load({ files: { 'plan.bin': 1 } }), 'WTW409', "files['plan.bin']");
+  await fails(load({ baseUrl: 'http://' }), 'WTW409', 'baseUrl');
   await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');
 });
 
@@ -421,6 +453,47 @@ test('baseUrl moves every file', () =>
   using({ baseUrl: pathToFileURL(`${folder}/sample`) }, async (model) => {
     assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
   }));
+
+const NAMES = ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin'].concat(
+  ['threads', 'single'].map((kind) => `runtime-relaxed-${kind}.wasm`),
+  ['threads', 'single'].map((kind) => `runtime-simd128-${kind}.wasm`),
+);
+const contents = async (as) => {
+  const read = async (name) => [name, as(await readFile(`${folder}/sample/${name}`))];
+  return Object.fromEntries(await Promise.all(NAMES.map(read)));
+};
+const KINDS = {
+  path: () => undefined,
+  Buffer: (data) => data,
+  ArrayBuffer: (data) => new Uint8Array(data).buffer,
+  Blob: (data) => new Blob([data]),
+};
+for (const [kind, as] of Object.entries(KINDS)) {
+  for (const worker of [undefined, false]) {
+    test(`files may be at hand: each a ${kind}, with worker ${worker}`, async () => {
+      const files = kind === 'path' ? {} : await contents(as);
+      const baseUrl = kind === 'path' ? `${folder}/sample` : '/nowhere';
+      await using({ baseUrl, files, worker }, async (model) => {
+        assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
+        assert.ok((await model.selfTest()).passed);
+      });
+      for (const data of Object.values(files)) assert.ok((data.size ?? data.byteLength) > 4096);
+    });
+  }
+}
+
+test('what is at hand is checked', async () => {
+  const { variant } = await using({}, ({ info }) => info);
+  for (const name of ['plan.bin', 'weights-00.bin', `runtime-${variant}.wasm`]) {
+    const data = await readFile(`${folder}/sample/${name}`);
+    data[data.length >> 1] ^= 1;
+    await fails(load({ files: { [name]: data } }), 'WTW304', name);
+    await fails(load({ files: { [name]: '/nowhere' } }), 'WTW303', '/nowhere');
+  }
+  const words = await readFile(`${folder}/sample/model.json`, 'utf8');
+  const files = { 'model.json': Buffer.from(words.replace('"max":8', '"max":9')) };
+  await fails(load({ files }), 'WTW304', 'model.json');
+});
 
 test('dispose and abort end what is under way', async () => {
   const model = await load();
@@ -452,11 +525,24 @@ test('a diagnosis tells what load() takes', async () => {
     assert.deepEqual([variant, threads], [info.variant, info.threads]);
   });
   assert.match(text, /^package: sample 0\.1\.0\nvariant: /);
-  assert.equal(facts.platform, `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
+  assert.equal(
+    facts.platform,
+    `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`,
+  );
   assert.equal(advice.length, variant.startsWith('relaxed') ? 0 : 1);
   const required = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
   assert.equal((await required.diagnose()).text.split('\n')[0], text.split('\n')[0]);
 });
+
+for (const worker of [undefined, false]) {
+  for (const phase of ['download', 'prepare']) {
+    test(`an abort ends the phase ${phase}, with worker ${worker}`, async () => {
+      const controller = new AbortController();
+      const onProgress = (progress) => progress.phase === phase && controller.abort();
+      await fails(load({ worker, onProgress, signal: controller.signal }), 'WTW405');
+    });
+  }
+}
 
 const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
 const assets = Object.fromEntries(
@@ -510,16 +596,20 @@ test('helpers that die leave the runs to the others', async (t) => {
   await writeFile(path, script);
   let worker;
   const start = () => (worker = new Worker(path));
-  await using({ threads: 4 }, async (model) => {
-    assert.equal(model.info.threads, 4);
-    const before = bits(await model.run(inputs()));
-    const { port1, port2 } = new MessageChannel();
-    const ended = new Promise((resolve) => port1.once('message', resolve));
-    worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
-    assert.equal(await ended, 3);
-    port1.close();
-    for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
-  }, (options) => loadModel(assets, start, options));
+  await using(
+    { threads: 4 },
+    async (model) => {
+      assert.equal(model.info.threads, 4);
+      const before = bits(await model.run(inputs()));
+      const { port1, port2 } = new MessageChannel();
+      const ended = new Promise((resolve) => port1.once('message', resolve));
+      worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
+      assert.equal(await ended, 3);
+      port1.close();
+      for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
+    },
+    (options) => loadModel(assets, start, options),
+  );
 });
 
 test('progress ends with everything', async () => {
@@ -527,12 +617,18 @@ test('progress ends with everything', async () => {
   await using({ onProgress: (progress) => reports.push(progress) }, () => {});
   const { loaded, total } = reports.at(-1);
   assert.equal(loaded, total);
+  const phases = [...new Set(reports.map(({ phase }) => phase))];
+  assert.deepEqual(phases, ['download', 'prepare']);
 });
 
 test('require works, and an idle model does not keep the process alive', async () => {
   const { load: required } = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
   await using({}, async (model) => assert.ok(model.info.threads >= 1), required);
-  const script = `const { load } = await import('${entry('sample')}'); await load(); console.log('loaded');`;
+  const weights = `${folder}/sample/weights-00.bin`;
+  const script = `const { load } = await import('${entry('sample')}'); await load();
+    const { readFileSync } = await import('node:fs');
+    await load({ files: { 'weights-00.bin': readFileSync('${weights}') } });
+    console.log('loaded');`;
   const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
     timeout: 60000,
   });

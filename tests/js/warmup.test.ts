@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Engine } from '../../js_runtime/src/engine.ts';
 import { wtwError } from '../../js_runtime/src/errors.ts';
-import type { Fetcher, Meter } from '../../js_runtime/src/fetching.ts';
+import type { Fetcher } from '../../js_runtime/src/fetching.ts';
 import type { Instance } from '../../js_runtime/src/instance.ts';
 import { Trap } from '../../js_runtime/src/instance.ts';
 import { loadModel } from '../../js_runtime/src/loading.ts';
 import type { Manifest } from '../../js_runtime/src/manifest.ts';
+import type { Meter } from '../../js_runtime/src/meter.ts';
 import type { WireInput } from '../../js_runtime/src/protocol.ts';
 import { warmUp } from '../../js_runtime/src/warmup.ts';
 import { HASH, sampleManifest } from './support.ts';
@@ -113,7 +114,7 @@ async function callsOf(milliseconds: number, rest: number, warms = true): Promis
     manifest(),
     fetcher as unknown as Fetcher,
   ] as const;
-  const meter = { rest: () => rest } as Meter;
+  const meter = { rest: () => rest, prepare: () => {} } as unknown as Meter;
   await loadModel(...parts, async () => HASH, meter, warms);
   return calls;
 }

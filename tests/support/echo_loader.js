@@ -10,7 +10,7 @@ export const diagnosePackage = async (subject) => ({ text: subject });
 
 export async function loadModel(assets, startWorker, { variant = 'relaxed-single' } = {}) {
   if (variant === 'broken') throw new WtwError('load option variant: broken');
-  await (await fetch(assets['model.json'])).json();
+  await (await fetch(assets['model.json'][0])).json();
   const run = async (inputs) => {
     const named = Object.entries(inputs).map(([name, value]) => [`${name}_out`, value]);
     return Object.fromEntries(variant === 'simd128-single' ? named.map(spoil) : named);

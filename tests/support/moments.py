@@ -30,7 +30,12 @@ Processes = dict[str, dict[str, int]]
 
 @contextmanager
 def moments(
-    page: Path, package: Path, profile: Path, options: dict[str, Any], *switches: str
+    page: Path,
+    package: Path,
+    profile: Path,
+    options: dict[str, Any],
+    *switches: str,
+    port: int | None = None,
 ) -> Iterator[Queue[Any]]:
     """A folder with a page that uses the package; renderers and facts of each moment it tells."""
     told: Queue[Any] = Queue()
@@ -45,7 +50,7 @@ def moments(
         Mount("/package", Files(directory=package)),
         Mount("/", Files(directory=page, html=True)),
     ]
-    with running(application(routes)) as url:
+    with running(application(routes), port=port) as url:
         address = f"{url}?{quote(json.dumps(options))}"
         profiled = f"--user-data-dir={profile}"
         command = [find(), "--headless", *arguments(), *switches, profiled, address]

@@ -17,7 +17,15 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
 from wasm_torch_web.tokenizer import FILE as TOKENIZER
 
-__all__ = ["check_name", "check_replaceable", "check_version", "pack", "staged", "suggest_name"]
+__all__ = [
+    "check_name",
+    "check_replaceable",
+    "check_version",
+    "pack",
+    "seal",
+    "staged",
+    "suggest_name",
+]
 
 RUNTIME = Path(__file__).parents[1] / "runtime"
 
@@ -50,6 +58,13 @@ def steps(runtime: Path, tokenizer: Path | None) -> tuple[Step, ...]:
         write_package_json,
         check_assets,
     )
+
+
+def seal(folder: Path, manifest: Manifest) -> None:
+    """Writes model.json of a package anew, and what has its hash."""
+    manifests.write(folder, manifest)
+    entry.write(folder, manifest)
+    write_package_json(folder, manifest)
 
 
 def copy_runtime(folder: Path, manifest: Manifest, runtime: Path) -> None:

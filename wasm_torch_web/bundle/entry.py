@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -45,14 +46,12 @@ def extensions(manifest: Manifest) -> list[str]:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Writes the four entry points."""
+    """Writes the four entry points. The first two have the SHA-256 of the files that model.json
+    says nothing of, except the worker: that is the only one which bundlers change."""
     names = extensions(manifest)
     imports = "".join(f"import {{ {name} }} from './{name}.js';\n" for name in names)
-    listed = "\n".join(
-        f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
-    )
     fields = {
-        "assets": listed,
+        "assets": "\n".join(_listed(folder, name) for name in assets(manifest)),
         "imports": imports,
         "extensions": f", [{', '.join(names)}]" if names else "",
         "name": manifest["name"],
@@ -67,6 +66,14 @@ def write(folder: Path, manifest: Manifest) -> None:
     command = folder / "copy.js"
     command.write_text(fill("copy.js", files=copied, name=manifest["name"]), encoding="utf-8")
     command.chmod(0o755)
+
+
+def _listed(folder: Path, name: str) -> str:
+    url = f"new URL('./{name}', import.meta.url)"
+    if name not in (manifests.FILE, *WASM):
+        return f"  '{name}': {url},"
+    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    return f"  '{name}': [\n    {url},\n    '{digest}',\n  ],"
 
 
 def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:

@@ -1,0 +1,113 @@
+// Files by the SHA-256 of their content, kept in the browser for the next visit. Whatever the
+// browser refuses (no storage, none left) is as if nothing had been kept.
+import { hexadecimal } from './instance.ts';
+import type { Manifest, Shard } from './manifest.ts';
+import { within } from './persistence.ts';
+import type { Source } from './platform.ts';
+import { streamReading } from './streams.ts';
+
+const NAME = 'wasm-torch-web';
+const PART_BYTES = 1 << 19;
+// A cache that does not answer by then is no help.
+const PROMPT_MS = 2000;
+
+type Keep = (offset: number, length: number) => Uint8Array<ArrayBuffer>;
+
+/** One cache for all packages of an origin. */
+export function openCache(storage: () => CacheStorage | undefined): Promise<Cache | undefined> {
+  const opening = Promise.resolve().then(() => storage()?.open(NAME));
+  return within(PROMPT_MS, opening).catch(() => undefined);
+}
+
+export class PackageCache {
+  private readonly addresses: ReadonlySet<string>;
+  private writing: Promise<void> | undefined;
+
+  private constructor(
+    private readonly cache: Cache,
+    private readonly folder: string,
+    keys: readonly string[],
+  ) {
+    this.addresses = new Set(keys.map((key) => this.address(key)));
+  }
+
+  /** What the cache has of the package; undefined without a cache. */
+  static async of(
+    opening: Promise<Cache | undefined>,
+    manifest: Manifest,
+  ): Promise<PackageCache | undefined> {
+    const cache = await opening;
+    if (cache === undefined) return undefined;
+    const { name, plan, golden, weights } = manifest;
+    const keys = await Promise.all(weights.shards.map(keyOf));
+    const files = golden ? [plan.sha256, golden.sha256] : [plan.sha256];
+    // Nobody is ever asked for this address.
+    const folder = `https://${NAME}.invalid/${encodeURIComponent(name)}/`;
+    return new PackageCache(cache, folder, [...files, ...keys]);
+  }
+
+  async open(file: Shard): Promise<Source | undefined> {
+    const address = this.address(await keyOf(file));
+    const response = await within(PROMPT_MS, this.cache.match(address));
+    if (!response?.body) return undefined;
+    const length = Number(response.headers.get('content-length'));
+    return { start: 0, length, ...streamReading(response.body) };
+  }
+
+  async drop(file: Shard): Promise<void> {
+    await this.cache.delete(this.address(await keyOf(file)));
+  }
+
+  /** Stores a whole file that was checked, `read` part by part, after those before it; once one
+   * could not be stored, no more are. */
+  keep(file: Shard, read: Keep): void {
+    this.writing = (this.writing ?? this.evict()).then(() => this.put(file, read));
+    this.writing.catch(() => {});
+  }
+
+  /** Other versions of the package make room. */
+  private async evict(): Promise<void> {
+    for (const { url } of await this.cache.keys()) {
+      if (url.startsWith(this.folder) && !this.addresses.has(url)) await this.cache.delete(url);
+    }
+  }
+
+  private async put(file: Shard, read: Keep): Promise<void> {
+    const address = this.address(await keyOf(file));
+    const headers = { 'content-length': String(file.bytes) };
+    const put = (body: BodyInit) => this.cache.put(address, new Response(body, { headers }));
+    try {
+      await put(streamOf(file.bytes, read));
+    } catch (error) {
+      // WebKit stores no streams.
+      if ((error as Error).name !== 'NotSupportedError') throw error;
+      await put(read(0, file.bytes));
+    }
+  }
+
+  private address(key: string): string {
+    return this.folder + key;
+  }
+}
+
+/** The SHA-256 of a small file, or of the hashes of a shard's blocks. */
+async function keyOf({ sha256: [first = '', ...rest] }: Pick<Shard, 'sha256'>): Promise<string> {
+  if (rest.length === 0) return first;
+  const hashes = new TextEncoder().encode([first, ...rest].join());
+  return hexadecimal(new Uint8Array(await crypto.subtle.digest('SHA-256', hashes)));
+}
+
+function streamOf(bytes: number, read: Keep): ReadableStream<Uint8Array<ArrayBuffer>> {
+  let offset = 0;
+  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      pull(controller) {
+        const length = Math.min(PART_BYTES, bytes - offset);
+        controller.enqueue(read(offset, length));
+        offset += length;
+        if (offset === bytes) controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
