@@ -12,8 +12,8 @@ export interface Window {
 export type Interpolation = 'nearest' | 'bilinear' | 'bicubic' | 'lanczos';
 
 /**
- * Rows of pixels of `image.bands` bytes. First along rows, then along columns; after each, values
- * are rounded to bytes. Made smaller, each pixel is a mean over all that it covers (antialiasing).
+ * Rows of pixels of `image.bands` bytes. One axis after the other; after each, values are rounded to
+ * bytes. Made smaller, each pixel is a mean over all that it covers (antialiasing).
  */
 export function resample(
   image: Pixels,
@@ -21,35 +21,85 @@ export function resample(
   window: Window,
   interpolation: Interpolation,
 ): Uint8ClampedArray {
-  const { data, width, step, bands } = image;
+  const { width, height } = image;
   const across = tapsOf(width, size.width, window.left, window.width, interpolation);
-  const down = tapsOf(image.height, size.height, window.top, window.height, interpolation);
-  const top = down.first[0] as number;
-  const last = window.height - 1;
-  const rows = (down.first[last] as number) + (down.count[last] as number) - top;
-  const line = window.width * bands;
-  const narrow = new Uint8ClampedArray(rows * line);
-  for (let row = 0; row < rows; ++row) {
-    for (let band = 0; band < bands; ++band) {
-      const from = (top + row) * width * step + band;
-      convolve(data, from, step, across, narrow, row * line + band, bands);
-    }
-  }
-  const result = new Uint8ClampedArray(window.height * line);
-  for (let column = 0; column < line; ++column) {
-    convolve(narrow, column - top * line, line, down, result, column, line);
-  }
-  return result;
+  const down = tapsOf(height, size.height, window.top, window.height, interpolation);
+  // Pillow's choice since version 13; before, rows always came first.
+  const shrinks = height > size.height;
+  const columnsFirst = shrinks && height - size.height > 2 * (width - size.width);
+  const needed = cut(image, across, down);
+  return columnsFirst
+    ? alongRows(alongColumns(needed, down), across).data
+    : alongColumns(alongRows(needed, across), down).data;
 }
 
 /** What each output along an axis is made of. */
 interface Taps {
-  /** The first input and the number of them, for each output. */
+  /** The inputs that count for any output. */
+  readonly begin: number;
+  readonly end: number;
+  /** The first input, counted from `begin`, and the number of them, for each output. */
   readonly first: Int32Array;
   readonly count: Int32Array;
   /** `width` for each output, in 2^-BITS. */
   readonly weights: Int32Array;
   readonly width: number;
+}
+
+/** Bytes of a picture, or of a part of it. */
+interface Grid<Data = Uint8Array | Uint8ClampedArray> {
+  readonly data: Data;
+  readonly origin: number;
+  /** From pixel to pixel, and from row to row. */
+  readonly step: number;
+  readonly line: number;
+  readonly width: number;
+  readonly height: number;
+  readonly bands: number;
+}
+
+function cut({ data, width, step, bands }: Pixels, across: Taps, down: Taps): Grid {
+  const line = width * step;
+  const origin = down.begin * line + across.begin * step;
+  const size = { width: across.end - across.begin, height: down.end - down.begin };
+  return { data, origin, step, line, ...size, bands };
+}
+
+function alongRows(grid: Grid, taps: Taps): Grid<Uint8ClampedArray> {
+  const { data, origin, step, line, height, bands } = grid;
+  const made = gridOf(taps.first.length, height, bands);
+  for (let row = 0; row < height; ++row) {
+    for (let band = 0; band < bands; ++band) {
+      convolve(
+        data,
+        origin + row * line + band,
+        step,
+        taps,
+        made.data,
+        row * made.line + band,
+        bands,
+      );
+    }
+  }
+  return made;
+}
+
+function alongColumns(grid: Grid, taps: Taps): Grid<Uint8ClampedArray> {
+  const { data, origin, step, line, width, bands } = grid;
+  const made = gridOf(width, taps.first.length, bands);
+  for (let column = 0; column < width; ++column) {
+    for (let band = 0; band < bands; ++band) {
+      const to = column * bands + band;
+      convolve(data, origin + column * step + band, line, taps, made.data, to, made.line);
+    }
+  }
+  return made;
+}
+
+function gridOf(width: number, height: number, bands: number): Grid<Uint8ClampedArray> {
+  const line = width * bands;
+  const data = new Uint8ClampedArray(height * line);
+  return { data, origin: 0, step: bands, line, width, height, bands };
 }
 
 const BITS = 22; // sums of bytes times weights stay within 32 bits
@@ -126,7 +176,15 @@ function tapsOf(
     count[i] = exact.length;
     exact.forEach((one, tap) => (weights[i * width + tap] = fixed(one / sum)));
   }
-  return { first, count, weights, width };
+  return counted({ first, count, weights, width });
+}
+
+/** With the inputs that count, and those of each output counted from the first of them. */
+function counted(taps: Omit<Taps, 'begin' | 'end'>): Taps {
+  const { first, count } = taps;
+  const last = first.length - 1;
+  const [begin, end] = [first[0] as number, (first[last] as number) + (count[last] as number)];
+  return { ...taps, begin, end, first: first.map((input) => input - begin) };
 }
 
 /** Rounded half away from zero. */
@@ -143,5 +201,5 @@ function singles(scale: number, begin: number, outputs: number): Taps {
     place += scale;
   }
   const weights = new Int32Array(outputs).fill(1 << BITS);
-  return { first, count: new Int32Array(outputs).fill(1), weights, width: 1 };
+  return counted({ first, count: new Int32Array(outputs).fill(1), weights, width: 1 });
 }

@@ -14,19 +14,19 @@ from wasm_torch_web.sources.factory import import_registered, make, normalise
 
 
 def test_a_file(tmp_path: Path) -> None:
-    module, examples = make(f"{write_factory(tmp_path)}:make")
-    assert isinstance(module, nn.Module)
-    assert examples is None
+    made = make(f"{write_factory(tmp_path)}:make")
+    assert isinstance(made.module, nn.Module)
+    assert made.examples is None
 
 
 def test_the_last_colon_separates(tmp_path: Path) -> None:
     folder = tmp_path / "c:"
     folder.mkdir()
-    assert isinstance(make(f"{write_factory(folder)}:make")[0], nn.Module)
+    assert isinstance(make(f"{write_factory(folder)}:make").module, nn.Module)
 
 
 def test_a_module_name() -> None:
-    assert isinstance(make("torch.nn:Identity")[0], nn.Identity)
+    assert isinstance(make("torch.nn:Identity").module, nn.Identity)
 
 
 def test_modules_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,14 +38,14 @@ def test_modules_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.Monke
 def test_files_see_their_neighbours(tmp_path: Path) -> None:
     (tmp_path / "neighbour_part.py").write_text("from torch.nn import Identity\n")
     (tmp_path / "whole.py").write_text("from neighbour_part import Identity\n")
-    assert isinstance(make(f"{tmp_path}/whole.py:Identity")[0], nn.Identity)
+    assert isinstance(make(f"{tmp_path}/whole.py:Identity").module, nn.Identity)
 
 
 def test_a_file_may_have_a_name_that_is_taken(tmp_path: Path) -> None:
     import json
 
     (tmp_path / "json.py").write_text("from torch.nn import Identity\n")
-    assert isinstance(make(f"{tmp_path}/json.py:Identity")[0], nn.Identity)
+    assert isinstance(make(f"{tmp_path}/json.py:Identity").module, nn.Identity)
     assert json.loads("1") == 1
 
 
@@ -64,6 +64,19 @@ def test_where_examples_are_looked_up(tmp_path: Path, owner: str) -> None:
     examples = make(f"{tmp_path}/by_{owner}.py:make").examples
     assert examples is not None
     assert examples[0][0].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("owner", ["module", "factory", "file"])
+def test_where_preprocessing_is_looked_up(tmp_path: Path, owner: str) -> None:
+    code = OWNERS[owner].replace("example_inputs", "preprocess")
+    (tmp_path / f"prepared_by_{owner}.py").write_text(f"from torch import nn\nX = 'image'\n{code}")
+    assert make(f"{tmp_path}/prepared_by_{owner}.py:make").preprocess == "image"
+
+
+def test_a_method_named_preprocess_is_no_setting(tmp_path: Path) -> None:
+    lines = ["from torch import nn", "class Net(nn.Module):", "    def preprocess(self, x): ..."]
+    (tmp_path / "methods.py").write_text("\n".join(lines))
+    assert make(f"{tmp_path}/methods.py:Net").preprocess is None
 
 
 def test_forms_of_examples() -> None:
