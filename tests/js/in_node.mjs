@@ -129,7 +129,10 @@ test('inputs move to the worker where they may, and are copied where they must',
     const shared = new Float32Array(new SharedArrayBuffer(512));
     shared.set(inputs().x.data);
     assert.deepEqual(bits(await run(shared, [3, 3])), alone);
-    assert.deepEqual(bits(await model.run({ ...inputs(), x: { data: shared, shape: [2, 64] } })), alone);
+    assert.deepEqual(
+      bits(await model.run({ ...inputs(), x: { data: shared, shape: [2, 64] } })),
+      alone,
+    );
     assert.equal(shared[1], Math.fround(Math.sin(12.9898)));
     const kept = inputs().x.data;
     await fails(run(kept, [3]), 'WTW505');
@@ -452,7 +455,10 @@ test('a diagnosis tells what load() takes', async () => {
     assert.deepEqual([variant, threads], [info.variant, info.threads]);
   });
   assert.match(text, /^package: sample 0\.1\.0\nvariant: /);
-  assert.equal(facts.platform, `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`);
+  assert.equal(
+    facts.platform,
+    `Node.js ${process.versions.node} on ${process.platform} ${process.arch}`,
+  );
   assert.equal(advice.length, variant.startsWith('relaxed') ? 0 : 1);
   const required = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
   assert.equal((await required.diagnose()).text.split('\n')[0], text.split('\n')[0]);
@@ -510,16 +516,20 @@ test('helpers that die leave the runs to the others', async (t) => {
   await writeFile(path, script);
   let worker;
   const start = () => (worker = new Worker(path));
-  await using({ threads: 4 }, async (model) => {
-    assert.equal(model.info.threads, 4);
-    const before = bits(await model.run(inputs()));
-    const { port1, port2 } = new MessageChannel();
-    const ended = new Promise((resolve) => port1.once('message', resolve));
-    worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
-    assert.equal(await ended, 3);
-    port1.close();
-    for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
-  }, (options) => loadModel(assets, start, options));
+  await using(
+    { threads: 4 },
+    async (model) => {
+      assert.equal(model.info.threads, 4);
+      const before = bits(await model.run(inputs()));
+      const { port1, port2 } = new MessageChannel();
+      const ended = new Promise((resolve) => port1.once('message', resolve));
+      worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
+      assert.equal(await ended, 3);
+      port1.close();
+      for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
+    },
+    (options) => loadModel(assets, start, options),
+  );
 });
 
 test('progress ends with everything', async () => {
