@@ -150,6 +150,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Give that file or its folder; AutoTokenizer.from_pretrained(MODEL).save_pretrained(DIR) "
         "writes one.",
     ),
+    "license-invalid": (
+        125,
+        U,
+        "{license!r} is no SPDX licence expression",
+        "Give --license such as MIT or Apache-2.0 (https://spdx.org/licenses), UNLICENSED for none.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -241,8 +247,8 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         303,
         U,
         "{path}: the file is missing from the package",
-        "Build or install the package again; with a bundler that emits no assets, copy the "
-        "files beside the bundle or give baseUrl.",
+        "Build or install the package again. Where a bundler emits no assets (esbuild, Rollup), "
+        "run `npx PACKAGE copy DIR` and give load() the address of DIR as baseUrl.",
     ),
     "file-corrupt": (
         304,

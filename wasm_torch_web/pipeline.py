@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from wasm_torch_web import bundle
+from wasm_torch_web import bundle, card
 from wasm_torch_web.axes import parse_dynamic, sizes_that_follow
 from wasm_torch_web.compiler import Compiled, compile_program, lowered
 from wasm_torch_web.drawn import Replay
@@ -95,6 +95,8 @@ def build(
     trust_pickle: bool = False,
     name: str | None = None,
     version: str | None = None,
+    license: str | None = None,
+    author: str | None = None,
     verify: bool = True,
     force: bool = False,
     source_info: bool = True,
@@ -109,7 +111,7 @@ def build(
     options = Options(model, tuple(inputs), tuple(imports), trust_pickle)
     target, line = Path(out), _Line(console or Silent())
     given = (source, example_inputs, options, dynamic)
-    work = _Build(*given, target, name, version, source_info, line)
+    work = _Build(*given, target, name, version, license, author, source_info, line)
     work.check(force)
     work.run(work.load, work.capture, work.compile)
     with bundle.staged(target, force) as work.folder:
@@ -129,6 +131,8 @@ class _Build:
     out: Path
     name: str | None
     version: str | None
+    license: str | None
+    author: str | None
     source_info: bool
     line: _Line
     source: Source = field(init=False)
@@ -149,6 +153,7 @@ class _Build:
             bundle.check_name(self.name)
         if self.version is not None:
             bundle.check_version(self.version)
+        card.fields(self.license, self.author, None)
         bundle.check_replaceable(self.out, force)
 
     def load(self) -> None:
@@ -194,6 +199,7 @@ class _Build:
             parameters=self.compiled.parameters,
             source_info=self.source_info,
             provenance=self.provenance,
+            about=card.fields(self.license, self.author, self.source.card),
         )
         reference = self.opened.reference()
         cases = golden.make_cases(manifest, [self.example], self.golden_reference())
@@ -209,7 +215,7 @@ class _Build:
         return Replay(reference, lowered(self.opened.program, self.opened.axes))
 
     def pack(self) -> None:
-        bundle.pack(self.folder, tokenizer=self.source.tokenizer)
+        bundle.pack(self.folder, tokenizer=self.source.tokenizer, card=self.source.card)
 
     def verify(self) -> None:
         result, progress = self.result, self.line.console.detail

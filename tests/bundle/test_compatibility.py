@@ -36,14 +36,23 @@ def test_results_of_runs_that_are_not_repeated_stay(tmp_path: Path) -> None:
     record("Bun 1.3", "", "relaxed-threads", "passes", folder=tmp_path / "first")
     known = compatibility_doc.merge({}, tmp_path / "first")
     record("Bun 1.3", "", "simd128-single", "passes", "why", folder=tmp_path / "second")
-    rows = list(compatibility_doc.merge(known, tmp_path / "second").values())
-    page = compatibility_doc.render(rows)
+    rows = compatibility_doc.merge(known, tmp_path / "second")
+    page = compatibility_doc.render({"rows": rows, "sizes": {"relaxed-threads": [530e3, 160e3]}})
     assert "| Bun 1.3 |  | relaxed-threads | passes |" in page
     assert "| Bun 1.3 |  | simd128-single | passes: why |" in page
+    assert "| relaxed-threads | 530 | 160 |" in page
 
 
 def test_the_page_says_what_the_results_say() -> None:
     import compatibility_doc
 
-    rows = list(json.loads(compatibility_doc.RESULTS.read_text()).values())
-    assert compatibility_doc.FILE.read_text() == compatibility_doc.render(rows)
+    results = json.loads(compatibility_doc.RESULTS.read_text())
+    assert compatibility_doc.FILE.read_text() == compatibility_doc.render(results)
+
+
+def test_the_download_of_a_variant_is_small() -> None:
+    import compatibility_doc
+
+    for raw, compressed in compatibility_doc.sizes(compatibility_doc.RUNTIME).values():
+        assert 0 < raw < 1e6
+        assert 0 < compressed < 350e3

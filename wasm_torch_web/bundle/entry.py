@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 from wasm_torch_web.bundle.names import bare
@@ -17,6 +18,9 @@ WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
 SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
 # What a page needs besides the assets when it is served without a bundler.
 PAGE_FILES = ("index.js", "loader.js")
+# What headers/service-worker.js keeps by hash: the loader keeps plan and weights itself, and
+# model.json and index.js change once more, when the package has been verified.
+OFFLINE = ("loader.js", "worker.js", *WASM)
 
 
 def assets(manifest: Manifest) -> list[str]:
@@ -39,6 +43,13 @@ def write(folder: Path, manifest: Manifest) -> None:
     command.chmod(0o755)
 
 
+def offline_files(folder: Path) -> str:
+    """Name and SHA-256 of what a service worker keeps, as an object literal of JavaScript."""
+    hashes = {name: sha256((folder / name).read_bytes()).hexdigest() for name in OFFLINE}
+    lines = "".join(f"      '{name}': '{digest}',\n" for name, digest in hashes.items())
+    return f"{{\n{lines}    }}"
+
+
 def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
     """package.json: ESM first, a CommonJS entry for Node, types beside each.
 
@@ -54,6 +65,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "version": manifest["version"],
         "description": "A PyTorch model that runs in any browser",
         "keywords": ["machine-learning", "pytorch", "webassembly"],
+        **{name: manifest[name] for name in ("license", "author") if name in manifest},
         "type": "module",
         "sideEffects": False,
         "exports": {
