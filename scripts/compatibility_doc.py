@@ -36,8 +36,8 @@ SIZES = """
 ## Size
 
 What a page downloads of the runtime, once for one variant: wasm, worker and loader, in KB, as they
-are and with Brotli. The model's own files come on top: its weights, and `index.js`, `model.json` and
-`plan.bin`, which grow with the number of its operators.
+are and with Brotli. The model's own files come on top: its weights, and `index.js`, `model.json`
+and `plan.bin`, which grow with the number of its operators.
 
 | variant | KB | Brotli |
 | --- | ---: | ---: |
@@ -68,8 +68,10 @@ def render(results: Results) -> str:
     """The page; variants with the same result share a line."""
     ordered = sorted(results["rows"].values(), key=_line)
     lines = [_text(list(group)) for _, group in groupby(ordered, key=_line)]
-    bytes_of = results["sizes"].items()
-    table = [f"| {name} | {raw / 1e3:.0f} | {packed / 1e3:.0f} |\n" for name, (raw, packed) in bytes_of]
+    table = [
+        f"| {variant} | {raw / 1e3:.0f} | {compressed / 1e3:.0f} |\n"
+        for variant, (raw, compressed) in results["sizes"].items()
+    ]
     return HEAD + COLUMNS + "".join(lines) + SIZES + "".join(table)
 
 

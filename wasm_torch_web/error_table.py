@@ -154,7 +154,7 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         125,
         U,
         "{license!r} is no SPDX licence expression",
-        "Give --license such as MIT or Apache-2.0 (https://spdx.org/licenses), UNLICENSED for none.",
+        "Give --license such as MIT (https://spdx.org/licenses lists them); for none, UNLICENSED.",
     ),
     # 2xx: capture and lowering
     "capture-failed": (

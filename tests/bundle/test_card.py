@@ -11,7 +11,9 @@ from wasm_torch_web.errors import UserError
 
 
 def card_with(folder: Path, license_line: str) -> Path | None:
-    text = f"---\nlanguage: en\n{license_line}\ntags:\n- license:other\n---\n# Name\nlicense: none\n"
+    text = (
+        f"---\nlanguage: en\n{license_line}\ntags:\n- license:other\n---\n# Name\nlicense: none\n"
+    )
     (folder / card.SOURCE).write_text(text)
     return card.find(folder)
 

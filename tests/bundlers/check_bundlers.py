@@ -5,6 +5,7 @@ What is built has every asset once, and runs on isolated pages and on others.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from support.installed import (
 from support.tools import binary, free_port, install, passes, serving, version
 
 ICON = '<link rel="icon" href="data:,">'
+COPIED = ", files copied"
 ROLLUP = """
 import resolve from '@rollup/plugin-node-resolve';
 {imports}
@@ -44,6 +46,7 @@ class Bundler:
         page: index.html of dist/; empty where the bundler makes one of the project's.
         files: further files of the project.
         emits: whether it emits assets; else they are copied, and found by baseUrl.
+        how: what is to be said of it.
     """
 
     packages: tuple[str, ...]
@@ -51,6 +54,7 @@ class Bundler:
     page: str = PAGE
     files: dict[str, str] = field(default_factory=dict)
     emits: bool = True
+    how: str = ""
 
 
 def rollup(plugin: bool) -> Bundler:
@@ -62,10 +66,17 @@ def rollup(plugin: bool) -> Bundler:
     )
     packages = ("rollup", "@rollup/plugin-node-resolve", *([name] if plugin else []))
     command = ("rollup", "--config", "--silent")
-    return Bundler(packages, command, files={"rollup.config.js": config}, emits=plugin)
+    how = f", {name}" if plugin else COPIED
+    return Bundler(packages, command, files={"rollup.config.js": config}, emits=plugin, how=how)
 
 
 WEBPACK = ("webpack", "--mode", "production", "--entry", "./main.js")
+PARCELRC = json.dumps(
+    {
+        "extends": "@parcel/config-default",
+        "transformers": {"model.json": ["@parcel/transformer-raw"]},
+    }
+)
 PARCEL = ("parcel", "build", "index.html", "--dist-dir", "dist", "--no-source-maps")
 ESBUILD = ("esbuild", "main.js", "--bundle", "--format=esm", "--outdir=dist")
 BUNDLERS = {
@@ -76,13 +87,12 @@ BUNDLERS = {
     "webpack": Bundler(
         ("webpack@5", "webpack-cli"), WEBPACK, page=PAGE.replace('type="module"', "defer")
     ),
-    "parcel": Bundler(("parcel",), PARCEL, page=""),
+    "parcel": Bundler(("parcel",), PARCEL, page="", files={".parcelrc": PARCELRC}),
     "rollup with plugin": rollup(plugin=True),
     "rollup": rollup(plugin=False),
-    "esbuild": Bundler(("esbuild",), ESBUILD, emits=False),
+    "esbuild": Bundler(("esbuild",), ESBUILD, emits=False, how=COPIED),
 }
-NOTES = {"rollup with plugin": "@web/rollup-plugin-import-meta-assets"}
-COPIED = "files copied, baseUrl"
+TITLES = {"vite": "Vite", "parcel": "Parcel", "rollup": "Rollup"}
 
 
 @pytest.mark.parametrize("name", BUNDLERS)
@@ -102,13 +112,13 @@ def test_build(browser: Browser, package: Path, project: Path, name: str) -> Non
     else:
         copy_files(project, "dist/model")
     tool = bundler.packages[0].partition("@")[0]
-    host = f"{tool.capitalize()} {version(project, tool)} build"
+    host = f"{TITLES.get(tool, tool)} {version(project, tool)} build{bundler.how}"
     for isolated in (True, False):
         with served(dist, isolated=isolated) as site:
             printed = visit(browser, site.url)
             printed.check("threads" if isolated else "single")
             site.check_answers()
-        passes(host, browser, printed, NOTES.get(name, "" if bundler.emits else COPIED))
+        passes(host, browser, printed)
 
 
 @pytest.mark.parametrize("major", [5, 6, 7, 8])

@@ -1,4 +1,4 @@
-"""What the judges of packages say: npm itself, publint, arethetypeswrong, TypeScript old and new."""
+"""What judges of packages say: npm itself, publint, arethetypeswrong, TypeScript old and new."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.typed import RESOLUTIONS, check_right, check_wrong, typed_project
 
 
 def test_npm_would_publish_it_without_a_warning(package: Path) -> None:
-    command = ["npm", "publish", "--dry-run", "--loglevel", "warn"]
+    command = ["npm", "publish", "--dry-run", "--tag", "next", "--loglevel", "warn"]
     result = subprocess.run(command, cwd=package, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     # Without an account npm says where it would have published.
@@ -36,7 +36,7 @@ def test_are_the_types_wrong(tarball: Path, project: Path) -> None:
     record(f"arethetypeswrong {version(project, '@arethetypeswrong/cli')}", "", "types", "passes")
 
 
-@pytest.mark.parametrize("release", ["5.0", "5.4", "5.9", "latest"])
+@pytest.mark.parametrize("release", ["5.0", "5.9", "latest"])
 def test_typescript(tarball: Path, tmp_path: Path, release: str) -> None:
     tools = new_project(tmp_path / "tools", tarball)
     install(tools, f"typescript@{release}")
@@ -44,5 +44,6 @@ def test_typescript(tarball: Path, tmp_path: Path, release: str) -> None:
     for resolution in RESOLUTIONS:
         check_right(tsc, project, resolution)
     check_wrong(tsc, project)
-    host = f"TypeScript {version(tools, 'typescript')}"
+    oldest = ", the oldest" if release == "5.0" else ""
+    host = f"TypeScript {version(tools, 'typescript')}{oldest}"
     record(host, "", ", ".join(RESOLUTIONS), "passes")

@@ -65,9 +65,7 @@ def test_a_worker_of_the_users_own(browser: Browser, package: Path, project: Pat
         passes("A worker of the user's own", browser, printed)
 
 
-def test_a_worker_of_the_users_own_in_vite(
-    browser: Browser, package: Path, project: Path
-) -> None:
+def test_a_worker_of_the_users_own_in_vite(browser: Browser, package: Path, project: Path) -> None:
     install(project, "vite")
     (project / "vite.config.js").write_text("export default { worker: { format: 'es' } };")
     write_page(project, OWNER, {"task.js": TASK % NAME})

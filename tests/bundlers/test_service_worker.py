@@ -1,8 +1,9 @@
-"""headers/service-worker.js on a host that sends no headers: threads after a reload, and offline."""
+"""headers/service-worker.js on a host without headers: threads after a reload, and offline."""
 
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -12,14 +13,16 @@ from support.installed import PAGE, copy_files, page_script, printed_by, served
 
 ISOLATED = "() => globalThis.crossOriginIsolated"
 KEPT = "async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)"
+PATIENCE = 30.0
 SITE, MODELS = "pages with models", "wasm-torch-web"
 
 
 def wait_for_kept(page: Page, cache: str, count: int) -> list[str]:
     """The addresses of so many files, as soon as they are in a cache."""
-    enough = f"async ([name, count]) => (await ({KEPT})(name)).length >= count"
-    page.wait_for_function(enough, arg=[cache, count])
-    found: list[str] = page.evaluate(KEPT, cache)
+    end = time.monotonic() + PATIENCE
+    while len(found := list[str](page.evaluate(KEPT, cache))) < count:
+        assert time.monotonic() < end, found
+        page.wait_for_timeout(50)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Tools from the npm registry, the newest of each, in scratch projects; and servers while in use."""
+"""Tools of the npm registry, the newest of each, in scratch projects; servers while in use."""
 
 from __future__ import annotations
 

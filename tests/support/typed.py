@@ -80,7 +80,8 @@ export const isCoded = (error: unknown): boolean => error instanceof WtwError;
 """
 RIGHT = {
     "esm.mts": COMMON + "import { WtwError as E } from 'fake-model';\nexport const Thrown = E;\n",
-    "commonjs.cts": COMMON + "import wtw = require('fake-model');\nexport const again = wtw.load;\n",
+    "commonjs.cts": COMMON
+    + "import wtw = require('fake-model');\nexport const again = wtw.load;\n",
     "without_dom.mts": WITHOUT_DOM,
 }
 # A statement, and what the compiler is to say of it.
@@ -89,7 +90,7 @@ WRONG = {
     "misspelt_input": ("await model.run({ ...inputs, imge: 1 });", "'imge' does not exist"),
     "bare_array": (
         "await model.run({ ...inputs, ids: new BigInt64Array(10) });",
-        "'BigInt64Array.*' is not assignable to type 'Given<\"int64\"",
+        r"'BigInt64Array.*missing .* 'Given<\"int64\", readonly \[batch: number, dim1: number\]>'",
     ),
     "other_dtype": (
         "await model.run({ ...inputs, image: new Float64Array(3) });",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from wasm_torch_web.bundle.names import bare
 from wasm_torch_web.bundle.templates import fill
@@ -15,23 +16,26 @@ from wasm_torch_web.tokenizer import FILE as TOKENIZER
 from wasm_torch_web.variants import VARIANTS
 
 WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
-SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
+WORKER = "worker.js"
+SCRIPTS = ("loader.js", "loader.node.js", WORKER)
 # What a page needs besides the assets when it is served without a bundler.
 PAGE_FILES = ("index.js", "loader.js")
 # What headers/service-worker.js keeps by hash: the loader keeps plan and weights itself, and
 # model.json and index.js change once more, when the package has been verified.
-OFFLINE = ("loader.js", "worker.js", *WASM)
+OFFLINE = ("loader.js", WORKER, *WASM)
 
 
 def assets(manifest: Manifest) -> list[str]:
     """The files that are fetched at run time, each named literally in index.js."""
-    return [manifests.FILE, *manifests.files(manifest), *WASM, "worker.js"]
+    return [manifests.FILE, *manifests.files(manifest), *WASM, WORKER]
 
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Writes the four entry points."""
     listed = "\n".join(
-        f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
+        f"  '{name}': new URL('./{name}', import.meta.url),"
+        for name in assets(manifest)
+        if name != WORKER
     )
     for name in ("index.js", "index.node.js"):
         (folder / name).write_text(fill(name, assets=listed), encoding="utf-8")
@@ -60,7 +64,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "require": {"types": "./index.d.cts", "default": "./index.cjs"},
         "default": {"types": "./index.d.ts", "default": "./index.node.js"},
     }
-    fields = {
+    fields: dict[str, Any] = {
         "name": manifest["name"],
         "version": manifest["version"],
         "description": "A PyTorch model that runs in any browser",
@@ -77,7 +81,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "main": "./index.cjs",
         "module": "./index.js",
         "types": "./index.d.cts",
-        "bin": {bare(manifest["name"]): "./copy.js"},
+        "bin": {bare(manifest["name"]): "copy.js"},  # npm warns of "./"
         "files": list(hashes),
         "engines": {"node": f">={'.'.join(map(str, NODE))}"},
         manifests.GENERATOR: {"sha256": {name: h for name, h in hashes.items() if h}},

@@ -3,6 +3,7 @@ import { loadModel } from './loader.node.js';
 
 const assets = {
 @assets@
+  'worker.js': 'worker.js',
 };
 
 const startWorker = () => new Worker(new URL('./worker.js', import.meta.url));
