@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +47,6 @@ def write(folder: Path, manifest: Manifest) -> None:
     command.chmod(0o755)
 
 
-def offline_files(folder: Path) -> str:
-    """Name and SHA-256 of what a service worker keeps, as an object literal of JavaScript."""
-    hashes = {name: sha256((folder / name).read_bytes()).hexdigest() for name in OFFLINE}
-    lines = "".join(f"      '{name}': '{digest}',\n" for name, digest in hashes.items())
-    return f"{{\n{lines}    }}"
-
-
 def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
     """package.json: ESM first, a CommonJS entry for Node, types beside each.
 
@@ -87,3 +80,10 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         manifests.GENERATOR: {"sha256": {name: h for name, h in hashes.items() if h}},
     }
     return json.dumps(fields, indent=2) + "\n"
+
+
+def offline_files(folder: Path) -> str:
+    """Name and SHA-256 of what a service worker keeps, as an object literal of JavaScript."""
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in OFFLINE}
+    lines = "".join(f"      '{name}': '{digest}',\n" for name, digest in hashes.items())
+    return f"{{\n{lines}    }}"
