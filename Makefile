@@ -10,6 +10,7 @@ FUZZ_SECONDS = 60
 SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2
+BUNDLERS =
 
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
@@ -17,6 +18,8 @@ help:
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
+	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
@@ -45,6 +48,10 @@ demo: setup
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+bundlers: setup-checks
+	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
+	@$(PYTHON) scripts/compatibility_doc.py
 
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
@@ -80,4 +87,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep zoo fuzz clean
+.PHONY: help setup setup-checks bootstrap runtime demo test bundlers lint format wheel bench bench-kernels sweep zoo fuzz clean

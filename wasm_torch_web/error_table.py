@@ -164,6 +164,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Give a file with one label a line, or JSON: a list, or index to label (a config.json of "
         "Hugging Face will do).",
     ),
+    "license-invalid": (
+        125,
+        U,
+        "{license!r} is no SPDX licence expression",
+        "Give --license such as MIT (https://spdx.org/licenses lists them); for none, UNLICENSED.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -255,8 +261,8 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         303,
         U,
         "{path}: the file is missing from the package",
-        "Build or install the package again; with a bundler that emits no assets, copy the "
-        "files beside the bundle or give baseUrl.",
+        "Build or install the package again. Where a bundler emits no assets (esbuild, Rollup), "
+        "run `npx PACKAGE copy DIR` and give load() the address of DIR as baseUrl.",
     ),
     "file-corrupt": (
         304,

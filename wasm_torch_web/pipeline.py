@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
-from wasm_torch_web import bundle
+from wasm_torch_web import bundle, card
 from wasm_torch_web.axes import parse_dynamic, sizes_that_follow
 from wasm_torch_web.compiler import Compiled, compile_program, lowered
 from wasm_torch_web.drawn import Replay
@@ -102,6 +102,8 @@ def build(
     tokenizer: str | Path | None = None,
     name: str | None = None,
     version: str | None = None,
+    license: str | None = None,
+    author: str | None = None,
     verify: bool = True,
     force: bool = False,
     source_info: bool = True,
@@ -120,7 +122,7 @@ def build(
     vocabulary = None if tokenizer is None else Path(tokenizer)
     extras = Extras(preprocess, None if labels is None else str(labels), scores, vocabulary)
     given = (source, example_inputs, options, dynamic, extras)
-    work = _Build(*given, target, name, version, source_info, line)
+    work = _Build(*given, target, name, version, license, author, source_info, line)
     work.check(force)
     work.run(work.load, work.capture, work.compile)
     with bundle.staged(target, force) as work.folder:
@@ -141,6 +143,8 @@ class _Build:
     out: Path
     name: str | None
     version: str | None
+    license: str | None
+    author: str | None
     source_info: bool
     line: _Line
     source: Source = field(init=False)
@@ -161,6 +165,7 @@ class _Build:
             bundle.check_name(self.name)
         if self.version is not None:
             bundle.check_version(self.version)
+        card.fields(self.license, self.author, None)
         bundle.check_replaceable(self.out, force)
         self.extras.check()
 
@@ -207,6 +212,7 @@ class _Build:
             parameters=self.compiled.parameters,
             source_info=self.source_info,
             provenance=self.provenance,
+            about=card.fields(self.license, self.author, self.source.card),
         )
         for notice in self.extras.attach(manifest, self.source):
             self.line.notice(notice)
@@ -225,7 +231,8 @@ class _Build:
 
     def pack(self) -> None:
         own, given = self.source.tokenizer, self.extras.tokenizer
-        bundle.pack(self.folder, tokenizer=own if given is None else find_tokenizer(given))
+        tokenizer = own if given is None else find_tokenizer(given)
+        bundle.pack(self.folder, tokenizer=tokenizer, card=self.source.card)
 
     def verify(self) -> None:
         result, progress = self.result, self.line.console.detail

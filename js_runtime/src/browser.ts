@@ -17,8 +17,11 @@ const ISOLATION =
 
 export const browser: Platform = {
   cores: () => physicalCores(navigator.hardwareConcurrency || 1),
-  unshared: () =>
-    typeof SharedArrayBuffer === 'undefined' || !self.crossOriginIsolated ? ISOLATION : undefined,
+  unshared: () => {
+    // Deno shares memory and knows no such thing.
+    if (self.crossOriginIsolated === false) return ISOLATION;
+    return typeof SharedArrayBuffer === 'undefined' ? ISOLATION : undefined;
+  },
   open: openResponse,
   caches: () => globalThis.caches, // absent on pages that are not secure
   base,

@@ -1,8 +1,8 @@
 // The element types: their numbers in plan.bin, sizes, and what JavaScript holds them in.
-import type { DataOf, DType } from './types.ts';
+import type { DataOf, DType, Unshared } from './types.ts';
 
-type Constructor<A> = {
-  new (buffer: ArrayBuffer): A;
+type Constructor<A extends { slice(): unknown }> = {
+  new (buffer: ArrayBuffer): Unshared<A>;
   readonly BYTES_PER_ELEMENT: number;
   readonly name: string;
 };

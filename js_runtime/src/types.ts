@@ -1,6 +1,16 @@
 // The types that users see: copied into every package as runtime.d.ts.
 import type { Variant } from '../../build/generated/variants.ts';
 
+// Programs without the library `DOM` may not know these; elsewhere they add nothing.
+declare global {
+  interface AbortSignal {
+    readonly aborted: boolean;
+  }
+  interface URL {
+    href: string;
+  }
+}
+
 /** PyTorch's names. */
 export type DType = keyof DataOf;
 
@@ -61,9 +71,12 @@ export interface TensorInput<D extends DType = DType> {
   readonly dtype?: D;
 }
 
+/** The array type whose memory is not shared, which `slice` gives: TypeScript tells since 5.7. */
+export type Unshared<A extends { slice(): unknown }> = ReturnType<A['slice']>;
+
 /** A tensor of the caller's own: a fresh copy, never shared memory. */
 export interface TensorOutput<D extends DType = DType> {
-  readonly data: DataOf[D];
+  readonly data: Unshared<DataOf[D]>;
   readonly shape: number[];
   readonly dtype: D;
 }

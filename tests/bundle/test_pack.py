@@ -9,12 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from support.fake_model import INPUTS, fake_model
 from support.fake_runtime import fake_runtime
 
 from wasm_torch_web.bundle import entry, pack, seal
 from wasm_torch_web.errors import UserError
+from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES
 
 HOSTILE = "</script>*/`'\"\\|${x} "
@@ -117,21 +119,63 @@ def test_the_copy_command_copies_what_a_page_needs(package: Path, tmp_path: Path
     assert copied(package, tmp_path / "public") == needed
 
 
-def copied(package: Path, to: Path) -> set[str]:
+def test_the_copy_command_compresses_what_shrinks(package: Path, tmp_path: Path) -> None:
+    plain, public = copied(package, tmp_path / "plain"), tmp_path / "public"
+    compressed = copied(package, public, "--brotli") - plain
+    shrinking = {name for name in plain if name == "plan.bin" or not name.endswith(".bin")}
+    assert compressed == {f"{name}.br" for name in shrinking}
+    for name in shrinking:
+        assert brotli.decompress((public / f"{name}.br").read_bytes()) == (
+            (package / name).read_bytes()
+        )
+
+
+def copied(package: Path, to: Path, *options: str) -> set[str]:
     """The names of the files that the package's own command copies."""
-    command = ["node", package / "copy.js", "copy", to]
+    command = ["node", package / "copy.js", "copy", to, *options]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stderr == ""
     return {path.name for path in to.iterdir()}
 
 
-@pytest.mark.parametrize("arguments", [[], ["copy"], ["remove", "x"], ["copy", "a", "b"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["copy"], ["remove", "x"], ["copy", "a", "b"], ["copy", "--brotli"]]
+)
 def test_the_copy_command_explains_itself(package: Path, arguments: list[str]) -> None:
     result = subprocess.run(
         ["node", package / "copy.js", *arguments], capture_output=True, text=True
     )
     assert result.returncode == 2
     assert "npx fake-model copy DIR" in result.stderr
+
+
+def test_the_service_worker_knows_files_that_never_change(package: Path) -> None:
+    text = (package / "headers/service-worker.js").read_text()
+    found = dict(re.findall(r"'([\w.-]+)': '([0-9a-f]{64})'", text))
+    assert set(found) == {"loader.js", "worker.js", *entry.WASM}
+    for name, digest in found.items():
+        assert sha256((package / name).read_bytes()).hexdigest() == digest
+
+
+def test_licence_author_and_card_are_told(tmp_path: Path, runtime: Path) -> None:
+    (tmp_path / "README.md").write_text("# A model\n")
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    manifest = fake_model(folder) | {"license": "MIT", "author": "A. Uthor <a@example.org>"}
+    manifests.write(folder, manifest)
+    pack(folder, runtime, card=tmp_path / "README.md")
+    fields = read_json(folder / "package.json")
+    assert (fields["license"], fields["author"]) == ("MIT", "A. Uthor <a@example.org>")
+    assert (folder / "MODEL_CARD.md").read_text() == "# A model\n"
+    assert "MODEL_CARD.md" in fields["files"]
+    readme = (folder / "README.md").read_text()
+    assert "The model's licence: `MIT`" in readme
+    assert "[MODEL_CARD.md](MODEL_CARD.md)" in readme
+
+
+def test_what_nobody_told_is_not_claimed(package: Path) -> None:
+    assert not {"license", "author"} & set(read_json(package / "package.json"))
+    assert "The model's licence: `not stated`" in (package / "README.md").read_text()
 
 
 def test_hostile_input_names_harm_nothing(tmp_path: Path, runtime: Path) -> None:

@@ -3,6 +3,7 @@ again, and the code of what cannot be mended."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -112,7 +113,7 @@ def good(facts: Facts, seed: int = 1) -> Facts:
     torch.testing.assert_close(torch.tensor(facts["output"]), expected, rtol=1e-4, atol=1e-4)
     assert facts["passed"] is True, facts
     reports = facts["reports"]
-    for before, after in zip(reports, reports[1:], strict=False):
+    for before, after in itertools.pairwise(reports):
         assert all(before[key] <= after[key] for key in ("loaded", "cached", "phase"))
     last = reports[-1]
     assert last["phase"] == "prepare" and last["loaded"] == last["total"] >= LAYERS << 20
@@ -198,9 +199,7 @@ def test_a_new_version_fetches_what_has_changed(at: Site, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("options", PLACES)
-def test_what_is_kept_and_damaged_is_fetched_again(
-    at: Site, folder: Path, options: Facts
-) -> None:
+def test_what_is_kept_and_damaged_is_fetched_again(at: Site, folder: Path, options: Facts) -> None:
     at.visit()
     before = at.call("kept")
     at.call("damage")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -317,6 +318,20 @@ class TestHuggingFace:
         damaged = load(folder)
         assert damaged.tokenizer is None
         assert any("tokenizer.json" in notice for notice in damaged.notices)
+
+    def test_its_card(self, folder: Path, tmp_path: Path) -> None:
+        assert load(folder).card is None
+        file, out = folder / "README.md", tmp_path / "package"
+        file.write_text("---\nlicense: apache-2.0\n---\n# Fine words\n")
+        source = load(folder)
+        assert source.card == file
+        assert file in source.files
+        wasm_torch_web.build(folder, out=out, author="A. Uthor", verify=False)
+        assert (out / "MODEL_CARD.md").read_text() == file.read_text()
+        fields = json.loads((out / "package.json").read_text())
+        assert (fields["license"], fields["author"]) == ("Apache-2.0", "A. Uthor")
+        wasm_torch_web.build(folder, out=out, license="MIT", verify=False)
+        assert json.loads((out / "package.json").read_text())["license"] == "MIT"
 
     def test_a_new_package_keeps_no_tokenizer_of_the_old_one(
         self, folder: Path, tmp_path: Path

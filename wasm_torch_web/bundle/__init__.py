@@ -12,6 +12,7 @@ from wasm_torch_web.bundle.names import check_name, check_version, suggest_name
 from wasm_torch_web.bundle.staging import check_replaceable, staged
 from wasm_torch_web.bundle.templates import FOLDER as TEMPLATES
 from wasm_torch_web.bundle.templates import fill
+from wasm_torch_web.card import FILE as CARD
 from wasm_torch_web.errors import InternalError, UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.manifest import MIN_ASSET_BYTES, Manifest
@@ -32,25 +33,31 @@ RUNTIME = Path(__file__).parents[1] / "runtime"
 Step = Callable[[Path, Manifest], None]
 
 
-def pack(folder: Path, runtime: Path = RUNTIME, tokenizer: Path | None = None) -> None:
+def pack(
+    folder: Path,
+    runtime: Path = RUNTIME,
+    tokenizer: Path | None = None,
+    card: Path | None = None,
+) -> None:
     """Makes `folder`, which holds a whole model, a complete npm package.
 
-    `tokenizer` is a tokenizer.json for it to carry: the model does not read it, pages may.
+    `tokenizer` is a tokenizer.json for it to carry: the model does not read it, pages may; `card`
+    is a text about the model, for people.
     Raises UserError runtime-missing where the compiled runtime is not installed, name-invalid
     for a name or version that npm refuses.
     """
     manifest = manifests.read(folder)
     check_name(manifest["name"])
     check_version(manifest["version"])
-    for step in steps(runtime, tokenizer):
+    for step in steps(runtime, tokenizer, card):
         step(folder, manifest)
 
 
-def steps(runtime: Path, tokenizer: Path | None) -> tuple[Step, ...]:
+def steps(runtime: Path, tokenizer: Path | None, card: Path | None) -> tuple[Step, ...]:
     """What is done, in this order."""
     return (
         lambda folder, manifest: copy_runtime(folder, manifest, runtime),
-        lambda folder, _: copy_tokenizer(folder, tokenizer),
+        lambda folder, _: copy_given(folder, {TOKENIZER: tokenizer, CARD: card}),
         entry.write,
         write_types,
         write_readme,
@@ -83,10 +90,11 @@ def copy_runtime(folder: Path, manifest: Manifest, runtime: Path) -> None:
         shutil.copyfile(source, folder / name)
 
 
-def copy_tokenizer(folder: Path, tokenizer: Path | None) -> None:
-    """tokenizer.json, where the source had one."""
-    if tokenizer is not None:
-        shutil.copyfile(tokenizer, folder / TOKENIZER)
+def copy_given(folder: Path, given: dict[str, Path | None]) -> None:
+    """What lay beside the model, by the name that it has in the package."""
+    for name, source in given.items():
+        if source is not None:
+            shutil.copyfile(source, folder / name)
 
 
 def write_types(folder: Path, manifest: Manifest) -> None:
@@ -97,15 +105,20 @@ def write_types(folder: Path, manifest: Manifest) -> None:
 
 def write_readme(folder: Path, manifest: Manifest) -> None:
     """README.md."""
-    text = readme.readme(manifest, (folder / TOKENIZER).is_file())
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    carried = ((folder / name).is_file() for name in (TOKENIZER, CARD))
+    (folder / "README.md").write_text(readme.readme(manifest, *carried), encoding="utf-8")
 
 
 def write_headers(folder: Path, manifest: Manifest) -> None:
-    """Recipes for the headers that switch on threads."""
+    """Recipes for the headers that switch on threads, and for hosts that send none."""
     (folder / "headers").mkdir(exist_ok=True)
+    fields = {
+        "name": manifest["name"],
+        "version": manifest["version"],
+        "files": entry.offline_files(folder),
+    }
     for source in sorted((TEMPLATES / "headers").iterdir()):
-        text = fill(f"headers/{source.name}", name=manifest["name"])
+        text = fill(f"headers/{source.name}", **fields)
         (folder / "headers" / source.name).write_text(text, encoding="utf-8")
 
 

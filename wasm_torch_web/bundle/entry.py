@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from wasm_torch_web.bundle.names import bare
 from wasm_torch_web.bundle.templates import fill
@@ -15,9 +16,13 @@ from wasm_torch_web.tokenizer import FILE as TOKENIZER
 from wasm_torch_web.variants import VARIANTS
 
 WASM = tuple(f"runtime-{variant}.wasm" for variant in VARIANTS)
-SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
+WORKER = "worker.js"
+SCRIPTS = ("loader.js", "loader.node.js", WORKER)
 # What a page needs besides the assets when it is served without a bundler.
 PAGE_FILES = ("index.js", "loader.js")
+# What headers/service-worker.js keeps by hash: the loader keeps plan and weights itself, and
+# model.json and index.js change once more, when the package has been verified.
+OFFLINE = ("loader.js", WORKER, *WASM)
 
 
 # What reads a tokenizer.json: a package that carries one works without.
@@ -30,7 +35,7 @@ TOKENIZER_READER = {
 
 def assets(manifest: Manifest) -> list[str]:
     """The files that are fetched at run time, each named literally in index.js."""
-    return [manifests.FILE, *manifests.files(manifest), *WASM, "worker.js"]
+    return [manifests.FILE, *manifests.files(manifest), *WASM, WORKER]
 
 
 def extensions(manifest: Manifest) -> list[str]:
@@ -51,7 +56,7 @@ def write(folder: Path, manifest: Manifest) -> None:
     names = extensions(manifest)
     imports = "".join(f"import {{ {name} }} from './{name}.js';\n" for name in names)
     fields = {
-        "assets": "\n".join(_listed(folder, name) for name in assets(manifest)),
+        "assets": "\n".join(_listed(folder, name) for name in assets(manifest) if name != WORKER),
         "imports": imports,
         "extensions": f", [{', '.join(names)}]" if names else "",
         "name": manifest["name"],
@@ -86,11 +91,12 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "require": {"types": "./index.d.cts", "default": "./index.cjs"},
         "default": {"types": "./index.d.ts", "default": "./index.node.js"},
     }
-    fields = {
+    fields: dict[str, Any] = {
         "name": manifest["name"],
         "version": manifest["version"],
         "description": "A PyTorch model that runs in any browser",
         "keywords": ["machine-learning", "pytorch", "webassembly"],
+        **{name: manifest[name] for name in ("license", "author") if name in manifest},
         "type": "module",
         "sideEffects": False,
         "exports": {
@@ -102,10 +108,17 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "main": "./index.cjs",
         "module": "./index.js",
         "types": "./index.d.cts",
-        "bin": {bare(manifest["name"]): "./copy.js"},
+        "bin": {bare(manifest["name"]): "copy.js"},  # npm warns of "./"
         "files": list(hashes),
         **(TOKENIZER_READER if TOKENIZER in hashes else {}),
         "engines": {"node": f">={'.'.join(map(str, NODE))}"},
         manifests.GENERATOR: {"sha256": {name: h for name, h in hashes.items() if h}},
     }
     return json.dumps(fields, indent=2) + "\n"
+
+
+def offline_files(folder: Path) -> str:
+    """Name and SHA-256 of what a service worker keeps, as an object literal of JavaScript."""
+    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in OFFLINE}
+    lines = "".join(f"      '{name}': '{digest}',\n" for name, digest in hashes.items())
+    return f"{{\n{lines}    }}"

@@ -11,6 +11,7 @@ from wasm_torch_web.bundle.escape import code, js_key, js_member, js_string
 from wasm_torch_web.bundle.guides import guides
 from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.bundle.types import describe
+from wasm_torch_web.card import FILE as CARD
 from wasm_torch_web.format.manifest import Manifest
 
 Port = dict[str, Any]
@@ -33,7 +34,7 @@ ARRAYS = {
 JS_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
-def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
+def readme(manifest: Manifest, has_tokenizer: bool = False, has_card: bool = False) -> str:
     """README.md of the package."""
     forward = manifest["programs"]["forward"]
     name, shown = manifest["name"], _print_first(forward["outputs"])
@@ -51,8 +52,17 @@ def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
         megabytes=f"{manifest['weights']['bytes'] / 1e6:.1f}",
         parameters=f"{manifest['parameters']:,}",
         extras=guides(manifest, has_tokenizer, shown),
+        origin=_origin(manifest, has_card),
         random=f"\n{fill('random.md')}" if "random" in manifest else "",
     )
+
+
+def _origin(manifest: Manifest, has_card: bool) -> str:
+    """Who made the model and what may be done with it; the runtime has its own licence."""
+    license = manifest.get("license", "not stated")
+    author = f" Its author: {code(manifest['author'])}." if "author" in manifest else ""
+    card = f" About it: [{CARD}]({CARD})." if has_card else ""
+    return f"The model's licence: {code(license)}.{author}{card} The runtime's: Apache-2.0."
 
 
 def inputs_literal(manifest: Manifest) -> str:

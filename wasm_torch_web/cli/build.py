@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 @extras_options
 @click.option("--name", help="The npm package's name; default: from SOURCE.")
 @click.option("--version", help="The npm package's version.  [default: 0.1.0]")
+@click.option("--license", metavar="SPDX", help="The model's licence, such as MIT.")
+@click.option("--author", help="The model's author: NAME, or 'NAME <MAIL> (ADDRESS)'.")
 @click.option("--no-verify", is_flag=True, help="Skip the check against PyTorch in Chromium.")
 @click.option("--force", is_flag=True, help="Replace --out whoever wrote it.")
 @click.option("--explain", is_flag=True, help="Show what each pass of the compiler did.")

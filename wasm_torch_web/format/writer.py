@@ -28,8 +28,12 @@ def write(
     parameters: int,
     source_info: bool = True,
     provenance: dict[str, Any] | None = None,
+    about: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Writes the files of one program `forward`; gives the manifest, golden data still missing."""
+    """Writes the files of one program `forward`; gives the manifest, golden data still missing.
+
+    `about` is what it says of the model's `license` and `author`.
+    """
     with closing(Shards(folder)) as shards:
         segment = Segment(shards)
         writer = plan_of(graph, segment)
@@ -44,6 +48,7 @@ def write(
         "abi": manifest_file.ABI,
         "name": name,
         "version": version,
+        **(about or {}),
         "generator": {
             "name": manifest_file.GENERATOR,
             "version": wasm_torch_web.__version__,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from wasm_torch_web import tokenizer
+from wasm_torch_web import card, tokenizer
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.sources.detect import INDEX
 from wasm_torch_web.sources.objects import module_source
@@ -41,6 +41,7 @@ def read(path: Path, options: Options) -> Source:
     if not options.inputs and not options.recorded:
         source.axes = tuple(text_axes(model, examples))
     source.preprocess = _preprocess(path)
+    source.card = card.find(path)
     if (path / tokenizer.FILE).exists():
         try:
             source.tokenizer = tokenizer.find(path)
@@ -50,8 +51,8 @@ def read(path: Path, options: Options) -> Source:
 
 
 def files(path: Path) -> list[Path]:
-    """Those that make the package: configuration, tokenizer and weights, with their index."""
-    names = ("config.json", PREPROCESSOR, tokenizer.FILE, INDEX)
+    """Those that make the package: configuration, tokenizer, card and weights, with their index."""
+    names = ("config.json", PREPROCESSOR, tokenizer.FILE, card.SOURCE, INDEX)
     present = [path / name for name in names if (path / name).is_file()]
     return [*present, *sorted(path.glob("*.safetensors"))]
 

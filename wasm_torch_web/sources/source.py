@@ -46,6 +46,7 @@ class Source:
         name: of the file without its ending, of the folder or of the class.
         tokenizer: the tokenizer.json that lies beside the model, which the package carries.
         preprocess: what the model's code or folder says of how its inputs are made, if anything.
+        card: the README.md that lies beside the model.
         files: what was read for it.
     """
 
@@ -60,6 +61,7 @@ class Source:
     axes: tuple[DynamicAxis, ...] = ()
     tokenizer: Path | None = None
     preprocess: Any = None
+    card: Path | None = None
     files: Sequence[Path] = ()
 
     @cached_property

@@ -1,8 +1,10 @@
-// Every address stands here as a literal, so that bundlers find the files and emit them.
+// Every address stands here as a literal, once, so that bundlers find the files and emit them; the
+// worker's where it is started.
 import { diagnosePackage, loadModel } from './loader.js';
 @imports@
 const assets = {
 @assets@
+  'worker.js': 'worker.js',
 };
 
 const startWorker = () =>

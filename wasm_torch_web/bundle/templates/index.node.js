@@ -3,6 +3,7 @@ import { diagnosePackage, loadModel } from './loader.node.js';
 @imports@
 const assets = {
 @assets@
+  'worker.js': 'worker.js',
 };
 
 const startWorker = () => new Worker(new URL('./worker.js', import.meta.url));

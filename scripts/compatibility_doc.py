@@ -1,0 +1,99 @@
+"""docs/compatibility.md from what tests recorded: which host and browser ran which variant.
+
+python scripts/compatibility_doc.py
+
+Takes build/compatibility (tests/support/compatibility.py) into docs/compatibility.json, which keeps
+the last result of what was not run again, and writes the page from that, with the sizes of the
+compiled runtime.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from common import BUILD, ROOT
+
+from wasm_torch_web.footprint import compressed_bytes
+from wasm_torch_web.variants import VARIANTS
+
+FILE = ROOT / "docs" / "compatibility.md"
+RESULTS = ROOT / "docs" / "compatibility.json"
+COLLECTED = BUILD / "compatibility"
+RUNTIME = ROOT / "wasm_torch_web" / "runtime"
+HEAD = """# Compatibility
+
+Written by `scripts/compatibility_doc.py` from what the tests saw (`make bundlers`, `make engines`);
+do not edit. Each row is a packed package that was installed, loaded and run; it passes where its
+outputs were those of PyTorch, with no error on the console and no file missing.
+
+"""
+COLUMNS = "| host | browser | variant | result | seen |\n| --- | --- | --- | --- | --- |\n"
+SIZES = """
+## Size
+
+What a page downloads of the runtime, once for one variant: wasm, worker and loader, in KB, as they
+are and with Brotli. The model's own files come on top: its weights, and `index.js`, `model.json`
+and `plan.bin`, which grow with the number of its operators.
+
+| variant | KB | Brotli |
+| --- | ---: | ---: |
+"""
+Row = dict[str, str]
+Results = Mapping[str, Any]
+
+
+def merge(known: Mapping[str, Row], collected: Path) -> dict[str, Row]:
+    """What is known, with what was collected in its place; by key, in order."""
+    found = {path.stem: json.loads(path.read_text()) for path in sorted(collected.glob("*.json"))}
+    return dict(sorted({**known, **found}.items()))
+
+
+def sizes(runtime: Path) -> dict[str, list[int]]:
+    """Bytes that a page downloads for each variant, raw and compressed."""
+    scripts = [runtime / "js" / name for name in ("loader.js", "worker.js")]
+    return {
+        variant: _sizes([runtime / f"runtime-{variant}.wasm", *scripts]) for variant in VARIANTS
+    }
+
+
+def _sizes(files: Sequence[Path]) -> list[int]:
+    return [sum(path.stat().st_size for path in files), sum(map(compressed_bytes, files))]
+
+
+def render(results: Results) -> str:
+    """The page; variants with the same result share a line."""
+    ordered = sorted(results["rows"].values(), key=_line)
+    lines = [_text(list(group)) for _, group in groupby(ordered, key=_line)]
+    table = [
+        f"| {variant} | {raw / 1e3:.0f} | {compressed / 1e3:.0f} |\n"
+        for variant, (raw, compressed) in results["sizes"].items()
+    ]
+    return HEAD + COLUMNS + "".join(lines) + SIZES + "".join(table)
+
+
+def _line(row: Row) -> tuple[str, ...]:
+    return (row["host"].lower(), row["browser"], row["result"], row["note"], row["date"])
+
+
+def _text(group: Sequence[Row]) -> str:
+    first = group[0]
+    result = f"{first['result']}: {first['note']}" if first["note"] else first["result"]
+    variants = ", ".join(sorted(row["variant"] for row in group))
+    cells = [first["host"], first["browser"], variants, result, first["date"]]
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def main() -> None:
+    known = json.loads(RESULTS.read_text())["rows"] if RESULTS.is_file() else {}
+    results = {"rows": merge(known, COLLECTED), "sizes": sizes(RUNTIME)}
+    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    FILE.write_text(render(results))
+    print(FILE.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()

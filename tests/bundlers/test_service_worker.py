@@ -1,0 +1,55 @@
+"""headers/service-worker.js on a host without headers: threads after a reload, and offline."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+from support.browser import tab
+from support.compatibility import record
+from support.installed import PAGE, copy_files, page_script, printed_by, served
+
+ISOLATED = "() => globalThis.crossOriginIsolated"
+KEPT = "async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)"
+PATIENCE = 30.0
+SITE, MODELS = "pages with models", "wasm-torch-web"
+
+
+def wait_for_kept(page: Page, cache: str, count: int) -> list[str]:
+    """The addresses of so many files, as soon as they are in a cache."""
+    end = time.monotonic() + PATIENCE
+    while len(found := list[str](page.evaluate(KEPT, cache))) < count:
+        assert time.monotonic() < end, found
+        page.wait_for_timeout(50)
+    return found
+
+
+def test_threads_without_headers_then_offline(
+    browser: Browser, package: Path, project: Path
+) -> None:
+    public = project / "public"
+    copy_files(project, "public/model")
+    shutil.copy(package / "headers/service-worker.js", public)
+    first = '<script src="service-worker.js"></script>'
+    (public / "index.html").write_text(PAGE.replace("<script", f"{first}<script", 1))
+    (public / "main.js").write_text(page_script(package, "./model/index.js"))
+    spoilt = public / "model/runtime-simd128-single.wasm"
+    spoilt.write_bytes(spoilt.read_bytes() + b"\0")
+    with tab(browser) as opened:
+        page = opened.page
+        with served(public, isolated=False) as site:
+            page.goto(site.url)
+            page.wait_for_function(ISOLATED)
+            printed = printed_by(page, page.reload)
+            printed.check("threads")
+            # The page, its two scripts, and seven of the package; not what is not as it should be.
+            kept = wait_for_kept(page, SITE, 3 + 7)
+            assert not any("simd128-single" in url for url in kept)
+            wait_for_kept(page, MODELS, 2)
+        printed_by(page, page.reload).check("threads")
+        assert opened.errors == []
+    engine = f"Chromium {browser.version.partition('.')[0]}"
+    record("A host without headers, service worker", engine, printed.variant, "passes")
+    record("Offline, service worker", engine, printed.variant, "passes")
