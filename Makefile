@@ -10,6 +10,8 @@ FUZZ_SECONDS = 60
 SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2
+# What runs in the other engines too: what a package promises in a page, operators, real networks.
+ENGINES = tests/js tests/sweep tests/models/test_pretrained.py
 
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
@@ -17,6 +19,8 @@ help:
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
+	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
@@ -33,6 +37,9 @@ setup: bootstrap
 setup-checks: bootstrap
 	@python3 scripts/setup.py --checks
 
+setup-engines: bootstrap
+	@python3 scripts/setup.py --checks --engines
+
 bootstrap:
 	@command -v python3 >/dev/null || (apt-get update -q && apt-get install -qy python3 python3-venv)
 
@@ -45,6 +52,9 @@ demo: setup
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+engines: setup-engines
+	@$(PYTHON) -m pytest --engine firefox,webkit $(ENGINES)
 
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
@@ -61,6 +71,9 @@ bench: setup
 
 bench-kernels: setup
 	@$(PYTHON) -m bench.kernels
+
+bench-engines: setup-engines
+	@$(PYTHON) -W ignore -m bench.engines
 
 sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
@@ -80,4 +93,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo test engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

@@ -6,11 +6,15 @@ import type { Platform, Port, Source, WorkerPlatform } from './platform.ts';
 const ISOLATION =
   'the page is not cross-origin isolated (it needs the headers ' +
   'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)';
+const NO_SHARING = 'this browser has no SharedArrayBuffer';
 
 export const browser: Platform = {
   cores: () => physicalCores(navigator.hardwareConcurrency || 1),
-  unshared: () =>
-    typeof SharedArrayBuffer === 'undefined' || !self.crossOriginIsolated ? ISOLATION : undefined,
+  unshared: () => {
+    if (!self.crossOriginIsolated) return ISOLATION;
+    // WebKitGTK has none on any page.
+    return typeof SharedArrayBuffer === 'undefined' ? NO_SHARING : undefined;
+  },
   open: openResponse,
   compile: async (url, signal) => compileResponse(url, await request(url, signal)),
   base: () => (typeof document === 'undefined' ? self.location.href : document.baseURI),
