@@ -3,6 +3,11 @@ import { load as loadCounter } from '/counter/index.js';
 import { load } from '/sample/index.js';
 import { loadModel } from '/sample/loader.js';
 
+// Not every driver hears of what a policy blocks.
+document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+  console.error(`${effectiveDirective} blocks ${blockedURI}`),
+);
+
 const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
 const inputs = (batch = 2) => ({
   x: { data: wave(batch * 64), shape: [batch, 64] },

@@ -73,13 +73,15 @@ def started() -> Iterator[Engine]:
     driver, browser = shutil.which(DRIVER), next(Path("/usr/lib").glob(f"*/{BROWSERS}"), None)
     if driver is None or browser is None:
         raise FileNotFoundError("no WebKitGTK with its WebDriver: run make engines")
-    said = subprocess.run([driver, "--version"], capture_output=True, text=True, check=True)
-    version = said.stdout.strip().removeprefix(DRIVER)
     with _display() as display:
         environment = os.environ | {"DISPLAY": display}
         if os.geteuid() == 0:  # WebKit refuses to sandbox itself for root
             environment["WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS"] = "1"
-        yield Engine("webkit", f"WebKitGTK{version}", partial(_tab, driver, browser, environment))
+        told = subprocess.run(
+            [browser, "--version"], env=environment, capture_output=True, text=True, check=True
+        )
+        tab = partial(_tab, driver, browser, environment)
+        yield Engine("webkit", told.stdout.strip(), tab)
 
 
 @contextmanager
