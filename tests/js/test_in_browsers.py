@@ -23,6 +23,7 @@ from wasm_torch_web.verify.tab import Tab, wait_for
 
 PAGE = Path(__file__).with_name("page")
 NO_SHARED_MEMORY = "this browser has no SharedArrayBuffer"
+DATA_ICON = "; img-src data:"
 Facts = dict[str, Any]
 
 
@@ -31,12 +32,13 @@ def page(
     engine: Engine,
     packages: Path,
     wrap: Callable[[ASGIApp], ASGIApp] | None = None,
-    **headers: Any,
+    csp: str = STRICT_CSP,
+    isolated: bool = True,
 ) -> Iterator[Tab]:
     """A page that has imported both packages; `wrap` may change how it is served."""
     folders = {"/sample": packages / "sample", "/counter": packages / "counter", "/": PAGE}
     routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
-    served = application(routes, **headers)
+    served = application(routes, csp + DATA_ICON, isolated)
     with running(wrap(served) if wrap else served) as url, engine.tab() as opened:
         opened.goto(url)
         wait_for(opened, "window.runtime")
