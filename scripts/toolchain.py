@@ -57,6 +57,13 @@ def ensure_chromium() -> None:
         apt_install("the browser checks ($CHROMIUM may name another browser)", packages)
 
 
+def ensure_engines() -> None:
+    """Firefox, WebKitGTK with its WebDriver, and the display without hardware that it runs on."""
+    needed = {"firefox-esr": "firefox-esr", "WebKitWebDriver": "webkit2gtk-driver", "Xvfb": "xvfb"}
+    if packages := [package for command, package in needed.items() if not shutil.which(command)]:
+        apt_install("the other browser engines", packages)
+
+
 def has_node() -> bool:
     """Whether node and npm are on PATH and new enough."""
     if not (shutil.which("node") and shutil.which("npm")):

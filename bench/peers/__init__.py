@@ -17,17 +17,7 @@ REQUIREMENTS = FOLDER / "requirements.txt"
 
 def install_libraries() -> None:
     """onnxruntime-web and LiteRT.js, as package-lock.json pins them."""
-    inputs = [FOLDER / "package.json", FOLDER / "package-lock.json"]
-    command: list[str | Path] = [
-        "npm",
-        "ci",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        "--prefix",
-        FOLDER,
-    ]
-    setup.step("Peers", MODULES, inputs, lambda: run(command, quiet=True))
+    setup.install_npm("Peers", FOLDER)
 
 
 def install_converters() -> None:

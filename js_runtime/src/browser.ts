@@ -14,13 +14,15 @@ import { streamReading } from './streams.ts';
 const ISOLATION =
   'the page is not cross-origin isolated (it needs the headers ' +
   'Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp)';
+const NO_SHARING = 'this browser has no SharedArrayBuffer';
 
 export const browser: Platform = {
   cores: () => physicalCores(navigator.hardwareConcurrency || 1),
   unshared: () => {
     // Deno shares memory and knows no such thing.
     if (self.crossOriginIsolated === false) return ISOLATION;
-    return typeof SharedArrayBuffer === 'undefined' ? ISOLATION : undefined;
+    // WebKitGTK has none on any page.
+    return typeof SharedArrayBuffer === 'undefined' ? NO_SHARING : undefined;
   },
   open: openResponse,
   caches: () => globalThis.caches, // absent on pages that are not secure

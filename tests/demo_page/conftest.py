@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
-from support.browser import Tab, tab
+from support.browser import tab
 from torch import Tensor, nn
 from torch.export import Dim, export
 
 import wasm_torch_web
 from wasm_torch_web import serving
 from wasm_torch_web.serving import Hints
+from wasm_torch_web.verify.tab import ChromiumTab
 
 
 class Everything(nn.Module):
@@ -57,7 +58,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-Open = Callable[..., AbstractContextManager[Tab]]
+Open = Callable[..., AbstractContextManager[ChromiumTab]]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def opened(browser: Browser) -> Open:
     @contextmanager
     def open_page(
         folder: Path, context: str = "desktop", hints: Hints | None = None
-    ) -> Iterator[Tab]:
+    ) -> Iterator[ChromiumTab]:
         app = serving.demo(folder, hints or Hints())
         with serving.running(app) as url, tab(browser, context) as found:
             found.page.goto(url)

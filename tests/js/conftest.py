@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from support.engines import Engine
+from support.runtime_page import Facts, call, page
 from torch import Tensor, nn
 from torch._higher_order_ops import while_loop
 
 from wasm_torch_web.pipeline import build
+from wasm_torch_web.verify.tab import Tab
 
 
 class Sample(nn.Module):
@@ -83,3 +87,18 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(Loop().eval(), (rounds,), out=folder / "loop", verify=False)
     build(Tally().eval(), (rounds,), out=folder / "tally", verify=False)
     return folder
+
+
+@pytest.fixture(scope="module")
+def isolated(engine: Engine, packages: Path) -> Iterator[Tab]:
+    """Cross-origin isolated, with the strict Content-Security-Policy."""
+    with page(engine, packages) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def usual(isolated: Tab) -> Facts:
+    """What is chosen without any option, and what it computes."""
+    facts = call(isolated, "load", {})
+    assert facts.get("passed"), facts
+    return facts

@@ -8,24 +8,24 @@ from typing import Any
 
 import pytest
 from models.zoo import Model
-from playwright.sync_api import Browser
+from support.engines import Engine
 
 from wasm_torch_web.pipeline import BuildResult, build
-from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify import parity
 from wasm_torch_web.verify.compare import compare
 from wasm_torch_web.verify.reference import Flat
-from wasm_torch_web.verify.session import open_package
+from wasm_torch_web.verify.session import open_in
 
 
 class Proof:
-    """A built package and what the comparison of every variant found."""
+    """A built package and what the comparison of every variant of the engine found."""
 
-    def __init__(self, browser: Browser, out: Path, result: BuildResult) -> None:
-        self.browser, self.out = browser, out
+    def __init__(self, engine: Engine, out: Path, result: BuildResult) -> None:
+        self.engine, self.out = engine, out
         self.reference, self.example = result.reference, result.example
         wanted = parity.expect(out, result.reference, print, result.example)
-        self.report = parity.compare_in(browser, out, wanted, VARIANTS, print)
+        with engine.tab() as tab, open_in(tab, out) as model:
+            self.report = parity.compare_with(model, engine.version, wanted, engine.variants, print)
 
     def expected(self, inputs: Flat) -> dict[str, Any]:
         """What PyTorch gives."""
@@ -33,7 +33,7 @@ class Proof:
 
     def in_browser(self, inputs: Flat) -> dict[str, Any]:
         """What the best variant gives."""
-        with open_package(self.browser, self.out) as model:
+        with self.engine.tab() as tab, open_in(tab, self.out) as model:
             model.load()
             return dict(model.run(inputs)[0])
 
@@ -44,8 +44,8 @@ class Proof:
 
 
 @pytest.fixture
-def prove(browser: Browser, tmp_path: Path) -> Callable[[str, Model], Proof]:
-    """Builds a model's package and compares every variant with PyTorch in Chromium."""
+def prove(engine: Engine, tmp_path: Path) -> Callable[[str, Model], Proof]:
+    """Builds a model's package and compares every variant with PyTorch in the browser."""
 
     def run(name: str, model: Model) -> Proof:
         example, out = (model.args, model.kwargs), tmp_path / name
@@ -53,6 +53,6 @@ def prove(browser: Browser, tmp_path: Path) -> Callable[[str, Model], Proof]:
         result = build(
             model.module, example, out=out, name=package, dynamic=model.dynamic, verify=False
         )
-        return Proof(browser, out, result)
+        return Proof(engine, out, result)
 
     return run

@@ -98,18 +98,29 @@ def compare_in(
     variants: Sequence[str] | None,
     progress: Progress,
 ) -> Report:
-    """What the browser gives for the same trials, compared."""
-    report = Report(describe(browser), skipped=expected.skipped)
-    asked: Sequence[str | None] = variants or [None]
+    """What Chromium gives for the same trials, compared."""
     with open_package(browser, package) as model:
-        for variant in asked:
-            info = model.load(variant)
-            report.variants[info["variant"]] = info["why"]
-            for trial, rounds in expected.trials:
-                progress(f"{info['variant']}: {trial.title}")
-                report.runs += _compare(model, info["variant"], trial, rounds, expected)
-            if expected.drawn:  # elements of which only golden data has
-                report.runs.append(self_tested(model, info["variant"]))
+        return compare_with(model, describe(browser), expected, variants, progress)
+
+
+def compare_with(
+    model: BrowserModel,
+    browser: str,
+    expected: Expected,
+    variants: Sequence[str] | None,
+    progress: Progress,
+) -> Report:
+    """As `compare_in`, where the package is open already; `browser` is its name and version."""
+    report = Report(browser, skipped=expected.skipped)
+    asked: Sequence[str | None] = variants or [None]
+    for variant in asked:
+        info = model.load(variant)
+        report.variants[info["variant"]] = info["why"]
+        for trial, rounds in expected.trials:
+            progress(f"{info['variant']}: {trial.title}")
+            report.runs += _compare(model, info["variant"], trial, rounds, expected)
+        if expected.drawn:  # elements of which only golden data has
+            report.runs.append(self_tested(model, info["variant"]))
     return report
 
 

@@ -1,7 +1,7 @@
-"""A package in, the same package loaded by a page in Chromium out, as a Python object.
+"""A package in, the same package loaded by a page in a browser out, as a Python object.
 
 The page is cross-origin isolated and under a strict Content-Security-Policy; tensors travel as
-binary over HTTP, everything else through Playwright.
+binary over HTTP, everything else through the browser's driver.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
-from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Browser
 from starlette.routing import Mount
 from starlette.types import ASGIApp
 from torch import Tensor
@@ -21,6 +20,7 @@ from wasm_torch_web.errors import InternalError, UserError, WtwError
 from wasm_torch_web.serving import Files, Mailbox, application, page, running
 from wasm_torch_web.verify import exchange
 from wasm_torch_web.verify.reference import Flat
+from wasm_torch_web.verify.tab import Tab, TabError, chromium_tab, wait_for
 
 PAGE = Path(__file__).with_name("page")
 TIMEOUT_SECONDS = 600
@@ -30,15 +30,12 @@ BROWSER_CODES = "WTW4"  # what the browser lacks; other codes blame the package 
 class BrowserModel:
     """The model in the page; one variant is loaded at a time."""
 
-    def __init__(self, tab: Page, mailbox: Mailbox) -> None:
+    def __init__(self, tab: Tab, mailbox: Mailbox) -> None:
         self._tab = tab
         self._mailbox = mailbox
-        self._complaints: list[str] = []
         self.seconds: float = TIMEOUT_SECONDS  # that a call may take
         # What becomes of the codes that the runtime raises. Inputs of our own it never refuses.
         self.refused: Callable[[str, str], WtwError] = _our_fault
-        tab.on("console", lambda message: self._complain(message.type, message.text))
-        tab.on("pageerror", lambda error: self._complain("error", str(error)))
 
     def load(self, variant: str | None = None, debug: bool = False) -> dict[str, Any]:
         """Loads (again) and gives `variant`, `why` and `threads` of `model.info`."""
@@ -96,8 +93,8 @@ class BrowserModel:
         script = "([name, seconds, args]) => window.parity.call(name, seconds, ...args)"
         try:
             answer = self._tab.evaluate(script, [function, self.seconds, list(arguments)])
-        except PlaywrightError as error:
-            raise self._failure(error.message.splitlines()[0]) from error
+        except TabError as error:
+            raise self._failure(str(error)) from error
         if "error" not in answer:
             return answer.get("result")
         code, message = answer["error"]["code"], answer["error"]["message"]
@@ -106,11 +103,7 @@ class BrowserModel:
         raise self._failure(message)
 
     def _failure(self, reason: str) -> UserError:
-        return UserError("browser-failed", reason="; ".join([reason, *self._complaints[-3:]]))
-
-    def _complain(self, kind: str, text: str) -> None:
-        if kind == "error":
-            self._complaints.append(text)
+        return UserError("browser-failed", reason="; ".join([reason, *self._tab.errors[-3:]]))
 
 
 def _our_fault(code: str, message: str) -> WtwError:
@@ -119,25 +112,23 @@ def _our_fault(code: str, message: str) -> WtwError:
 
 @contextmanager
 def open_package(browser: Browser, package: Path) -> Iterator[BrowserModel]:
-    """Serves `package` and opens the page that runs it."""
+    """Serves `package` and opens the page that runs it in Chromium."""
+    with chromium_tab(browser) as tab, open_in(tab, package) as model:
+        yield model
+
+
+@contextmanager
+def open_in(tab: Tab, package: Path) -> Iterator[BrowserModel]:
+    """As `open_package`, in a tab of any browser."""
     mailbox = Mailbox()
     with running(_application(package, mailbox)) as url:
-        context = browser.new_context()
+        model = BrowserModel(tab, mailbox)
+        tab.goto(url)
         try:
-            tab = context.new_page()
-            model = BrowserModel(tab, mailbox)
-            tab.goto(url)
-            _wait_for_page(tab, model)
-            yield model
-        finally:
-            context.close()
-
-
-def _wait_for_page(tab: Page, model: BrowserModel) -> None:
-    try:
-        tab.wait_for_function("window.parity !== undefined", timeout=30_000)
-    except PlaywrightError as error:
-        raise model._failure("the page could not import the package") from error
+            wait_for(tab, "window.parity")
+        except TabError as error:
+            raise model._failure("the page could not import the package") from error
+        yield model
 
 
 def _application(package: Path, mailbox: Mailbox) -> ASGIApp:

@@ -5,6 +5,11 @@ import { diagnose, load } from '/sample/index.js';
 import { loadModel } from '/sample/loader.js';
 import { load as loadTally } from '/tally/index.js';
 
+// Not every driver hears of what a policy blocks.
+document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI }) =>
+  console.error(`${effectiveDirective} blocks ${blockedURI}`),
+);
+
 const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
 const inputs = (batch = 2) => ({
   x: { data: wave(batch * 64), shape: [batch, 64] },

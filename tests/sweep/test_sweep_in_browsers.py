@@ -1,4 +1,4 @@
-"""A slice of the sweep in Chromium: what Node cannot run, the relaxed and threaded variants."""
+"""A slice of the sweep in browsers: what Node cannot run, the relaxed and threaded variants."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from support.engines import Engine
 
 from sweep.samples import Calls
 from sweep.test_sweep_slice import first, whole
 from wasm_torch_web.pipeline import BuildResult, build
-from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify.compare import compare
-from wasm_torch_web.verify.session import open_package
+from wasm_torch_web.verify.session import open_in
 
 EVERY = 12  # of the entries that are whole, one so many
 TRAIN = re.compile("(batch|instance)_norm|dropout")  # `build` refuses a program that trains
@@ -28,10 +27,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
     return build(module, module.tensors, out=out, name="sweep", verify=False)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant(variant: str, built: BuildResult, browser: Browser) -> None:
+def test_every_variant(engine: Engine, variant: str, built: BuildResult) -> None:
     (expected,) = built.reference([built.example])
-    with open_package(browser, built.out) as model:
+    with engine.tab() as tab, open_in(tab, built.out) as model:
         model.load(variant)
         given, _ = model.run(built.example)
     errors = [compare(name, value, given[name]) for name, value in expected.items()]

@@ -1,0 +1,115 @@
+"""WebKitGTK as an Engine, over WebDriver: each tab is a browser of its own, on a virtual display.
+
+WebDriver tells nothing of the console: the browser prints it, and its output is what is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import WebKitGTK
+from selenium.webdriver.webkitgtk.options import Options
+from selenium.webdriver.webkitgtk.service import Service
+from support.engines import Engine
+
+from wasm_torch_web.verify.tab import TabError
+
+DRIVER = "WebKitWebDriver"
+BROWSERS = "webkit2gtk-4.*/MiniBrowser"  # under a folder of /usr/lib
+ARGUMENTS = ("--automation", "--enable-write-console-messages-to-stdout=true")
+PATIENCE_SECONDS = 600
+ERROR = re.compile(r"CONSOLE (?:\S+ )*?ERROR (.*)")
+# A promise that rejects would only say that it did.
+CALL = """
+const [argument, done] = arguments;
+const call = async () => (%s)(argument);
+call().then(
+  (value) => done({ value }),
+  (error) => done({ error: String(error?.message ?? error) }),
+);
+"""
+
+
+class _Tab:
+    """See wasm_torch_web/verify/tab.py."""
+
+    def __init__(self, driver: WebKitGTK, log: Path) -> None:
+        self._driver = driver
+        self._log = log
+
+    @property
+    def errors(self) -> list[str]:
+        return ERROR.findall(self._log.read_text(errors="replace"))
+
+    def goto(self, url: str) -> None:
+        self._asked(self._driver.get, url)
+
+    def evaluate(self, function: str, argument: object = None) -> Any:
+        answer = self._asked(self._driver.execute_async_script, CALL % function, argument)
+        if "error" in answer:
+            raise TabError(answer["error"])
+        return answer.get("value")
+
+    def _asked(self, action: Any, *arguments: object) -> Any:
+        try:
+            return action(*arguments)
+        except WebDriverException as error:
+            raise TabError(str(error.msg)) from error
+
+
+@contextmanager
+def started() -> Iterator[Engine]:
+    """WebKitGTK's small browser, ready to be started."""
+    driver, browser = shutil.which(DRIVER), next(Path("/usr/lib").glob(f"*/{BROWSERS}"), None)
+    if driver is None or browser is None:
+        raise FileNotFoundError("no WebKitGTK with its WebDriver: run make engines")
+    with _display() as display:
+        environment = os.environ | {"DISPLAY": display}
+        if os.geteuid() == 0:  # WebKit refuses to sandbox itself for root
+            environment["WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS"] = "1"
+        told = subprocess.run(
+            [browser, "--version"], env=environment, capture_output=True, text=True, check=True
+        )
+        tab = partial(_tab, driver, browser, environment)
+        yield Engine("webkit", told.stdout.strip(), tab)
+
+
+@contextmanager
+def _display() -> Iterator[str]:
+    """A screen without hardware, at the first number that is free."""
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout
+        try:
+            yield f":{server.stdout.readline().strip()}"
+        finally:
+            server.terminate()
+
+
+@contextmanager
+def _tab(driver: str, browser: Path, environment: dict[str, str]) -> Iterator[_Tab]:
+    options = Options()
+    options.binary_location = str(browser)
+    for argument in ARGUMENTS:
+        options.add_argument(argument)
+    with TemporaryDirectory(prefix="webkit") as folder:
+        log = Path(folder) / "log"
+        service = Service(driver, log_output=str(log), env=environment)
+        window = WebKitGTK(options=options, service=service)
+        try:
+            window.set_script_timeout(PATIENCE_SECONDS)
+            yield _Tab(window, log)
+        finally:
+            window.quit()
