@@ -16,6 +16,7 @@ help:
 	@echo 'make runtime        compile csrc/ into the wasm variants'
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
+	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
@@ -41,6 +42,9 @@ runtime: setup
 
 demo: setup
 	@$(PYTHON) scripts/demo.py $(DEMO)
+
+gallery: setup
+	@$(PYTHON) scripts/gallery.py
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
@@ -80,4 +84,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks bootstrap runtime demo test lint format wheel bench bench-kernels sweep zoo fuzz clean
+.PHONY: help setup setup-checks bootstrap runtime demo gallery test lint format wheel bench bench-kernels sweep zoo fuzz clean
