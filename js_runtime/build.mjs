@@ -1,5 +1,6 @@
 // js_runtime/src in, wasm_torch_web/runtime/js out: loader.js, loader.node.js, worker.js and
-// runtime.d.ts. With `--tests`, tests/js is bundled into build/js_tests instead.
+// runtime.d.ts; images.js, sounds.js and classes.js with their types, for the packages that ask for
+// them. With `--tests`, tests/js is bundled into build/js_tests instead.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -19,6 +20,8 @@ const SOURCE = 'js_runtime/src';
 const GENERATED = 'build/generated';
 const OUT = 'wasm_torch_web/runtime/js';
 const BANNER = '// wasm-torch-web: the JavaScript half of the runtime. Licence: Apache-2.0';
+/** Extensions of a model, and the file with what their users see. */
+const EXTENSIONS = { images: 'image_input', sounds: 'sound_input', classes: 'classification' };
 // The oldest that have SIMD128.
 const BROWSERS = ['chrome91', 'firefox89', 'safari16.4'];
 
@@ -37,6 +40,18 @@ async function generate() {
   writeFileSync(`${GENERATED}/manifest.ts`, text);
 }
 
+/** The manifest's schema without its words for people. */
+const bareSchema = {
+  name: 'bare-schema',
+  setup(build) {
+    build.onLoad({ filter: /manifest\.schema\.json$/ }, ({ path }) => {
+      const bare = (key, value) => (key === 'description' ? undefined : value);
+      const schema = JSON.parse(readFileSync(path, 'utf8'), bare);
+      return { contents: JSON.stringify(schema), loader: 'json' };
+    });
+  },
+};
+
 /** Bundles one entry. worker.js is a script that also works as a module: no imports, no exports. */
 async function bundle(name, format, target) {
   await esbuild.build({
@@ -46,6 +61,7 @@ async function bundle(name, format, target) {
     minify: true,
     format,
     target,
+    plugins: [bareSchema],
     banner: { js: BANNER },
   });
   console.log(
@@ -74,6 +90,9 @@ function declarations() {
   const parts = [types, read(`${SOURCE}/wtw_error`)];
   const loader = 'export declare const loadModel: LoadModel;\n';
   writeFileSync(`${OUT}/runtime.d.ts`, `${BANNER}\n${parts.join('')}${loader}`);
+  for (const [name, types] of Object.entries(EXTENSIONS)) {
+    writeFileSync(`${OUT}/${name}.d.ts`, `${BANNER}\n${read(`${SOURCE}/${types}`)}`);
+  }
 }
 
 async function bundleTests() {
@@ -98,5 +117,6 @@ if (process.argv.includes('--tests')) {
   await bundle('loader', 'esm', BROWSERS);
   await bundle('loader.node', 'esm', ['node20']);
   await bundle('worker', 'iife', BROWSERS);
+  for (const name of Object.keys(EXTENSIONS)) await bundle(name, 'esm', BROWSERS);
   declarations();
 }

@@ -150,6 +150,20 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "Give that file or its folder; AutoTokenizer.from_pretrained(MODEL).save_pretrained(DIR) "
         "writes one.",
     ),
+    "preprocess-spec": (
+        123,
+        U,
+        "--preprocess {spec}: {reason}",
+        "Use [INPUT=]image[:resize=256,crop=224,mean=0.485/0.456/0.406,std=0.229/0.224/0.225] or "
+        "[INPUT=]audio:rate=16000; the README lists all settings.",
+    ),
+    "labels-invalid": (
+        124,
+        U,
+        "--labels {path}: {reason}",
+        "Give a file with one label a line, or JSON: a list, or index to label (a config.json of "
+        "Hugging Face will do).",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -368,6 +382,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{op}: matrix {matrix} of the batch is not positive-definite, its leading minor of order "
         "{order} is not positive ({where})",
         "Only symmetric positive-definite matrices have a Cholesky factor; check the inputs.",
+    ),
+    "input-unreadable": (
+        514,
+        U,
+        "input {name}: {reason}",
+        "Give {allowed}.",
     ),
     # 6xx: verification and environment
     "outputs-differ": (

@@ -20,14 +20,17 @@ from wasm_torch_web.axes import parse_dynamic, sizes_that_follow
 from wasm_torch_web.compiler import Compiled, compile_program, lowered
 from wasm_torch_web.drawn import Replay
 from wasm_torch_web.errors import Kind, UserError
+from wasm_torch_web.extras import Extras
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.opening import Opened, capture_source
 from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.passes import Step
+from wasm_torch_web.preprocess import Given
 from wasm_torch_web.provenance import provenance
 from wasm_torch_web.sources import Options, Source, load
+from wasm_torch_web.tokenizer import find as find_tokenizer
 from wasm_torch_web.verify import golden, parity
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.report import Report
@@ -93,6 +96,10 @@ def build(
     dynamic: Sequence[str] = (),
     imports: Sequence[str] = (),
     trust_pickle: bool = False,
+    preprocess: Given = (),
+    labels: str | Path | None = None,
+    scores: str = "softmax",
+    tokenizer: str | Path | None = None,
     name: str | None = None,
     version: str | None = None,
     verify: bool = True,
@@ -103,12 +110,16 @@ def build(
     """Builds an npm package in the folder `out`; the arguments are those of the command line.
 
     `source` is a path, a module or an exported program; `example_inputs` a tuple of arguments, a
-    dict of keyword arguments, or (args, kwargs). Raises UserError for what the caller can mend;
-    outputs that differ from PyTorch are reported in the result, and the package stays.
+    dict of keyword arguments, or (args, kwargs); `preprocess` words of `--preprocess`, or a dict
+    from input name to such words or to torchvision's transforms. Raises UserError for what the
+    caller can mend; outputs that differ from PyTorch are reported in the result, and the package
+    stays.
     """
     options = Options(model, tuple(inputs), tuple(imports), trust_pickle)
     target, line = Path(out), _Line(console or Silent())
-    given = (source, example_inputs, options, dynamic)
+    vocabulary = None if tokenizer is None else Path(tokenizer)
+    extras = Extras(preprocess, None if labels is None else str(labels), scores, vocabulary)
+    given = (source, example_inputs, options, dynamic, extras)
     work = _Build(*given, target, name, version, source_info, line)
     work.check(force)
     work.run(work.load, work.capture, work.compile)
@@ -126,6 +137,7 @@ class _Build:
     examples: Any
     options: Options
     dynamic: Sequence[str]
+    extras: Extras
     out: Path
     name: str | None
     version: str | None
@@ -150,10 +162,11 @@ class _Build:
         if self.version is not None:
             bundle.check_version(self.version)
         bundle.check_replaceable(self.out, force)
+        self.extras.check()
 
     def load(self) -> None:
         self.source = load(self.given, self.options, self.examples)
-        given = self.source, self.options, self.dynamic
+        given = self.source, self.options, self.dynamic, self.extras
         self.provenance = provenance(*given) if self.source_info else None
         for notice in self.source.notices:
             self.line.notice(notice)
@@ -195,6 +208,8 @@ class _Build:
             source_info=self.source_info,
             provenance=self.provenance,
         )
+        for notice in self.extras.attach(manifest, self.source):
+            self.line.notice(notice)
         reference = self.opened.reference()
         cases = golden.make_cases(manifest, [self.example], self.golden_reference())
         golden.write(self.folder, manifest, cases)
@@ -209,7 +224,8 @@ class _Build:
         return Replay(reference, lowered(self.opened.program, self.opened.axes))
 
     def pack(self) -> None:
-        bundle.pack(self.folder, tokenizer=self.source.tokenizer)
+        own, given = self.source.tokenizer, self.extras.tokenizer
+        bundle.pack(self.folder, tokenizer=own if given is None else find_tokenizer(given))
 
     def verify(self) -> None:
         result, progress = self.result, self.line.console.detail

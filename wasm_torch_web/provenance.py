@@ -12,19 +12,24 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from wasm_torch_web.extras import Extras
 from wasm_torch_web.sources import Options, Source
 
 CHUNK = 1 << 20
 
 
-def provenance(source: Source, options: Options, dynamic: Sequence[str]) -> dict[str, Any]:
+def provenance(
+    source: Source, options: Options, dynamic: Sequence[str], extras: Extras | None = None
+) -> dict[str, Any]:
     """The entry `provenance` of model.json; `options` are words of the command line."""
-    files = (*source.files, *_named_files(options))
+    extras = extras or Extras()
+    files = (*source.files, *_named_files(options), *extras.files())
+    words = (*_words(options, dynamic), *extras.words())
     return {
         "python": platform.python_version(),
         "source": _text(source.name),
         "files": [_described(path) for path in dict.fromkeys(files)],
-        "options": [_text(word) for word in _words(options, dynamic)],
+        "options": [_text(word) for word in words],
     }
 
 

@@ -14,6 +14,7 @@ import {
   type Manifest,
   readHints,
   readManifest,
+  withLabels,
 } from './package.ts';
 import { selfTestPanel } from './selftest.ts';
 import { timeText } from './text.ts';
@@ -21,7 +22,8 @@ import { timeText } from './text.ts';
 type Given = Parameters<Model['run']>[0];
 
 async function start(): Promise<void> {
-  const [manifest, hints] = await Promise.all([readManifest(), readHints()]);
+  const [manifest, given] = await Promise.all([readManifest(), readHints()]);
+  const hints = withLabels(given, manifest);
   document.title = `${manifest.name}: wasm-torch-web`;
   const card = showCard(byId('card'), manifest);
   const begin = performance.now();

@@ -31,6 +31,15 @@ export async function readHints(): Promise<Hints> {
   return json<Hints>(new URL('./hints.json', document.baseURI)).catch(() => ({}));
 }
 
+/** The package's own labels where the server names none. */
+export function withLabels(hints: Hints, { programs }: Manifest): Hints {
+  const named = programs.forward.outputs.flatMap((port) =>
+    port.kind === 'tensor' && port.classes ? [port.classes.labels] : [],
+  );
+  const labels = hints.labels ?? named[0];
+  return labels ? { ...hints, labels } : hints;
+}
+
 /** Undefined where none is configured; the code that reads it is fetched only then. */
 export async function loadTokenizer({ tokenizer }: Hints): Promise<TextTokenizer | undefined> {
   if (tokenizer === undefined) return undefined;

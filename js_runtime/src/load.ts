@@ -14,7 +14,7 @@ const WORKER = 'worker.js';
 
 export const loaderFor =
   (platform: Platform): LoadModel =>
-  async (assets, startWorker, options = {}) => {
+  async (assets, startWorker, options = {}, extensions = []) => {
     checkOptions(options);
     if (options.signal?.aborted) throw wtwError('aborted', {}, { cause: options.signal.reason });
     const addresses = addressesOf(assets, options.baseUrl, platform.base());
@@ -23,7 +23,8 @@ export const loaderFor =
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
     const backend = await openBackend(platform, start, opening, options.worker);
     const budget = new Budget(threads === undefined ? platform.cores() : undefined);
-    return createModel(backend, budget, options.debug ?? false);
+    const model = createModel(backend, budget, options.debug ?? false);
+    return extensions.reduce((extended, extend) => extend(extended, wtwError), model);
   };
 
 async function openBackend(

@@ -85,6 +85,10 @@ const NUMBER_DTYPES: Readonly<Record<string, DType>> = {
 
 function portInfo(port: InputPort | OutputPort): PortInfo {
   const { name, kind } = port;
-  if (port.kind === 'tensor') return { name, kind, dtype: port.dtype, shape: port.shape };
+  if (port.kind === 'tensor') {
+    const { dtype, shape, preprocess, classes } = port;
+    const extras = { ...(preprocess && { preprocess }), ...(classes && { classes }) };
+    return { name, kind, dtype, shape, ...extras };
+  }
   return { name, kind, dtype: NUMBER_DTYPES[kind] as DType, shape: [] };
 }

@@ -105,6 +105,10 @@ export interface PortInfo {
   readonly dtype: DType;
   /** A dynamic size is its symbol or an expression of symbols. */
   readonly shape: readonly (number | string)[];
+  /** Where the package was built with `--preprocess` for this input: it takes pictures or sounds. */
+  readonly preprocess?: { readonly kind: 'image' | 'audio' };
+  /** Where it was built with `--labels`: what the scores of this output are of. */
+  readonly classes?: { readonly labels: readonly string[] };
 }
 
 /** Bytes of the model's own memory, a WebAssembly heap that never shrinks. */
@@ -205,9 +209,19 @@ export interface Model<I = Record<string, InputValue>, O = Record<string, Output
 /** The files of a package and their addresses, as its index.js lists them. */
 export type Assets = Readonly<Record<string, URL | string>>;
 
+/** Makes a coded error, of a slug and the fields of its message. */
+export type Fail = (
+  slug: 'input-unreadable' | 'input-scalar',
+  fields: Record<string, string>,
+) => Error;
+
+/** What some packages add to their model: files of their own that index.js imports. */
+export type Extension = (model: Model, fail: Fail) => Model;
+
 /** What index.js calls; `startWorker` is its own, so that bundlers see the worker's address. */
 export type LoadModel = (
   assets: Assets,
   startWorker: (() => unknown) | null,
   options?: LoadOptions,
+  extensions?: readonly Extension[],
 ) => Promise<Model>;

@@ -32,7 +32,7 @@ def test_a_module_name() -> None:
 def test_modules_of_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_factory(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert isinstance(make("net_factory:make")[0], nn.Module)
+    assert isinstance(make("net_factory:make").module, nn.Module)
 
 
 def test_files_see_their_neighbours(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ OWNERS = {
 def test_where_examples_are_looked_up(tmp_path: Path, owner: str) -> None:
     text = f"import torch\nfrom torch import nn\nX = (torch.ones(2),)\n{OWNERS[owner]}"
     (tmp_path / f"by_{owner}.py").write_text(text)
-    _, examples = make(f"{tmp_path}/by_{owner}.py:make")
+    examples = make(f"{tmp_path}/by_{owner}.py:make").examples
     assert examples is not None
     assert examples[0][0].tolist() == [1, 1]
 

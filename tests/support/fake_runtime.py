@@ -19,4 +19,7 @@ def fake_runtime(folder: Path) -> Path:
         (scripts / name).write_bytes(LOADER.read_bytes())
     (scripts / "worker.js").write_text("//" + "-" * 5000)
     (scripts / "runtime.d.ts").write_text("export {};")
+    for name in ("images", "sounds", "classes"):
+        (scripts / f"{name}.js").write_text(f"export const {name} = (model) => model;")
+        (scripts / f"{name}.d.ts").write_text("export {};")
     return folder

@@ -41,7 +41,7 @@ def pack(folder: Path, runtime: Path = RUNTIME, tokenizer: Path | None = None) -
 def steps(runtime: Path, tokenizer: Path | None) -> tuple[Step, ...]:
     """What is done, in this order."""
     return (
-        lambda folder, _: copy_runtime(folder, runtime),
+        lambda folder, manifest: copy_runtime(folder, manifest, runtime),
         lambda folder, _: copy_tokenizer(folder, tokenizer),
         entry.write,
         write_types,
@@ -52,12 +52,16 @@ def steps(runtime: Path, tokenizer: Path | None) -> tuple[Step, ...]:
     )
 
 
-def copy_runtime(folder: Path, runtime: Path) -> None:
-    """The compiled variants, the loaders and their types, the same for every model."""
+def copy_runtime(folder: Path, manifest: Manifest, runtime: Path) -> None:
+    """The compiled variants, the loaders, the extensions that this model asks for, and types."""
+    extensions = entry.extensions(manifest)
+    scripts = (*entry.SCRIPTS, *(f"{name}.js" for name in extensions))
     sources = {name: runtime / name for name in entry.WASM}
-    sources |= {name: runtime / "js" / name for name in entry.SCRIPTS}
-    # CommonJS and ESM must not share a declaration file.
-    sources |= {name: runtime / "js" / "runtime.d.ts" for name in ("runtime.d.ts", "runtime.d.cts")}
+    sources |= {name: runtime / "js" / name for name in scripts}
+    for name in ("runtime", *extensions):
+        # CommonJS and ESM must not share a declaration file.
+        types_file = runtime / "js" / f"{name}.d.ts"
+        sources |= {f"{name}.d.ts": types_file, f"{name}.d.cts": types_file}
     for name, source in sources.items():
         if not source.is_file():
             raise UserError("runtime-missing", path=source)

@@ -19,21 +19,47 @@ SCRIPTS = ("loader.js", "loader.node.js", "worker.js")
 PAGE_FILES = ("index.js", "loader.js")
 
 
+# What reads a tokenizer.json: a package that carries one works without.
+READER = "@huggingface/tokenizers"
+TOKENIZER_READER = {
+    "peerDependencies": {READER: ">=0.2.0"},
+    "peerDependenciesMeta": {READER: {"optional": True}},
+}
+
+
 def assets(manifest: Manifest) -> list[str]:
     """The files that are fetched at run time, each named literally in index.js."""
     return [manifests.FILE, *manifests.files(manifest), *WASM, "worker.js"]
 
 
+def extensions(manifest: Manifest) -> list[str]:
+    """What the model has beside tensors: scripts of these names, which index.js imports."""
+    forward = manifest["programs"]["forward"]
+    kinds = {port.get("preprocess", {}).get("kind") for port in forward["inputs"]}
+    wanted = {
+        "images": "image" in kinds,
+        "sounds": "audio" in kinds,
+        "classes": any("classes" in port for port in forward["outputs"]),
+    }
+    return [name for name, needed in wanted.items() if needed]
+
+
 def write(folder: Path, manifest: Manifest) -> None:
     """Writes the four entry points."""
+    names = extensions(manifest)
+    imports = "".join(f"import {{ {name} }} from './{name}.js';\n" for name in names)
+    given = f", [{', '.join(names)}]" if names else ""
     listed = "\n".join(
         f"  '{name}': new URL('./{name}', import.meta.url)," for name in assets(manifest)
     )
     for name in ("index.js", "index.node.js"):
-        (folder / name).write_text(fill(name, assets=listed), encoding="utf-8")
+        (folder / name).write_text(
+            fill(name, assets=listed, imports=imports, extensions=given), encoding="utf-8"
+        )
     (folder / "index.cjs").write_text(fill("index.cjs"), encoding="utf-8")
     carried = [TOKENIZER] if (folder / TOKENIZER).is_file() else []
-    copied = json.dumps([*PAGE_FILES, *assets(manifest), *carried], indent=2)
+    scripts = [f"{name}.js" for name in names]
+    copied = json.dumps([*PAGE_FILES, *scripts, *assets(manifest), *carried], indent=2)
     command = folder / "copy.js"
     command.write_text(fill("copy.js", files=copied, name=manifest["name"]), encoding="utf-8")
     command.chmod(0o755)
@@ -67,6 +93,7 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
         "types": "./index.d.cts",
         "bin": {bare(manifest["name"]): "./copy.js"},
         "files": list(hashes),
+        **(TOKENIZER_READER if TOKENIZER in hashes else {}),
         "engines": {"node": f">={'.'.join(map(str, NODE))}"},
         manifests.GENERATOR: {"sha256": {name: h for name, h in hashes.items() if h}},
     }

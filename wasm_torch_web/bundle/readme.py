@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from wasm_torch_web.bundle.escape import code, js_key, js_member, js_string
+from wasm_torch_web.bundle.guides import guides
 from wasm_torch_web.bundle.templates import fill
 from wasm_torch_web.bundle.types import describe
 from wasm_torch_web.format.manifest import Manifest
@@ -35,21 +36,21 @@ JS_NUMBERS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 def readme(manifest: Manifest, has_tokenizer: bool = False) -> str:
     """README.md of the package."""
     forward = manifest["programs"]["forward"]
-    name = manifest["name"]
+    name, shown = manifest["name"], _print_first(forward["outputs"])
     import_map = fill("importmap.json", name=name).strip()
     return fill(
         "README.md",
         name=name,
         version=manifest["version"],
         inputs=inputs_literal(manifest),
-        print=_print_first(forward["outputs"]),
+        print=shown,
         importmap=import_map,
         importmap_hash=_csp_hash(import_map),
         input_table=_table(forward["inputs"], manifest),
         output_table=_table(forward["outputs"], manifest),
         megabytes=f"{manifest['weights']['bytes'] / 1e6:.1f}",
         parameters=f"{manifest['parameters']:,}",
-        tokenizer=f"\n{fill('tokenizer.md', name=name)}" if has_tokenizer else "",
+        extras=guides(manifest, has_tokenizer, shown),
         random=f"\n{fill('random.md')}" if "random" in manifest else "",
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from wasm_torch_web.cli.options import dynamic_option, everywhere, source_options
+from wasm_torch_web.cli.options import dynamic_option, everywhere, extras_options, source_options
 from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, bytes_text, clean, columns
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The package's folder.")
 @source_options
 @dynamic_option
+@extras_options
 @click.option("--name", help="The npm package's name; default: from SOURCE.")
 @click.option("--version", help="The npm package's version.  [default: 0.1.0]")
 @click.option("--no-verify", is_flag=True, help="Skip the check against PyTorch in Chromium.")

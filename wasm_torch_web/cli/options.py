@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from wasm_torch_web.labels import SCORES
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -85,6 +87,41 @@ def dynamic_option(function: F) -> F:
         help="An axis that may change: MIN..MAX, or SYMBOL:MIN..MAX to tie axes.  [default: batch "
         "and sequence of a Hugging Face folder's texts, unless --input sizes them]",
     )(function)
+
+
+def extras_options(function: F) -> F:
+    """What a package has beside tensors: `--preprocess --labels --scores --tokenizer`."""
+    for option in reversed(
+        (
+            click.option(
+                "--preprocess",
+                metavar="[INPUT=]SPEC",
+                multiple=True,
+                help="Let the input take pictures or sounds: image, with settings such as "
+                "image:resize=256,crop=224 or the model's own, or audio:rate=16000.",
+            ),
+            click.option(
+                "--labels",
+                metavar="[OUTPUT=]FILE",
+                help="What the classes are called, a line each or JSON: adds model.classify().",
+            ),
+            click.option(
+                "--scores",
+                type=click.Choice(SCORES),
+                default=SCORES[0],
+                show_default=True,
+                help="What classify() makes of the output that has labels.",
+            ),
+            click.option(
+                "--tokenizer",
+                type=click.Path(path_type=Path),
+                help="A Hugging Face tokenizer.json (or its folder) to carry.  "
+                "[default: that of a Hugging Face folder]",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
 
 
 def variant_option(function: F) -> F:

@@ -59,10 +59,11 @@ def _source(
     check_tensors(path, weights, sum(file.stat().st_size for file in files))
     if options.model is None:
         raise UserError("model-needed", path=path)
-    module, examples = factory.make(options.model)
-    fit(path, module, weights, notices)
-    source = module_source(module, examples, options, path.stem)
+    made = factory.make(options.model)
+    fit(path, made.module, weights, notices)
+    source = module_source(made.module, made.examples, options, path.stem)
     source.notices[:0] = notices
+    source.preprocess = made.preprocess
     return source
 
 

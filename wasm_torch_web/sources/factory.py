@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +20,18 @@ from wasm_torch_web.errors import UserError, summary
 Examples = tuple[tuple[Any, ...], dict[str, Any]]
 
 
-def make(spec: str) -> tuple[torch.nn.Module, Examples | None]:
-    """Calls the factory; the examples are None where nobody defines `example_inputs`.
+@dataclass(frozen=True)
+class Made:
+    """A module, its examples (None where nobody defines `example_inputs`), and the `preprocess`
+    that is defined beside it, if any."""
+
+    module: torch.nn.Module
+    examples: Examples | None
+    preprocess: Any = None
+
+
+def make(spec: str) -> Made:
+    """Calls the factory, and looks around it.
 
     Raises UserError model-not-found, with the place in the user's code where that failed.
     """
@@ -37,13 +49,28 @@ def make(spec: str) -> tuple[torch.nn.Module, Examples | None]:
     if not isinstance(module, torch.nn.Module):
         reason = f"{name}() returned a {type(module).__name__}, not an nn.Module"
         raise UserError("model-not-found", model=spec, reason=reason)
-    for owner in (module, function, home):
+    owners = (module, function, home)
+    offers = (offer for offer in map(preprocess_of, owners) if offer is not None)
+    return Made(module, _examples(spec, owners), next(offers, None))
+
+
+def _examples(spec: str, owners: Sequence[Any]) -> Examples | None:
+    for owner in owners:
         examples = getattr(owner, "example_inputs", None)
         if callable(examples) and not isinstance(examples, torch.Tensor):
             examples = _run(spec, examples)
         if examples is not None:
-            return module, normalise(examples)
-    return module, None
+            return normalise(examples)
+    return None
+
+
+def preprocess_of(owner: Any) -> Any:
+    """What a module, a factory or its Python module says of preprocessing: transforms or words in
+    `preprocess` (not a function of that name), or timm's `pretrained_cfg`."""
+    found = getattr(owner, "preprocess", None)
+    if found is None or inspect.isroutine(found):
+        found = getattr(owner, "pretrained_cfg", None)
+    return found
 
 
 def normalise(examples: Any) -> Examples:

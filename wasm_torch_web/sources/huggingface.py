@@ -19,6 +19,8 @@ from wasm_torch_web.sources.objects import module_source
 from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.text_axes import text_axes
 
+PREPROCESSOR = "preprocessor_config.json"
+
 
 def read(path: Path, options: Options) -> Source:
     """Loads the model of the architecture that config.json names, from safetensors alone.
@@ -38,6 +40,7 @@ def read(path: Path, options: Options) -> Source:
     source.notices[:0] = notices
     if not options.inputs and not options.recorded:
         source.axes = tuple(text_axes(model, examples))
+    source.preprocess = _preprocess(path)
     if (path / tokenizer.FILE).exists():
         try:
             source.tokenizer = tokenizer.find(path)
@@ -48,9 +51,18 @@ def read(path: Path, options: Options) -> Source:
 
 def files(path: Path) -> list[Path]:
     """Those that make the package: configuration, tokenizer and weights, with their index."""
-    names = ("config.json", tokenizer.FILE, INDEX)
+    names = ("config.json", PREPROCESSOR, tokenizer.FILE, INDEX)
     present = [path / name for name in names if (path / name).is_file()]
     return [*present, *sorted(path.glob("*.safetensors"))]
+
+
+def _preprocess(path: Path) -> Any:
+    """What the folder says of preprocessing; a file that is none says nothing."""
+    file = path / PREPROCESSOR
+    try:
+        return json.loads(file.read_bytes()) if file.is_file() else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _load(path: Path, notices: list[str]) -> torch.nn.Module:

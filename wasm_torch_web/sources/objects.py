@@ -9,7 +9,7 @@ import torch
 from torch.export import ExportedProgram
 
 from wasm_torch_web.sources.examples import bind
-from wasm_torch_web.sources.factory import Examples, normalise
+from wasm_torch_web.sources.factory import Examples, normalise, preprocess_of
 from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.training import refuse_training
 
@@ -38,7 +38,10 @@ def module_source(
         notices.append("The module was in training mode; it is built in eval mode.")
     signature = inspect.signature(module.forward)
     (args, kwargs), ranges = bind(signature, examples, options, options.model or name)
-    return Source("module", module, None, args, kwargs, name, ranges, notices)
+    preprocess = preprocess_of(module)
+    return Source(
+        "module", module, None, args, kwargs, name, ranges, notices, preprocess=preprocess
+    )
 
 
 def program_source(

@@ -45,6 +45,7 @@ class Source:
         notices: what was done to the source that the user should know, as sentences.
         name: of the file without its ending, of the folder or of the class.
         tokenizer: the tokenizer.json that lies beside the model, which the package carries.
+        preprocess: what the model's code or folder says of how its inputs are made, if anything.
         files: what was read for it.
     """
 
@@ -58,6 +59,7 @@ class Source:
     notices: list[str] = field(default_factory=list)
     axes: tuple[DynamicAxis, ...] = ()
     tokenizer: Path | None = None
+    preprocess: Any = None
     files: Sequence[Path] = ()
 
     @cached_property

@@ -4,13 +4,14 @@ import { lineChart } from '../chart.ts';
 import { choice, filePicker, h, numberBox } from '../dom.ts';
 import { guarded } from '../failure.ts';
 import type { TensorPort } from '../package.ts';
-import type { Context, TensorEditor } from './editor.ts';
+import { type Context, raw, type TensorEditor } from './editor.ts';
 
 const SHORTEST = 1024; // shorter rows are features rather than samples
 const RATE = 16000;
 
 /** float32 with long rows: (samples), (1, samples), (frames, samples of a frame), (1, 1, samples). */
-export function takesAudio({ dtype, shape }: TensorPort): boolean {
+export function takesAudio({ dtype, shape, preprocess }: TensorPort): boolean {
+  if (preprocess) return preprocess.kind === 'audio';
   const row = shape[shape.length - 1];
   const long = typeof row === 'string' || (row !== undefined && row >= SHORTEST);
   return (
@@ -26,7 +27,7 @@ const LEVELS: Readonly<Record<Level, string>> = {
 };
 
 export function audioEditor(context: Context): TensorEditor {
-  const { changed } = context;
+  const { changed, port } = context;
   const state = {
     samples: tone(),
     rate: RATE,
@@ -59,14 +60,17 @@ export function audioEditor(context: Context): TensorEditor {
           state.rate = rate;
           void reread();
         }),
-        choice('Level', LEVELS, state.level, (level) => {
-          state.level = level;
-          changed();
-        }),
+        port.preprocess
+          ? ''
+          : choice('Level', LEVELS, state.level, (level) => {
+              state.level = level;
+              changed();
+            }),
       ),
       h('p', { class: 'quiet' }, 'Until a sound is chosen: a tone of 440 Hz.'),
     ),
     read(shape) {
+      if (port.preprocess) return raw({ data: state.samples, sampleRate: state.rate });
       const data = new Float32Array(numelOf(shape)); // silence after a short sound
       data.set(state.samples.subarray(0, data.length));
       if (state.level === 'standard') standardise(data, shape[shape.length - 1] as number);

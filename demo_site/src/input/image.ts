@@ -2,11 +2,12 @@
 import { button, choice, filePicker, h } from '../dom.ts';
 import { guarded } from '../failure.ts';
 import type { Scale, TensorPort } from '../package.ts';
-import type { Context, TensorEditor } from './editor.ts';
+import { type Context, raw, type TensorEditor } from './editor.ts';
 import { draw, type Fit, testCard, toTensor } from './pixels.ts';
 
-/** (N, 3, H, W) or (N, 1, H, W) of float32. */
-export function takesImage({ dtype, shape }: TensorPort): boolean {
+/** (N, 3, H, W) or (N, 1, H, W) of float32, or whatever the package makes of pictures. */
+export function takesImage({ dtype, shape, preprocess }: TensorPort): boolean {
+  if (preprocess) return preprocess.kind === 'image';
   const [, channels, height, width] = shape;
   const wide = (size: unknown) => typeof size === 'string' || (size as number) >= 16;
   return (
@@ -19,7 +20,8 @@ export function takesImage({ dtype, shape }: TensorPort): boolean {
 }
 
 export async function imageEditor(context: Context): Promise<TensorEditor> {
-  const { hints, changed } = context;
+  const { hints, changed, port } = context;
+  const settings = port.preprocess?.kind === 'image' ? port.preprocess : undefined;
   const canvas = h('canvas', {
     role: 'img',
     'aria-label': 'What the model sees',
@@ -49,25 +51,29 @@ export async function imageEditor(context: Context): Promise<TensorEditor> {
       h('div', { class: 'drop' }, canvas),
       h('div', { class: 'fields' }, filePicker('Choose a picture', 'image/*', take), ...samples),
       h('p', { class: 'quiet' }, 'Or drop a picture here, or paste one.'),
-      h(
-        'div',
-        { class: 'fields' },
-        choice('Fit', FITS, state.fit, (fit) => {
-          state.fit = fit;
-          changed();
-        }),
-        choice('Values', SCALES, state.scale, (scale) => {
-          state.scale = scale;
-          changed();
-        }),
-      ),
+      settings ? '' : h('div', { class: 'fields' }, ...preparation(state, changed)),
     ),
     read(shape) {
-      [canvas.height, canvas.width] = shape.slice(2) as [number, number];
+      const end = settings?.layout === 'NHWC' ? -1 : shape.length;
+      [canvas.height, canvas.width] = shape.slice(0, end).slice(-2) as [number, number];
       draw(state.picture, canvas, state.fit);
-      return toTensor(canvas, shape, state.scale);
+      return settings ? raw(state.picture) : toTensor(canvas, shape, state.scale);
     },
   };
+}
+
+/** What the page does to pictures where the package does not. */
+function preparation(state: { fit: Fit; scale: Scale }, changed: () => void): HTMLElement[] {
+  return [
+    choice('Fit', FITS, state.fit, (fit) => {
+      state.fit = fit;
+      changed();
+    }),
+    choice('Values', SCALES, state.scale, (scale) => {
+      state.scale = scale;
+      changed();
+    }),
+  ];
 }
 
 const FITS: Readonly<Record<Fit, string>> = {

@@ -1,5 +1,5 @@
 import type { DType, LoadOptions, Model as AnyModel, TensorInput, TensorOutput } from '@runtime@';
-
+@extensions@
 interface Given<D extends DType, Shape extends readonly number[]> extends TensorInput<D> {
   readonly shape: Shape;
 }
@@ -16,7 +16,7 @@ export interface Inputs {
 export interface Outputs {
 @outputs@}
 
-export type Model = AnyModel<Inputs, Outputs>;
+@model@
 
 /** Loads the model in the best variant that the browser allows; `model.info` says which and why. */
 export function load(options?: LoadOptions): Promise<Model>;

