@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+preprocess = "audio:rate=16000,window=1024,hop=320,normalize=true"  # a frame every 20 ms
+
 
 class Crepe(nn.Module):
     """Frames (N, 1024) at 16 kHz, of mean 0 and variance 1 -> pitch bins (N, 360) in 0..1.

@@ -11,6 +11,7 @@ CHARACTERS = (
     "0123456789!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ €"
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )  # classes 1 to 96; class 0 is CTC's blank
+preprocess = "image:resize=64,interpolation=bicubic,mean=0.5,std=0.5"  # of one line
 
 
 class Features(nn.Module):

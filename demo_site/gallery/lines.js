@@ -1,7 +1,10 @@
-// A picture's grey values in, the boxes of its lines of text out: dark letters on a lighter ground.
+// An ImageData in, the boxes of its lines of text out: dark letters on a lighter ground.
 
-/** `grey` has width x height bytes; boxes are { left, top, right, bottom }, from the top. */
-export function findLines(grey, width, height) {
+/** Boxes are { left, top, right, bottom }, from the top. */
+export function findLines({ data, width, height }) {
+  const grey = Uint8Array.from({ length: width * height }, (_, i) =>
+    Math.round(0.299 * data[4 * i] + 0.587 * data[4 * i + 1] + 0.114 * data[4 * i + 2]),
+  );
   const boxes = marks(inkOf(grey, width, height), width, height);
   const heights = boxes.map(tall).filter((size) => size >= 5);
   const letter = heights.sort((a, b) => a - b)[heights.length >> 1] ?? 0;

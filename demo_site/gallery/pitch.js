@@ -9,32 +9,29 @@ const NOTES = ['C', 'C♯', 'D', 'D♯', 'E', 'F', 'F♯', 'G', 'G♯', 'A', 'A�
 
 const model = await load({ onProgress });
 
-let waiting = new Float32Array(); // samples
+let waiting = []; // samples
 let frames = []; // what was found: { hertz, sure }
 let working = Promise.resolve();
 
 function begin() {
-  [waiting, frames] = [new Float32Array(), []];
+  [waiting, frames] = [[], []];
   tell('Listening …');
 }
 
 /** Works off what waits, a second at a time; one call after the other. */
 function hear(samples) {
-  const before = waiting;
-  waiting = new Float32Array(before.length + samples.length);
-  waiting.set(before);
-  waiting.set(samples, before.length);
+  waiting = [...waiting, ...samples];
   working = working.catch(() => {}).then(workOff);
   return working;
 }
 
 async function workOff() {
   while (waiting.length >= WINDOW) {
-    const samples = waiting.subarray(0, RATE);
-    const count = Math.floor((samples.length - WINDOW) / HOP) + 1;
-    waiting = waiting.subarray(count * HOP);
+    const data = Float32Array.from(waiting.slice(0, RATE));
+    const count = Math.floor((data.length - WINDOW) / HOP) + 1;
+    waiting = waiting.slice(count * HOP);
     const own = frames;
-    const { output } = await timed(() => model.run({ x: { data: samples, sampleRate: RATE } }));
+    const { output } = await timed(() => model.run({ x: { data, sampleRate: RATE } }));
     if (own !== frames) continue; // another sound has begun
     const found = Array.from({ length: count }, (_, i) =>
       pitchOf(output.data.subarray(i * output.shape[1], (i + 1) * output.shape[1])),
