@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.fake_model import fake_model
 
-from wasm_torch_web.bundle import RUNTIME, pack
+from wasm_torch_web.bundle import pack
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,13 @@ IMAGE = {
     "std": [1],
 }
 INPUTS = [
-    {"name": "photo", "kind": "tensor", "dtype": "float32", "shape": [1, 3, 8, 8], "preprocess": IMAGE},
+    {
+        "name": "photo",
+        "kind": "tensor",
+        "dtype": "float32",
+        "shape": [1, 3, 8, 8],
+        "preprocess": IMAGE,
+    },
     {
         "name": "voice",
         "kind": "tensor",
@@ -36,7 +42,9 @@ INPUTS = [
 ]
 SYMBOLS = [{"name": "n", "min": 1, "max": 9}]
 CLASSES = {"labels": ["cat", "dog"], "scores": "softmax"}
-OUTPUTS = [{"name": "scores", "kind": "tensor", "dtype": "float32", "shape": [1, 2], "classes": CLASSES}]
+OUTPUTS = [
+    {"name": "scores", "kind": "tensor", "dtype": "float32", "shape": [1, 2], "classes": CLASSES}
+]
 
 # With and without the DOM; @ts-expect-error fails where there is no error.
 EVERYWHERE = """
@@ -141,7 +149,11 @@ def test_the_package_carries_and_imports_them(project: Path) -> None:
             assert f"import {{ {script} }} from './{script}.js';" in text
         assert "startWorker, options, [images, sounds, classes])" in text
     files = json.loads((package / "package.json").read_text())["files"]
-    names = {f"{name}.{end}" for name in ("images", "sounds", "classes") for end in ("js", "d.ts", "d.cts")}
+    names = {
+        f"{name}.{end}"
+        for name in ("images", "sounds", "classes")
+        for end in ("js", "d.ts", "d.cts")
+    }
     assert names <= set(files)
     copied = (package / "copy.js").read_text()
     assert '"images.js"' in copied and '"classes.js"' in copied

@@ -30,24 +30,29 @@ function noting(outputs: unknown = {}, outputPorts: unknown[] = []) {
 const tensor = (value: number): TensorInput => ({ data: Float32Array.of(value), shape: [1] });
 
 /** Pictures are promises that the test settles. */
-const slow: Extension = converting('image', (_, value) =>
-  (value as { pixels: Promise<TensorInput> | TensorInput }).pixels,
+const slow: Extension = converting(
+  'image',
+  (_, value) => (value as { pixels: Promise<TensorInput> | TensorInput }).pixels,
 );
 const picture = (pixels: unknown) => ({ pixels }) as unknown as InputValue;
 
-const valueOf = (inputs: Inputs) => (inputs.x as TensorInput).data[0];
+const first = (value: unknown) => (value as { data: Float32Array }).data[0];
+const valueOf = (inputs: Inputs) => first(inputs.x);
 
 test('runs are made in the order of the calls, although a picture is slow', async () => {
   const { model, runs } = noting();
   slow(model, wtwError);
   let ready = (_: TensorInput) => {};
-  const first = model.run({ x: picture(new Promise((resolve) => (ready = resolve))), y: tensor(0) });
-  const second = model.run({ x: picture(tensor(2)), y: tensor(0) });
-  const third = model.run({ x: tensor(3), y: tensor(0) });
+  const one = model.run({
+    x: picture(new Promise((resolve) => (ready = resolve))),
+    y: tensor(0),
+  });
+  const two = model.run({ x: picture(tensor(2)), y: tensor(0) });
+  const three = model.run({ x: tensor(3), y: tensor(0) });
   await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(runs.length, 0);
   ready(tensor(1));
-  await Promise.all([first, second, third]);
+  await Promise.all([one, two, three]);
   assert.deepEqual(runs.map(valueOf), [1, 2, 3]);
   void model.run({ x: tensor(4), y: tensor(0) }); // nothing is under way: at once
   assert.equal(runs.length, 4);
@@ -64,14 +69,18 @@ test('tensors beside a slow picture are those of the time of the call', async ()
   ];
   y[0] = bare[0] = 0;
   await Promise.all(calls);
-  assert.equal((runs[0]?.y as TensorInput).data[0], 7);
+  assert.equal(first(runs[0]?.y), 7);
   assert.equal((runs[1]?.y as Float32Array)[0], 8);
 });
 
 test('a picture that fails ends its own call only', async () => {
   const { model, runs } = noting();
   slow(model, wtwError);
-  const error = wtwError('input-unreadable', { name: 'x', reason: 'broken', allowed: 'a whole one' });
+  const error = wtwError('input-unreadable', {
+    name: 'x',
+    reason: 'broken',
+    allowed: 'a whole one',
+  });
   const broken = model.run({ x: picture(Promise.reject(error)), y: tensor(0) });
   const good = model.run({ x: tensor(5), y: tensor(0) });
   await rejectsCode(broken, 'input-unreadable', 'x: broken', 'a whole one');
@@ -111,7 +120,10 @@ test('the best classes of one row', async () => {
   ]);
   const model = classifier([3], 'given', 1);
   const all = (await model.classify({})) as { score: number }[];
-  assert.deepEqual(all.map(({ score }) => score), [3, 2, 1]);
+  assert.deepEqual(
+    all.map(({ score }) => score),
+    [3, 2, 1],
+  );
   await rejectsCode(model.classify({}, { top: 0 }), 'input-scalar', 'top', '0');
 });
 

@@ -44,10 +44,15 @@ def test_every_interpolation_rounds_as_pil_does(tmp_path: Path) -> None:
     image = photograph("chelsea.png")
     cases = [(mode, size) for mode in MODES for size in SIZES]
     jobs = [
-        Job(port([1, 3, *size], {"resize": [*size], "interpolation": mode}, "uint8"), [pixels(image)])
+        Job(
+            port([1, 3, *size], {"resize": [*size], "interpolation": mode}, "uint8"),
+            [pixels(image)],
+        )
         for mode, size in cases
     ]
-    for (mode, (height, width)), found in zip(cases, convert(tmp_path, "images", jobs), strict=True):
+    for (mode, (height, width)), found in zip(
+        cases, convert(tmp_path, "images", jobs), strict=True
+    ):
         expected = np.asarray(image.resize((width, height), MODES[mode])).transpose(2, 0, 1)
         assert np.array_equal(found[0].numpy(), expected), (mode, height, width)
 
@@ -176,7 +181,10 @@ def test_timm_configurations_are_read_and_equalled(tmp_path: Path, name: str) ->
     config = resolve_model_data_config(model)
     transform = create_transform(**config, is_training=False)
     _, settings = offered.settings(model.pretrained_cfg)
-    assert settings == offered.settings(transform)[1] | {"mean": settings["mean"], "std": settings["std"]}
+    assert settings == offered.settings(transform)[1] | {
+        "mean": settings["mean"],
+        "std": settings["std"],
+    }
     image = photograph("chelsea.png")
     found = one(tmp_path, Job(port([1, 3, 224, 224], settings), [pixels(image)]))
     assert (found - transform(image)[None]).abs().max() < 1e-6

@@ -111,7 +111,17 @@ TOLERANCE = {"video": 0.5, "frame": 0.5}
 
 @pytest.mark.parametrize(
     "form",
-    ["blob", "bitmap", "element", "loadingElement", "canvas", "offscreen", "imageData", "frame", "video"],
+    [
+        "blob",
+        "bitmap",
+        "element",
+        "loadingElement",
+        "canvas",
+        "offscreen",
+        "imageData",
+        "frame",
+        "video",
+    ],
 )
 def test_every_form_of_a_picture(page: Page, form: str) -> None:
     found = page.evaluate("form => pictures.logits(form, 'chelsea.png')", form)

@@ -79,7 +79,9 @@ def test_a_fixed_length_is_cut_or_silent_at_the_end(tmp_path: Path, length: int)
 def test_windows(tmp_path: Path) -> None:
     sound = voice(5000)
     given = port(["frames", 1024], rate=16000, window=1024, hop=160)
-    assert torch.equal(one(tmp_path, given, samples(sound.numpy(), 16000)), sound.unfold(0, 1024, 160))
+    assert torch.equal(
+        one(tmp_path, given, samples(sound.numpy(), 16000)), sound.unfold(0, 1024, 160)
+    )
     short = one(tmp_path, given, samples(sound[:10].numpy(), 16000))
     assert torch.equal(short, torch.cat([sound[:10], torch.zeros(1014)])[None])
     fixed = port([1, 3, 400], rate=16000, length=1200, window=400)

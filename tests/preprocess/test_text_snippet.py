@@ -30,7 +30,9 @@ def test_a_text_becomes_what_it_becomes_in_python(tmp_path: Path) -> None:
     )
     fields = json.loads((package / "package.json").read_text())
     assert fields["peerDependenciesMeta"] == {"@huggingface/tokenizers": {"optional": True}}
-    assert "--tokenizer" in json.loads((package / "model.json").read_text())["provenance"]["options"]
+    assert (
+        "--tokenizer" in json.loads((package / "model.json").read_text())["provenance"]["options"]
+    )
     (tmp_path / "node_modules/@huggingface").symlink_to(MODULES / "@huggingface")
     text = (package / "README.md").read_text().split("### Texts")[1]
     snippet = re.search(r"```js\n(.*?)```", text, re.DOTALL)

@@ -65,9 +65,7 @@ def convert(folder: Path, extension: str, jobs: Sequence[Job]) -> list[Tensor]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     answers = map(json.loads, done.stdout.splitlines())
-    return [
-        _tensor(Path(job["out"]), answer) for job, answer in zip(listed, answers, strict=True)
-    ]
+    return [_tensor(Path(job["out"]), answer) for job, answer in zip(listed, answers, strict=True)]
 
 
 def _tensor(path: Path, answer: dict[str, Any]) -> Tensor:

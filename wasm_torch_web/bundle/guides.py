@@ -15,7 +15,11 @@ Port = dict[str, Any]
 # What each of them is called in a call.
 RAW = {"image": "picture", "audio": "sound"}
 # Inputs of Hugging Face's models of texts, and what the tokenizer calls them.
-TOKENS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "token_type_ids"}
+TOKENS = {
+    "input_ids": "ids",
+    "attention_mask": "attention_mask",
+    "token_type_ids": "token_type_ids",
+}
 
 
 def guides(manifest: Manifest, has_tokenizer: bool, shown: str) -> str:
@@ -42,7 +46,7 @@ def _raw_inputs(manifest: Manifest) -> Iterator[str]:
 
 
 def _call(inputs: list[Port]) -> str:
-    """The inside of the object for `run`; what is neither picture nor sound is the tensors above."""
+    """The inside of the object for `run`; tensors are those of the snippets above."""
     named = [f"{js_key(port['name'])}: {RAW[port['preprocess']['kind']]}" for port in _raw(inputs)]
     others = [] if len(named) == len(inputs) else ["...inputs"]
     return ", ".join([*others, *named])

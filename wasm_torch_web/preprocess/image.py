@@ -8,7 +8,7 @@ from wasm_torch_web.preprocess.spec import Refused
 
 DTYPES = ("float32", "float64", "float16", "bfloat16", "uint8")
 BANDS = {"RGB": 3, "BGR": 3, "L": 1}
-BY_BANDS = {3: "RGB", 1: "L"}
+BY_BANDS: dict[int | None, str] = {3: "RGB", 1: "L"}
 
 
 def entry(port: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,11 @@ window.pictures = {
   },
 
   async refused(value) {
-    const values = { text: new Blob(['no picture']), object: { some: 1 }, short: { data: new Uint8Array(5), width: 2, height: 1 } };
+    const values = {
+      text: new Blob(['no picture']),
+      object: { some: 1 },
+      short: { data: new Uint8Array(5), width: 2, height: 1 },
+    };
     return model.run({ x: values[value] }).then(
       () => 'it ran',
       ({ code, message }) => `${code} ${message}`,
