@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import BUILD, ROOT
-from packages import COMMAND, Recipe, ensure, imagenet_labels, installed, verified
+from packages import Recipe, ensure, imagenet_labels, installed, verified
+
+from wasm_torch_web import cli
 
 FOLDER = BUILD / "demo"
 
@@ -62,8 +64,7 @@ def main() -> None:
     ensure(demo.recipe, package)
     print(f"{package.relative_to(ROOT)}: in place, verified in {verified(package)}", flush=True)
     if os.environ.get("CI") != "true":
-        words = [COMMAND, "serve", package, "--port", "0", *demo.serve()]
-        os.execv(COMMAND, [str(word) for word in words])
+        cli.main([str(word) for word in ("serve", package, "--port", "0", *demo.serve())])
 
 
 if __name__ == "__main__":

@@ -51,7 +51,10 @@ def samples() -> list[Path]:
     """What the pages have to begin with."""
     pictures = installed("skimage") / "data"
     names = ("chelsea.png", "coffee.png", "page.png")
-    return [*(pictures / name for name in names), installed("moonshine_onnx") / "assets/beckett.wav"]
+    return [
+        *(pictures / name for name in names),
+        installed("moonshine_onnx") / "assets/beckett.wav",
+    ]
 
 
 def assemble(folder: Path, *, verify: bool) -> None:

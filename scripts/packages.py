@@ -11,15 +11,16 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import ROOT, VENV, content_hash, run
+from common import ROOT, content_hash
 
-COMMAND = VENV / "bin/wasm-torch-web"
+from wasm_torch_web import cli
+
 EXAMPLES = ROOT / "examples"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `build` is told: a source, `file.py:factory` of examples/ where it needs one, options."""
+    """What `build` is told: a source, the `file.py:factory` of examples/ that it needs, options."""
 
     source: Path
     factory: str | None = None
@@ -47,8 +48,9 @@ def ensure(recipe: Recipe, package: Path, *, verify: bool = True) -> None:
         return
     package.parent.mkdir(parents=True, exist_ok=True)
     flags = ["--force", *([] if verify else ["--no-verify"])]
-    name = ["--name", package.name, "--out", package]
-    run([COMMAND, "build", *recipe.words(), *name, *flags])
+    code = cli.run(["build", *words, "--name", package.name, "--out", str(package), *flags])
+    if code:
+        sys.exit(code)
     stamp.write_text(wanted)
 
 

@@ -9,7 +9,7 @@ export function findLines({ data, width, height }) {
   const heights = boxes.map(tall).filter((size) => size >= 5);
   const letter = heights.sort((a, b) => a - b)[heights.length >> 1] ?? 0;
   const letters = boxes.filter((box) => tall(box) >= 0.4 * letter && tall(box) <= 4 * letter);
-  const pad = Math.ceil(0.35 * letter);
+  const pad = Math.ceil(0.3 * letter);
   return chains(letters, 2 * letter)
     .filter(({ left, right }) => right - left > 2 * letter)
     .map((box) => ({

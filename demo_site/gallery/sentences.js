@@ -41,7 +41,9 @@ function mean(data, count, size) {
 let latest = 0;
 async function compare() {
   const turn = ++latest;
-  const others = byId('others').value.split('\n').filter((line) => line.trim());
+  const others = byId('others')
+    .value.split('\n')
+    .filter((line) => line.trim());
   if (!others.length) return showBars(byId('similar'), []);
   const [own, ...vectors] = await embed([byId('sentence').value, ...others]);
   if (turn !== latest) return; // more was typed meanwhile

@@ -73,7 +73,9 @@ def test_it_has_its_picture_in_the_documentation(name: str, opened: Open) -> Non
 
 
 def save_small(shot: bytes, path: Path) -> None:
-    picture = Image.open(io.BytesIO(shot)).convert("RGB").resize((640, 400), Image.Resampling.LANCZOS)
+    picture = (
+        Image.open(io.BytesIO(shot)).convert("RGB").resize((640, 400), Image.Resampling.LANCZOS)
+    )
     picture.quantize(192).save(path, optimize=True)
 
 
