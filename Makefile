@@ -19,6 +19,7 @@ help:
 	@echo 'make runtime        compile csrc/ into the wasm variants'
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
+	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
@@ -51,6 +52,9 @@ runtime: setup
 
 demo: setup
 	@$(PYTHON) scripts/demo.py $(DEMO)
+
+gallery: setup
+	@$(PYTHON) scripts/gallery.py
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
@@ -100,4 +104,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

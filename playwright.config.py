@@ -12,7 +12,7 @@ CONTEXTS = {
     "desktop": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "desktop-dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
     "phone": {
-        "viewport": {"width": 390, "height": 844},
+        "viewport": {"width": 375, "height": 812},
         "device_scale_factor": 2,
         "is_mobile": True,
         "has_touch": True,

@@ -5,7 +5,9 @@ The weights are torchvision's (IMAGENET1K_V1); `make demo` takes them from the t
 
 import torch
 from torch import nn
-from torchvision.models import mobilenet_v2
+from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+
+preprocess = MobileNet_V2_Weights.IMAGENET1K_V1.transforms()  # what `--preprocess image` means here
 
 
 def model() -> nn.Module:

@@ -6,8 +6,6 @@ import io
 import math
 import re
 import shutil
-import struct
-import wave
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pytest
 from demo_page.conftest import Open, ready
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from support.sounds import wav
 
 from wasm_torch_web.serving import Hints
 
@@ -43,11 +42,7 @@ def picture(colour: tuple[int, int, int]) -> dict[str, Any]:
 
 
 def sound(samples: np.ndarray) -> dict[str, Any]:
-    data = io.BytesIO()
-    with wave.open(data, "wb") as file:
-        file.setparams((1, 2, 16000, len(samples), "NONE", ""))
-        file.writeframes(struct.pack(f"<{len(samples)}h", *(samples * 32767).astype(int)))
-    return {"name": "sound.wav", "mimeType": "audio/wav", "buffer": data.getvalue()}
+    return {"name": "sound.wav", "mimeType": "audio/wav", "buffer": wav(samples, 16000)}
 
 
 def runs(page: Page, count: int) -> None:

@@ -7,29 +7,6 @@ from torch import nn
 from torch.nn import functional as F
 
 
-class Crepe(nn.Module):
-    """CREPE (Kim et al. 2018), size `tiny`: frames (N, 1024) at 16 kHz -> pitch bins (N, 360)."""
-
-    channels = (1, 128, 16, 16, 16, 32, 64)
-
-    def __init__(self) -> None:
-        super().__init__()
-        pairs = zip(self.channels, self.channels[1:], strict=False)
-        for number, (inner, outer) in enumerate(pairs, 1):
-            kernel, stride = ((512, 1), (4, 1)) if number == 1 else ((64, 1), (1, 1))
-            setattr(self, f"conv{number}", nn.Conv2d(inner, outer, kernel, stride))
-            setattr(self, f"conv{number}_BN", nn.BatchNorm2d(outer, eps=0.0010000000474974513))
-        self.classifier = nn.Linear(256, 360)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x[:, None, :, None]
-        for number in range(1, 7):
-            y = F.pad(y, (0, 0, 254, 254) if number == 1 else (0, 0, 31, 32))
-            y = F.relu(getattr(self, f"conv{number}")(y))
-            y = F.max_pool2d(getattr(self, f"conv{number}_BN")(y), (2, 1))
-        return torch.sigmoid(self.classifier(y.permute(0, 2, 1, 3).flatten(1)))
-
-
 class PNet(nn.Module):
     """First stage of MTCNN (Zhang et al. 2016): image (N, 3, H, W) -> boxes and face scores."""
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from models.networks import Crepe, PNet, Sentences, SpeakerEncoder
+from crepe import Crepe
+from models.networks import PNet, Sentences, SpeakerEncoder
 from models.zoo import Model
 from torch import nn
 

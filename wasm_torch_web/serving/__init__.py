@@ -20,7 +20,7 @@ from wasm_torch_web.serving.hints import Hints
 from wasm_torch_web.serving.mailbox import Mailbox
 from wasm_torch_web.serving.server import address, listening, run_until_interrupted, running
 
-__all__ = ["Files", "Guard", "Hints", "Mailbox", "application", "demo", "running", "serve"]
+__all__ = ["Files", "Guard", "Hints", "Mailbox", "application", "demo", "running", "serve", "site"]
 
 DEMO = Path(__file__).parents[1] / "demo"
 NO_HINTS = Hints()
@@ -67,6 +67,11 @@ def _with_tokenizer(hints: Hints, package: Path) -> Hints:
     own = package / tokenizer.FILE
     given = hints.tokenizer or (own if own.is_file() else None)
     return hints if given is None else replace(hints, tokenizer=tokenizer.find(given))
+
+
+def site(folder: Path) -> ASGIApp:
+    """Pages of static files, such as the gallery's, under the headers of the demo page."""
+    return application([Mount("/", page(folder))], csp=DEMO_CSP)
 
 
 def page(folder: Path) -> Files:

@@ -1,0 +1,123 @@
+"""Each page of the gallery: what it says of its sample, and how it is to use.
+
+Leaves the pictures of the README, docs/images/gallery-*.png, where they are missing.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from gallery.conftest import ROOT, Open
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+AXE = ROOT / "node_modules/axe-core/axe.min.js"
+IMAGES = ROOT / "docs/images"
+# Page -> what its first sample comes to, in the status line.
+OUTCOMES = {
+    "photo": "Egyptian cat",
+    "text": "lines of text",
+    "pitch": "In the median",
+    "sentences": "Most alike: A man is eating a piece of bread.",
+    "voice": "Somebody speaks 6 times",
+}
+
+
+def finished(page: Page, name: str) -> Page:
+    """The page, once it has shown the outcome of its first sample."""
+    if name in OUTCOMES:
+        expect(page.locator("#status")).to_contain_text(OUTCOMES[name])
+    return page
+
+
+def complaints(page: Page) -> list[str]:
+    """What axe-core finds wrong: the rule and the first element."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    assert found["passes"], "no rule was tried"
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found["violations"]]
+
+
+@pytest.mark.parametrize("name", ["index", *OUTCOMES])
+def test_a_phone_shows_all_of_it_and_nothing_moves(name: str, opened: Open) -> None:
+    with opened(name, "phone") as tab:
+        page = finished(tab.page, name)
+        assert page.evaluate("document.documentElement.scrollWidth") == 375
+        assert complaints(page) == []
+        assert page.evaluate("shifts") == []
+        assert tab.errors == []
+
+
+@pytest.mark.parametrize("name", ["index", *OUTCOMES])
+def test_a_desktop_shows_it_in_light_and_dark(name: str, opened: Open) -> None:
+    with opened(name, "desktop-dark") as tab:
+        page = finished(tab.page, name)
+        assert complaints(page) == []
+        page.emulate_media(color_scheme="light")
+        assert complaints(page) == []
+        assert page.evaluate("shifts") == []
+        assert tab.errors == []
+
+
+@pytest.mark.parametrize("name", ["index", *OUTCOMES])
+def test_it_has_its_picture_in_the_documentation(name: str, opened: Open) -> None:
+    shown = IMAGES / f"gallery-{name}.png"
+    if not shown.is_file():
+        with opened(name) as tab:
+            finished(tab.page, name).set_viewport_size({"width": 960, "height": 600})
+            save_small(tab.page.screenshot(), shown)
+    assert Image.open(shown).size == (640, 400)
+    assert shown.stat().st_size < 100_000
+
+
+def save_small(shot: bytes, path: Path) -> None:
+    picture = (
+        Image.open(io.BytesIO(shot)).convert("RGB").resize((640, 400), Image.Resampling.LANCZOS)
+    )
+    picture.quantize(192).save(path, optimize=True)
+
+
+def test_a_keyboard_is_enough(opened: Open) -> None:
+    with opened("photo") as tab:
+        page = finished(tab.page, "photo")
+        labels = []
+        for _ in range(5):
+            page.keyboard.press("Tab")
+            labels.append(
+                page.evaluate(
+                    "(document.activeElement.labels?.[0] ?? document.activeElement).innerText"
+                )
+            )
+        expected = ["wasm-torch-web gallery", "Choose a photo", "Take one", "Cat", "Coffee"]
+        assert labels == expected
+        page.keyboard.press("Enter")
+        expect(page.locator("#status")).to_contain_text("espresso")
+
+
+def test_what_fails_is_told_and_the_next_file_clears_it(opened: Open) -> None:
+    with opened("photo") as tab:
+        page = finished(tab.page, "photo")
+        chooser = page.locator("input[type=file]").first
+        chooser.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+        expect(page.get_by_role("alert")).to_contain_text("no picture that the browser can read")
+        chooser.set_input_files(ROOT / "build/gallery/samples/coffee.png")
+        expect(page.locator("#status")).to_contain_text("espresso")
+        expect(page.get_by_role("alert")).to_be_empty()
+        assert tab.errors == []
+
+
+def test_a_missing_package_is_told(opened: Open, gallery: str) -> None:
+    with opened("index") as tab:
+        tab.page.route("**/packages/crepe/model.json", lambda route: route.abort())
+        tab.page.goto(f"{gallery}/pitch.html")
+        expect(tab.page.get_by_role("alert")).to_contain_text("WTW")
+        expect(tab.page.locator("#microphone")).to_be_disabled()
+
+
+def test_each_page_and_its_script_are_an_example_that_one_can_read() -> None:
+    site = ROOT / "demo_site/gallery"
+    for name in OUTCOMES:
+        files = [site / f"{name}.html", site / f"{name}.js"]
+        assert sum(len(file.read_text().splitlines()) for file in files) < 150, name
