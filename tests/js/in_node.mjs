@@ -577,7 +577,7 @@ test('helpers that die leave the runs to the others', async (t) => {
   // A worker.js whose helpers can be ended.
   const script = `
     const threads = process.getBuiltinModule('node:worker_threads');
-    const { Worker, parentPort } = threads;
+    const { Worker } = threads;
     const helpers = [];
     threads.Worker = class extends Worker {
       constructor(...given) {
@@ -586,26 +586,25 @@ test('helpers that die leave the runs to the others', async (t) => {
       }
     };
     await import(${JSON.stringify(assets['worker.js'].href)});
-    parentPort.on('message', async ({ kind, port }) => {
-      if (kind !== 'end helpers') return;
+    const channel = new BroadcastChannel('helpers');
+    channel.onmessage = async () => {
       await Promise.all(helpers.map((helper) => helper.terminate()));
-      port.postMessage(helpers.length);
-    });`;
+      channel.postMessage(helpers.length);
+    };`;
   const path = `${await mkdtemp(join(tmpdir(), 'wtw-'))}/worker.mjs`;
   t.after(() => rm(dirname(path), { recursive: true }));
   await writeFile(path, script);
-  let worker;
-  const start = () => (worker = new Worker(path));
+  const start = () => new Worker(path);
   await using(
     { threads: 4 },
     async (model) => {
       assert.equal(model.info.threads, 4);
       const before = bits(await model.run(inputs()));
-      const { port1, port2 } = new MessageChannel();
-      const ended = new Promise((resolve) => port1.once('message', resolve));
-      worker.postMessage({ kind: 'end helpers', port: port2 }, [port2]);
+      const channel = new BroadcastChannel('helpers');
+      const ended = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(data)));
+      channel.postMessage('end');
       assert.equal(await ended, 3);
-      port1.close();
+      channel.close();
       for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
     },
     (options) => loadModel(assets, start, options),

@@ -155,14 +155,12 @@ window.runtime = {
 
   /** Helpers that are ended from outside while the model is idle. */
   async deadHelpers() {
-    let worker;
-    const start = () => (worker = new Worker('/mortal.js'));
+    const start = () => new Worker('/mortal.js');
     const model = await loadModel(assets, start, { threads: 3 });
     const found = [bits(await model.run(inputs()))];
-    const ended = new Promise((resolve) => {
-      worker.addEventListener('message', ({ data }) => data.ended && resolve(data.ended));
-    });
-    worker.postMessage({ kind: 'end helpers' });
+    const channel = new BroadcastChannel('helpers');
+    const ended = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(data)));
+    channel.postMessage('end');
     const { threads } = model.info;
     const count = await ended;
     for (let i = 0; i < 20; ++i) found.push(bits(await model.run(inputs())));
