@@ -1,7 +1,7 @@
 // A worker.js whose helpers can be ended.
 const helpers = [];
-const { Worker } = self;
-self.Worker = class extends Worker {
+const Thread = self.Worker; // not Worker: worker.js would see that name
+self.Worker = class extends Thread {
   constructor(...given) {
     super(...given);
     helpers.push(this);
