@@ -78,7 +78,7 @@ class Line:
 
 @contextmanager
 def profile(browser: Browser) -> Iterator[Any]:
-    """Opens a page at an address, and closes the one before; unwatched, as in benchmark/visit.py."""
+    """Opens a page in place of the one before; nothing watches it, as in benchmark/visit.py."""
     session = browser.new_browser_cdp_session()
     made = session.send("Target.createBrowserContext")
     where = {"browserContextId": made["browserContextId"]}

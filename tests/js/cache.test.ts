@@ -46,9 +46,9 @@ class FakeCache {
 
 // As browsers store a stream: each part is copied before the next is asked for.
 async function copied({ body }: Response): Promise<Uint8Array> {
-  const parts: number[] = [];
-  for await (const part of body ?? []) parts.push(...part);
-  return Uint8Array.from(parts);
+  const parts: Uint8Array[] = [];
+  for await (const part of body ?? []) parts.push(part.slice());
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 const server = new FaultyServer({ 'weights-00.bin': shards[0], 'weights-01.bin': shards[1] });
@@ -170,7 +170,9 @@ test('a cache that falls silent is waited for once', async (t) => {
   const never = () => new Promise<never>(() => ++asked);
   Object.assign(cache, { match: never, delete: never });
   soon(t, PROMPT_MS);
-  const files = Array.from({ length: 9 }, (_, i) => rowOf(`weights-0${i % 2}.bin`, shards[i % 2 ? 1 : 0]));
+  const files = Array.from({ length: 9 }, (_, i) =>
+    rowOf(`weights-0${i % 2}.bin`, shards[i % 2 ? 1 : 0]),
+  );
   const expected = Uint8Array.from(files.flatMap((_, i) => [...shards[i % 2 ? 1 : 0]]));
   assert.equal(await visit(cache, manifestOf('sample', tableOf(...files)), expected), 0);
   assert.ok(asked <= 3, `${asked}`); // by the three that load side by side

@@ -41,7 +41,7 @@ export class FaultyServer {
     open: async (url, opening) => {
       const file = url.pathname.slice(1);
       this.read.delete(file);
-      this.still.delete(file);
+      this.hanging.delete(file);
       const source = await node.open(url, opening);
       this.read.set(file, 0);
       const read = async (bytes: Uint8Array<ArrayBuffer>) => {
@@ -54,7 +54,7 @@ export class FaultyServer {
   };
   private readonly server: Server;
   private readonly read = new Map<string, number>(); // bytes of the answer under way
-  private readonly still = new Set<string>();
+  private readonly hanging = new Map<string, number>(); // bytes of answers that stay open
 
   constructor(private readonly files: Readonly<Record<string, Uint8Array>>) {
     this.server = createServer((request, response) => this.answer(request, response));
@@ -77,7 +77,7 @@ export class FaultyServer {
 
   /** Whether the file's answer hangs, and all that came of it was read. */
   silent(file: string): boolean {
-    return this.still.has(file);
+    return this.hasRead(file, this.hanging.get(file) ?? Infinity);
   }
 
   ranges(file: string): (string | undefined)[] {
@@ -108,25 +108,20 @@ export class FaultyServer {
     if (!fault.chunked) response.setHeader('content-length', content.length - start);
     response.writeHead(partial ? 206 : 200);
     const body = content.subarray(start);
-    if (fault.after === undefined) return void response.end(body);
+    const { after, then = 'break' } = fault;
+    if (after === undefined) return void response.end(body);
+    if (then === 'hang') this.hanging.set(file, after);
     response.flushHeaders();
-    response.write(body.subarray(0, fault.after));
-    this.endOnceRead(file, response, fault.after, fault.then);
+    response.write(body.subarray(0, after));
+    if (then === 'break') this.breakOnceRead(file, response, after);
   }
 
-  private endOnceRead(
-    file: string,
-    response: ServerResponse,
-    bytes: number,
-    then: Fault['then'] = 'break',
-  ): void {
-    if (response.destroyed) return;
-    if ((this.read.get(file) ?? -1) < bytes) {
-      setTimeout(() => this.endOnceRead(file, response, bytes, then), 1);
-    } else if (then === 'break') {
-      response.destroy();
-    } else {
-      this.still.add(file);
-    }
+  private breakOnceRead(file: string, response: ServerResponse, bytes: number): void {
+    if (this.hasRead(file, bytes)) response.destroy();
+    else if (!response.destroyed) setTimeout(() => this.breakOnceRead(file, response, bytes), 1);
+  }
+
+  private hasRead(file: string, bytes: number): boolean {
+    return (this.read.get(file) ?? -1) >= bytes;
   }
 }

@@ -68,7 +68,11 @@ interface FetcherOptions {
 
 export function fetcherOf(
   addresses: Addresses,
-  { signal = new AbortController().signal, patience = PATIENT, platform = node }: FetcherOptions = {},
+  {
+    signal = new AbortController().signal,
+    patience = PATIENT,
+    platform = node,
+  }: FetcherOptions = {},
 ): Fetcher {
   return new Fetcher(platform, addresses, signal, patience);
 }

@@ -55,7 +55,7 @@ class Deep(nn.Module):
 
 
 def build_packages(out: Path) -> None:
-    """`first`, `second` (a new version, with another last layer) and `other`, in shards of a MiB."""
+    """`first`, `second` (a new version: another last layer) and `other`, in shards of a MiB."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(weights, "SHARD_BYTES", 1 << 20)
         for path, name, seed in (("first", "deep", 1), ("second", "deep", 2), ("other", "else", 1)):
