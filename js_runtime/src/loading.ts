@@ -27,7 +27,7 @@ export async function loadModel(
   const weightsAddress = instance.alloc(Math.max(weights.bytes, 1));
   const heap: Target = {
     write: (offset, block) => instance.bytes(weightsAddress + offset, block.length).set(block),
-    read: (offset, length) => new Uint8Array(instance.bytes(weightsAddress + offset, length)),
+    read: (offset, bytes) => bytes.set(instance.bytes(weightsAddress + offset, bytes.length)),
   };
   const create = () => {
     const places = [planAddress, plan.bytes, weightsAddress, weights.bytes] as const;

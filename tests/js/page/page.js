@@ -188,8 +188,7 @@ window.runtime = {
 
   async abort() {
     const controller = new AbortController();
-    setTimeout(() => controller.abort(), 5);
-    return facts(load({ signal: controller.signal }));
+    return facts(load({ signal: controller.signal, onProgress: () => controller.abort() }));
   },
 
   /** Address space for about a hundred memories is all that a page gets. */
