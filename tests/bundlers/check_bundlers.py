@@ -21,7 +21,8 @@ from support.installed import (
     served,
     visit,
 )
-from support.tools import binary, free_port, install, passes, serving, version
+from support.ports import free_port
+from support.tools import binary, install, passes, serving, version
 
 ICON = '<link rel="icon" href="data:,">'
 COPIED = ", files copied"
@@ -118,7 +119,7 @@ def test_build(browser: Browser, package: Path, project: Path, name: str) -> Non
             printed = visit(browser, site.url)
             printed.check("threads" if isolated else "single")
             site.check_answers()
-        passes(host, browser, printed)
+        passes(host, browser, printed, section="bundlers")
 
 
 @pytest.mark.parametrize("major", [5, 6, 7, 8])
@@ -134,9 +135,9 @@ def test_vite_development_server(
         with serving(command, port, project) as url:
             printed = visit(browser, url)
         printed.check("single")
-        passes(host, browser, printed)
+        passes(host, browser, printed, section="bundlers")
     shutil.copy(package / "headers/vite.config.js", project)
     with serving(command, port, project) as url:
         printed = visit(browser, url)
     printed.check("threads")
-    passes(host, browser, printed, "headers/vite.config.js")
+    passes(host, browser, printed, "headers/vite.config.js", "bundlers")

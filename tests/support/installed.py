@@ -105,9 +105,9 @@ def page_script(package: Path, module: str = NAME, base_url: str = "") -> str:
     return script.replace("load({", f"load({{ baseUrl: '{base_url}',") if base_url else script
 
 
-def copy_files(project: Path, folder: str, *options: str) -> None:
+def copy_files(project: Path, folder: str, *options: str, package: str = NAME) -> None:
     """The package's own command."""
-    run("npx", "--offline", NAME, "copy", folder, *options, cwd=project)
+    run("npx", "--offline", package, "copy", folder, *options, cwd=project)
 
 
 class Log:
