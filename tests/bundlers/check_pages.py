@@ -100,7 +100,9 @@ def test_a_page_of_an_extension(browser: Browser, package: Path, project: Path) 
         "manifest_version": 3,
         "name": "A model",
         "version": "1.0",
-        "content_security_policy": {"extension_pages": STRICT_CSP.partition(" frame")[0] + DATA_ICON},
+        "content_security_policy": {
+            "extension_pages": STRICT_CSP.partition(" frame")[0] + DATA_ICON
+        },
         "cross_origin_embedder_policy": {"value": "require-corp"},
         "cross_origin_opener_policy": {"value": "same-origin"},
     }
