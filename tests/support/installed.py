@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from torch import nn
@@ -171,7 +171,10 @@ class Printed:
 def visit(browser: Browser, url: str) -> Printed:
     """Opens a page that must not complain of anything."""
     with tab(browser) as opened:
-        printed = opened_page(opened.page, url)
+        try:
+            printed = opened_page(opened.page, url)
+        except TimeoutError as error:
+            raise AssertionError(f"no output: {opened.errors}") from error
         assert opened.errors == []
     return printed
 
