@@ -27,11 +27,25 @@ RUNTIME = ROOT / "wasm_torch_web" / "runtime"
 HEAD = """# Compatibility
 
 Written by `scripts/compatibility_doc.py` from what the tests saw (`make bundlers`, `make engines`);
-do not edit. Each row is a packed package that was installed, loaded and run; it passes where its
-outputs were those of PyTorch, with no error on the console and no file missing.
-
+do not edit. Each row is a package that was loaded and run there; it passes where its outputs were
+those of PyTorch, with no error on the console and no file missing. Variants with threads need a
+page that is cross-origin isolated; a file under "note" is the recipe of the package's folder
+`headers/` that made it so, or what else the host was given. The last column is the day of the run.
 """
-COLUMNS = "| host | browser | variant | result | seen |\n| --- | --- | --- | --- | --- |\n"
+# In this order; what is said of a section, and what its rows are of.
+SECTIONS = {
+    "pages": ("Pages, without a bundler", "page"),
+    "bundlers": ("Bundlers, the packed package installed from its tarball", "bundler"),
+    "servers": ("Servers and hosts", "server"),
+    "runtimes": ("Runtimes without a page", "runtime"),
+    "judges": ("What judges of packages and their types say", "judge"),
+}
+COLUMNS = """
+## {title}
+
+| {kind} | browser | variants | result | note | seen |
+| --- | --- | --- | --- | --- | --- |
+"""
 SIZES = """
 ## Size
 
@@ -66,13 +80,24 @@ def _sizes(files: Sequence[Path]) -> list[int]:
 
 def render(results: Results) -> str:
     """The page; variants with the same result share a line."""
-    ordered = sorted(results["rows"].values(), key=_line)
-    lines = [_text(list(group)) for _, group in groupby(ordered, key=_line)]
+    rows = sorted(results["rows"].values(), key=_line)
+    tables = [
+        COLUMNS.format(title=title, kind=kind) + _lines([r for r in rows if _section(r) == section])
+        for section, (title, kind) in SECTIONS.items()
+    ]
     table = [
         f"| {variant} | {raw / 1e3:.0f} | {compressed / 1e3:.0f} |\n"
         for variant, (raw, compressed) in results["sizes"].items()
     ]
-    return HEAD + COLUMNS + "".join(lines) + SIZES + "".join(table)
+    return HEAD + "".join(tables) + SIZES + "".join(table)
+
+
+def _section(row: Row) -> str:
+    return row.get("section", "pages")
+
+
+def _lines(rows: Sequence[Row]) -> str:
+    return "".join(_text(list(group)) for _, group in groupby(rows, key=_line))
 
 
 def _line(row: Row) -> tuple[str, ...]:
@@ -81,10 +106,10 @@ def _line(row: Row) -> tuple[str, ...]:
 
 def _text(group: Sequence[Row]) -> str:
     first = group[0]
-    result = f"{first['result']}: {first['note']}" if first["note"] else first["result"]
     variants = ", ".join(sorted(row["variant"] for row in group))
-    cells = [first["host"], first["browser"], variants, result, first["date"]]
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+    cells = [first["host"], first["browser"], variants, first["result"], first["note"]]
+    escaped = (cell.replace("|", chr(92) + "|") for cell in [*cells, first["date"]])
+    return f"| {' | '.join(escaped)} |\n"
 
 
 def main() -> None:

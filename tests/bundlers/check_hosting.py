@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
+from support import debian
 from support.debian import environment, unpacked
 from support.installed import PAGE, copy_files, page_script, visit
-from support.tools import free_port, install, passes, serving, version
+from support.ports import free_port
+from support.tools import install, passes, serving, version
 
 DEBIAN = Path(__file__).parents[2] / "build" / "debian"
 ISOLATION = {
@@ -111,7 +113,7 @@ def check_site(browser: Browser, url: str, host: str, recipe: str) -> None:
     """The page is isolated, so that it has threads."""
     printed = visit(browser, url)
     printed.check("threads")
-    passes(host, browser, printed, f"headers/{recipe}")
+    passes(host, browser, printed, f"headers/{recipe}", "servers")
 
 
 def check_brotli(url: str) -> None:
@@ -135,7 +137,7 @@ def test_nginx(browser: Browser, package: Path, site: Path, tmp_path: Path) -> N
     (folder / "nginx.conf").write_text(text)
     command = [root / "usr/sbin/nginx", "-p", folder, "-c", folder / "nginx.conf", "-e", "stderr"]
     with serving(command, port, folder, environment(root)) as url:
-        check_site(browser, url, "nginx 1.22", "nginx.conf")
+        check_site(browser, url, f"nginx {debian.version(root, 'nginx')}", "nginx.conf")
         check_brotli(url)
 
 
@@ -152,7 +154,8 @@ def test_apache(browser: Browser, package: Path, site: Path, tmp_path: Path) -> 
     (folder / "apache.conf").write_text(text)
     command = [root / "usr/sbin/apache2", "-D", "FOREGROUND", "-f", folder / "apache.conf"]
     with serving(command, port, folder, environment(root)) as url:
-        check_site(browser, url, "Apache 2.4", "apache.htaccess")
+        host = f"Apache {debian.version(root, 'apache2-bin')}"
+        check_site(browser, url, host, "apache.htaccess")
         check_brotli(url)
 
 
@@ -164,7 +167,7 @@ def test_caddy(browser: Browser, package: Path, site: Path, tmp_path: Path) -> N
     (folder / "Caddyfile").write_text(CADDY.format(site=site, port=port, recipe=recipe))
     command = [root / "usr/bin/caddy", "run", "--config", folder / "Caddyfile"]
     with serving(command, port, folder, {"HOME": str(folder)}) as url:
-        check_site(browser, url, "Caddy 2.6", "Caddyfile")
+        check_site(browser, url, f"Caddy {debian.version(root, 'caddy')}", "Caddyfile")
         check_brotli(url)
 
 

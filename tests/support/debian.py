@@ -19,6 +19,12 @@ def unpacked(folder: Path, *packages: str) -> Path:
     return folder
 
 
+def version(root: Path, package: str) -> str:
+    """Of an unpacked package, as its authors count."""
+    name = next(root.glob(f"{package}_*.deb")).name
+    return name.split("_")[1].partition("-")[0]
+
+
 def environment(root: Path) -> dict[str, str]:
     """What makes programs find the libraries that came with them."""
     libraries = sorted({str(path.parent) for path in root.glob("usr/lib/*/*.so*")})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from torch import nn
@@ -105,9 +105,9 @@ def page_script(package: Path, module: str = NAME, base_url: str = "") -> str:
     return script.replace("load({", f"load({{ baseUrl: '{base_url}',") if base_url else script
 
 
-def copy_files(project: Path, folder: str, *options: str) -> None:
+def copy_files(project: Path, folder: str, *options: str, package: str = NAME) -> None:
     """The package's own command."""
-    run("npx", "--offline", NAME, "copy", folder, *options, cwd=project)
+    run("npx", "--offline", package, "copy", folder, *options, cwd=project)
 
 
 class Log:
@@ -171,7 +171,10 @@ class Printed:
 def visit(browser: Browser, url: str) -> Printed:
     """Opens a page that must not complain of anything."""
     with tab(browser) as opened:
-        printed = opened_page(opened.page, url)
+        try:
+            printed = opened_page(opened.page, url)
+        except TimeoutError as error:
+            raise AssertionError(f"no output: {opened.errors}") from error
         assert opened.errors == []
     return printed
 
