@@ -20,7 +20,7 @@ from torch import nn
 
 import wasm_torch_web
 from wasm_torch_web.cli import invoke
-from wasm_torch_web.engine import Sound, images
+from wasm_torch_web.engine import images
 
 RECORDING = package("moonshine_onnx") / "assets" / "beckett.wav"
 
@@ -112,7 +112,7 @@ def test_pictures_and_sounds_from_python(classifier: Path, louder: Path) -> None
         assert scores.argmax() == 285
     with wasm_torch_web.load(louder) as model:
         voice = speech().numpy()[:1000]
-        found = model.run(x=Sound(voice, 16000), by=np.array([2], "f4"))["output"]
+        found = model.run(x=wasm_torch_web.Sound(voice, 16000), by=np.array([2], "f4"))["output"]
         assert np.array_equal(found, 2 * voice[None])
 
 
