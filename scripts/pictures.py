@@ -1,6 +1,6 @@
 """The demo and the gallery in, their pictures in docs/images/ out: `make pictures` runs this.
 
-    python scripts/pictures.py [demo] [index] [photo] [text] [pitch] [sentences] [voice]
+python scripts/pictures.py [demo] [index] [photo] [text] [pitch] [sentences] [voice]
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PAGES = {
     "index": "main",
     **{name: "#status:not(:empty)" for name in ("photo", "text", "pitch", "sentences", "voice")},
 }
-WINDOW = {"width": 960, "height": 600}
+HEIGHT = 600
 COLOURS = 192  # of a palette: a third of the bytes
 
 
@@ -63,7 +63,7 @@ def save_page(browser: Browser, name: str) -> None:
 
 @contextmanager
 def opened(browser: Browser, url: str, width: int) -> Iterator[Page]:
-    page = browser.new_page(viewport={**WINDOW, "width": width}, color_scheme="light")
+    page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme="light")
     try:
         page.goto(url)
         yield page

@@ -1,4 +1,4 @@
-"""`run` prepares pictures and sounds as the package's JavaScript does: the same files, both ways."""
+"""`run` prepares pictures and sounds as the package's JavaScript does: both ways."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`wasm-torch-web run` on photos and recordings: what PyTorch says of them, and what a page says."""
+"""`wasm-torch-web run` on photos and recordings, one or many."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ def answer(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dic
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("engine", ["wasmtime", "node", "chromium"])
+@pytest.mark.parametrize("runner", ["wasmtime", "node", "chromium"])
 def test_a_photo_has_its_label(
-    classifier: Path, capsys: pytest.CaptureFixture[str], engine: str
+    classifier: Path, capsys: pytest.CaptureFixture[str], runner: str
 ) -> None:
     photo = PHOTOS / "chelsea.png"
-    code, content = answer(capsys, classifier, "--input", photo, "--engine", engine)
+    code, content = answer(capsys, classifier, "--input", photo, "--engine", runner)
     assert code == 0
     best = content["result"]["classes"]["output"]
     assert len(best) == 5 and best[0]["label"] == "Egyptian cat"
     shares = torch.tensor(content["result"]["outputs"]["output"]["data"]).softmax(0)
     expected = [[one["score"], one["index"]] for one in best]
-    assert torch.tensor(expected).T == pytest.approx(torch.stack([*shares.topk(5)]), abs=1e-6)
+    assert pytest.approx(torch.stack([*shares.topk(5)]), abs=1e-6) == torch.tensor(expected).T
 
 
 def test_a_person_reads_the_label(classifier: Path, capsys: pytest.CaptureFixture[str]) -> None:

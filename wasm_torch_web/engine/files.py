@@ -127,9 +127,7 @@ def read(path: Path, ports: Ports) -> dict[str, Any]:
 
 def _taking(kind: str, path: Path, ports: Ports) -> str:
     """The name of the input that takes it; of one alone whatever it takes, to say so later."""
-    names = [
-        name for name, port in ports.items() if port.get("preprocess", {}).get("kind") == kind
-    ]
+    names = [name for name, port in ports.items() if port.get("preprocess", {}).get("kind") == kind]
     if not names and len(ports) == 1:
         names = [*ports]
     if len(names) != 1:

@@ -25,7 +25,7 @@ Pixels = NDArray[numpy.uint8]  # (H, W, bands)
 
 
 def read(path: Path) -> Image:
-    """The picture in a file, turned as its EXIF says. Raises UserError pillow-missing, run-input."""
+    """Turned as its EXIF says. Raises UserError pillow-missing, run-input."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -44,7 +44,9 @@ def are_pictures(value: Any) -> TypeGuard[Image | list[Image]]:
     """Whether it is one of Pillow's images, or a list of them."""
     module = sys.modules.get("PIL.Image")  # whoever has an image has imported it
     listed = value if isinstance(value, list) else [value]
-    return bool(module and listed) and all(isinstance(one, module.Image) for one in listed)
+    if module is None or not listed:
+        return False
+    return all(isinstance(one, module.Image) for one in listed)
 
 
 def array_of(port: Mapping[str, Any], pictures: Sequence[Image]) -> NDArray[Any]:

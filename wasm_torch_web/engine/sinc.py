@@ -1,4 +1,4 @@
-"""Samples at one rate in, samples at another out, by a windowed sinc: js_runtime/src/sinc.ts in NumPy.
+"""Samples at one rate in, samples at another out, by a windowed sinc: sinc.ts in NumPy.
 
 Smith, "Digital Audio Resampling", https://ccrma.stanford.edu/~jos/resample/, with the cut-off and
 the window that torchaudio.functional.resample has by default.

@@ -48,7 +48,7 @@ def _mono(port: Mapping[str, Any], sound: Sound) -> Samples:
         reason = f"{samples.dtype} {list(samples.shape)} at {sound.rate} samples a second"
         allowed = f"floats (n,) or (n, channels), at 1 to {FASTEST}"
         raise UserError("input-unreadable", name=port["name"], reason=reason, allowed=allowed)
-    mixed = samples if samples.ndim == 1 else samples.astype("<f8").mean(1)
+    mixed: NDArray[Any] = samples if samples.ndim == 1 else samples.astype("<f8").mean(1)
     return mixed.astype("<f4")
 
 
@@ -67,4 +67,5 @@ def _normalised(rows: Samples) -> Samples:
     exact = rows.astype("<f8")
     centred = exact - exact.mean(-1, keepdims=True)
     scale = 1 / numpy.sqrt((centred**2).mean(-1, keepdims=True) + EPSILON)
-    return (centred * scale).astype("<f4")
+    normal: Samples = (centred * scale).astype("<f4")
+    return normal
