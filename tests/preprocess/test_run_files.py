@@ -71,7 +71,7 @@ def test_a_folder_of_photos(
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    for source, name in (("chelsea.png", "b.PNG"), ("rocket.jpg", "a.jpg")):
+    for source, name in (("chelsea.png", "b.PNG"), ("coffee.png", "a.png")):
         shutil.copy(PHOTOS / source, folder / name)
     (folder / "c.jpg").write_bytes((PHOTOS / "rocket.jpg").read_bytes()[:5000])
     (folder / "notes.txt").write_text("not an input")
@@ -80,8 +80,8 @@ def test_a_folder_of_photos(
     code, content = answer(capsys, classifier, "--input", folder, "--output", out)
     assert code == 1 and content["result"] == {"output": str(out), "runs": 3, "failed": 1}
     a, b, c = (json.loads(line) for line in out.read_text().splitlines())
-    assert [one["input"] for one in (a, b, c)] == ["a.jpg", "b.PNG", "c.jpg"]
-    assert a["classes"]["output"][0]["label"] == "missile"
+    assert [one["input"] for one in (a, b, c)] == ["a.png", "b.PNG", "c.jpg"]
+    assert a["classes"]["output"][0]["label"] == "espresso"
     assert b["classes"]["output"][0]["label"] == "Egyptian cat"
     assert c["error"]["code"] == "WTW521" and "truncated" in c["error"]["message"]
 
@@ -154,7 +154,7 @@ def test_what_does_not_fit_is_told(
     for words, code, expected in (
         ((classifier, "--input", RECORDING), "WTW514", "--preprocess audio"),
         ((louder, "--input", photo), "WTW521", "--preprocess image"),
-        ((louder, "--input", f"by={RECORDING}"), "WTW514", "--preprocess audio"),
+        ((louder, "--input", f"by={RECORDING}", "--input", RECORDING), "WTW514", "input by"),
         ((classifier, "--input", tmp_path / "text.png"), "WTW521", "no picture"),
         ((classifier, "--input", tmp_path / "none.png"), "WTW521", "No such file"),
         ((louder, "--input", tmp_path / "none.wav"), "WTW521", "No such file"),

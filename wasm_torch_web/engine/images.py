@@ -85,6 +85,10 @@ def _framed(picture: Image, settings: Mapping[str, Any]) -> Pixels:
 
 def _colours(picture: Image) -> Image:
     """RGB: what is transparent has the colour that lies beneath."""
+    from PIL import Image
+
+    if picture.mode.startswith("I;16"):  # of which Pillow would keep what is below 256
+        picture = Image.fromarray((numpy.asarray(picture) >> 8).astype(numpy.uint8))
     if picture.mode == "P":  # a palette may be transparent in parts
         picture = picture.convert("RGBA")
     return picture.convert("RGB")
