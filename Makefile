@@ -11,6 +11,7 @@ SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2
 BUNDLERS =
+PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
 ENGINES = tests/js tests/sweep tests/models/test_pretrained.py
 
@@ -20,6 +21,7 @@ help:
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
+	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
@@ -55,6 +57,9 @@ demo: setup
 
 gallery: setup
 	@$(PYTHON) scripts/gallery.py
+
+pictures: setup-checks
+	@$(PYTHON) scripts/pictures.py $(PICTURES)
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
@@ -104,4 +109,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery pictures test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

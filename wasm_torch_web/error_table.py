@@ -412,7 +412,8 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         521,
         U,
         "{path}: {reason}",
-        "Give inputs as .json, .npy, .npz, a .jsonl file or a folder of such files.",
+        "Give inputs as .json, .npy, .npz, a picture, a .wav file, a .jsonl file or a folder of "
+        "such files.",
     ),
     "runs-failed": (
         523,
@@ -469,6 +470,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         E,
         "a build lacks {tools}",
         "Mend this, then run `wasm-torch-web doctor` again.",
+    ),
+    "pillow-missing": (
+        620,
+        E,
+        "{path}: reading pictures needs the Python package pillow",
+        "Run `pip install 'wasm-torch-web[images]'`.",
     ),
     # 9xx: bugs of ours
     "internal": (901, B, "internal error: {reason}", "Please report it with the command."),

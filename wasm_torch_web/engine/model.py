@@ -81,7 +81,8 @@ class Model:
         """Outputs by name: arrays, ints, floats and bools.
 
         Inputs are arrays, tensors, (nested lists of) numbers, by name: `run({"x": x})` or
-        `run(x=x)`. There is no array of bfloat16: its bits are uint16; complex32 has its two parts
+        `run(x=x)`; where the package prepares them, Pillow's images (a list is a batch) or a
+        `Sound`. There is no array of bfloat16: its bits are uint16; complex32 has its two parts
         as a last axis of float16.
 
         Raises UserError for inputs that do not fit (WTW5..), out-of-memory, run-timeout. After the
