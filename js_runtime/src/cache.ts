@@ -23,6 +23,7 @@ export function openCache(storage: () => CacheStorage | undefined): Promise<Cach
 export class PackageCache {
   private readonly addresses: ReadonlySet<string>;
   private writing: Promise<void> | undefined;
+  private readonly part = new Uint8Array(PART_BYTES);
 
   private constructor(
     private readonly cache: Cache,
@@ -74,7 +75,7 @@ export class PackageCache {
     const headers = { 'content-length': String(file.bytes) };
     const put = (body: BodyInit) => this.cache.put(address, new Response(body, { headers }));
     try {
-      await put(streamOf(file.bytes, read));
+      await put(streamOf(file.bytes, read, this.part));
     } catch (error) {
       // WebKit stores no streams.
       if ((error as Error).name !== 'NotSupportedError') throw error;
@@ -96,10 +97,9 @@ async function keyOf({ sha256: [first = '', ...rest] }: Pick<Shard, 'sha256'>): 
   return hexadecimal(new Uint8Array(await crypto.subtle.digest('SHA-256', hashes)));
 }
 
-// All parts lie in one buffer, since garbage would pile up until it is collected: whoever stores a
-// stream has a copy of each part before it asks for the next.
-function streamOf(bytes: number, read: Read): ReadableStream<Bytes> {
-  const buffer = new Uint8Array(Math.min(PART_BYTES, bytes));
+// All parts of all files lie in one buffer, since garbage would pile up until it is collected:
+// whoever stores a stream has a copy of each part before it asks for the next.
+function streamOf(bytes: number, read: Read, buffer: Bytes): ReadableStream<Bytes> {
   let offset = 0;
   return new ReadableStream<Bytes>(
     {
