@@ -52,7 +52,8 @@ class Bundler:
         page: index.html of dist/; empty where the bundler makes one of the project's.
         files: further files of the project.
         emits: whether it emits assets; else they are copied, and found by baseUrl.
-        how: what is to be said of it.
+        how: which way of several; part of its name in docs/compatibility.md.
+        note: what the project was given.
     """
 
     packages: tuple[str, ...]
@@ -61,6 +62,7 @@ class Bundler:
     files: dict[str, str] = field(default_factory=dict)
     emits: bool = True
     how: str = ""
+    note: str = ""
 
 
 def rollup(plugin: bool) -> Bundler:
@@ -78,7 +80,7 @@ def rollup(plugin: bool) -> Bundler:
 
 VITE = ("vite", "build")
 # For the `await` at the top level of the README's snippet.
-ES2022 = "export default { build: { target: 'es2022' } };"
+ES2022 = "build: { target: 'es2022' }"
 WEBPACK = ("webpack", "--mode", "production", "--entry", "./main.js")
 PARCELRC = json.dumps(
     {
@@ -91,7 +93,11 @@ ESBUILD = ("esbuild", "main.js", "--bundle", "--format=esm", "--outdir=dist")
 BUNDLERS = {
     **{
         f"vite {major}": Bundler(
-            (f"vite@{major}",), VITE, page="", files={"vite.config.js": ES2022}, how=", ES2022"
+            (f"vite@{major}",),
+            VITE,
+            page="",
+            files={"vite.config.js": f"export default {{ {ES2022} }};"},
+            note=ES2022,
         )
         for major in (5, 6)
     },
@@ -99,7 +105,9 @@ BUNDLERS = {
     "webpack": Bundler(
         ("webpack@5", "webpack-cli"), WEBPACK, page=PAGE.replace('type="module"', "defer")
     ),
-    "parcel": Bundler(("parcel",), PARCEL, page="", files={".parcelrc": PARCELRC}),
+    "parcel": Bundler(
+        ("parcel",), PARCEL, page="", files={".parcelrc": PARCELRC}, note=".parcelrc"
+    ),
     "rollup with plugin": rollup(plugin=True),
     "rollup": rollup(plugin=False),
     "esbuild": Bundler(("esbuild",), ESBUILD, emits=False, how=COPIED),
@@ -139,7 +147,7 @@ def test_build(browser: Browser, package: Path, project: Path, name: str) -> Non
             printed = visit(browser, site.url)
             printed.check("threads" if isolated else "single")
             site.check_answers()
-        passes(host, browser, printed, section="bundlers")
+        passes(host, browser, printed, bundler.note, "bundlers")
 
 
 @pytest.mark.parametrize("major", [5, 6, 7, 8])
