@@ -21,6 +21,7 @@ help:
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
+	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
@@ -57,6 +58,9 @@ demo: setup
 
 gallery: setup
 	@$(PYTHON) scripts/gallery.py
+
+check-gallery: setup-checks
+	@$(PYTHON) -m pytest -o python_files='check_*.py' tests/gallery
 
 pictures: setup-checks
 	@$(PYTHON) scripts/pictures.py $(PICTURES)
@@ -109,4 +113,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery pictures test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
