@@ -6,6 +6,8 @@ axis; whether a model really treats rows one by one is tried out on the first th
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,9 +19,11 @@ import numpy
 from numpy.typing import NDArray
 
 from wasm_torch_web.engine import Model, load
+from wasm_torch_web.engine.instance import RUNTIME
 from wasm_torch_web.engine.records import of_bfloat16
 from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.serving.api.models import hashes
 
 Values = Mapping[str, Any]
 Outcome = dict[str, Any] | WtwError  # outputs by name, or why there are none
@@ -83,7 +87,8 @@ class Host:
         stateful = model.state_bytes > 0
         self.loaded[key] = Loaded(model, stateful, -1 if stateful else TRIALS)
         seconds = time.perf_counter() - begin
-        self._tell({"event": "model-load", "model": key, "seconds": seconds})
+        told = {"seconds": seconds, "sha256": {**hashes(model.manifest), "runtime": _runtime()}}
+        self._tell({"event": "model-load", "model": key, **told})
         return self.loaded[key]
 
     @property
@@ -131,6 +136,11 @@ class Host:
             return None
         wrong = next((name for name, value in values.items() if not is_finite(value)), None)
         return None if wrong is None else UserError(slug, name=wrong)
+
+
+@functools.cache
+def _runtime() -> str:
+    return hashlib.sha256(RUNTIME.read_bytes()).hexdigest()
 
 
 def is_finite(value: Any) -> bool:

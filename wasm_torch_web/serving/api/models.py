@@ -71,7 +71,6 @@ class Served:
     outputs: tuple[Tensor, ...]
     limits: Mapping[str, tuple[int, int]]
     rows: tuple[int, int] | None
-    hashes: Mapping[str, Any]
 
     @property
     def key(self) -> str:
@@ -118,7 +117,6 @@ def read(package: Path) -> Served:
         outputs,
         limits,
         None if _draws(manifest) else _rows([*inputs, *outputs], limits),
-        _hashes(manifest),
     )
 
 
@@ -150,7 +148,7 @@ def _rows(
     return limits[str(symbol)]
 
 
-def _hashes(manifest: manifests.Manifest) -> dict[str, Any]:
+def hashes(manifest: manifests.Manifest) -> dict[str, Any]:
     """What an audit needs to tell which model it was."""
     shards = {shard["file"]: shard["sha256"] for shard in manifest["weights"]["shards"]}
     return {"plan": manifest["plan"]["sha256"], "weights": shards}

@@ -14,7 +14,7 @@ from wasm_torch_web.errors import WtwError
 from wasm_torch_web.serving.api import failures
 from wasm_torch_web.serving.api.batching import Queue
 from wasm_torch_web.serving.api.limits import Rate
-from wasm_torch_web.serving.api.models import Catalogue, Served
+from wasm_torch_web.serving.api.models import Catalogue
 from wasm_torch_web.serving.api.pool import Pool
 from wasm_torch_web.serving.api.settings import Monitoring, Settings
 from wasm_torch_web.serving.monitoring.journal import Journal
@@ -77,11 +77,7 @@ class Service:
 
     def _tell(self, event: str, **fields: object) -> None:
         """Something has happened, to a worker or a model: for the log and the metrics."""
-        model = self._model(str(fields.get("model", "")))
-        if model is not None and event == "model-load":
-            fields |= {"package": str(model.package), **model.hashes}
         self.journal.write(event, **fields)
+        key = fields.get("model")
+        model = next((model for model in self.catalogue if model.key == key), None)
         self.metrics.count(event, model, fields)
-
-    def _model(self, key: str) -> Served | None:
-        return next((model for model in self.catalogue if model.key == key), None)
