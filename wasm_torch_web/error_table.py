@@ -505,6 +505,7 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "two packages hold {name} {version}",
         "Serve one of them, or build them with different names or versions.",
     ),
+    "room-full": (712, U, "requests under way take {limit} bytes", "Send it again later."),
     # 9xx: bugs of ours
     "internal": (901, B, "internal error: {reason}", "Please report it with the command."),
     "kernel-refused": (

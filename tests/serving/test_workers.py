@@ -202,6 +202,15 @@ def test_a_client_that_asks_too_often(packages: Packages) -> None:
         assert client.ask("/v2/health/live").status == 200
 
 
+def test_requests_share_a_room(packages: Packages) -> None:
+    with serving(packages("classifier"), room=4096) as client:
+        x = tensor("x", numpy.zeros((1, 8)))
+        answer = client.infer("classifier", x, id="x" * 5000)
+        assert (answer.status, answer.code) == (503, "WTW712")  # room-full
+        for _ in range(3):  # which is given back
+            assert client.infer("classifier", x, id="x" * 2500).status == 200
+
+
 def test_a_body_that_does_not_come(packages: Packages) -> None:
     with serving(packages("classifier"), body_seconds=0.2) as client:
         host, _, port = client.address.partition(":")

@@ -62,6 +62,9 @@ OPTIONS = (
         help="How many requests may wait for a model.  [default: 256]",
     ),
     click.option(
+        "--room", type=Bytes(), help="The most that requests under way take.  [default: 1GiB]"
+    ),
+    click.option(
         "--rate", type=SECONDS, metavar="N", help="Requests a second from one address."
     ),
     click.option(

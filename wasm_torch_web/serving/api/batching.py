@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from wasm_torch_web.errors import UserError, WtwError
+from wasm_torch_web.errors import InternalError, UserError, WtwError, summary
 from wasm_torch_web.serving.api import frames
 from wasm_torch_web.serving.api.models import Served
 from wasm_torch_web.serving.api.pool import Pool, Slot
@@ -153,24 +153,24 @@ class Queue:
 
     async def _run(self, slot: Slot, batch: Sequence[Waiting]) -> None:
         begin = time.monotonic()
+        self._observe(self.model, len(batch))
         requests = [[_entry(array) for array in one.inputs] for one in batch]
         blocks = [array.content for one in batch for array in one.inputs]
         try:
             told, results = await self._pool.run(slot, self.model.key, requests, blocks)
-        except UserError as error:
-            for one in batch:
-                _fail(one, error)
-            return
-        self._observe(self.model, len(batch))
-        left = iter(results)
-        for number, one in enumerate(batch):
-            found = told.get("error") or told["results"][number].get("error")
-            if found:
-                _fail(one, relayed(found))
-                continue
-            outputs = self._outputs(told["results"][number]["outputs"], left)
-            if not one.done.done():
-                one.done.set_result(Result(outputs, begin - one.since, told["seconds"]))
+            left = iter(results)
+            for number, one in enumerate(batch):
+                found = told.get("error") or told["results"][number].get("error")
+                if found:
+                    _fail(one, relayed(found))
+                    continue
+                outputs = self._outputs(told["results"][number]["outputs"], left)
+                if not one.done.done():
+                    one.done.set_result(Result(outputs, begin - one.since, told["seconds"]))
+        except WtwError as error:
+            _fail_all(batch, error)
+        except Exception as error:  # nobody may wait for ever
+            _fail_all(batch, InternalError("internal", reason=summary(error)))
 
     def _outputs(self, shapes: dict[str, list[int]], blocks: Any) -> list[Array]:
         return [
@@ -191,6 +191,11 @@ def _entry(array: Array) -> dict[str, Any]:
 def _fail(waiting: Waiting, error: WtwError) -> None:
     if not waiting.done.done():
         waiting.done.set_exception(error)
+
+
+def _fail_all(batch: Sequence[Waiting], error: WtwError) -> None:
+    for one in batch:
+        _fail(one, error)
 
 
 def relayed(told: dict[str, str]) -> WtwError:

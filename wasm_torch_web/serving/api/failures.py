@@ -12,7 +12,10 @@ from wasm_torch_web.errors import WtwError
 
 RETRY_SECONDS = 1
 # Retryable: the same request may well succeed a little later.
-RETRYABLE = {"rate-exceeded": 429, "queue-full": 503, "request-late": 503, "worker-lost": 503}
+RETRYABLE = {
+    "rate-exceeded": 429,
+    **dict.fromkeys(("queue-full", "room-full", "request-late", "worker-lost"), 503),
+}
 STATUS = {
     **RETRYABLE,
     "model-unknown": 404,

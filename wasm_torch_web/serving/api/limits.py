@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -16,21 +17,52 @@ from wasm_torch_web.serving.api.settings import Settings
 MOST_CLIENTS = 10_000  # that are remembered
 
 
-async def body(request: Request, settings: Settings) -> bytes:
-    """All of it. Raises UserError body-too-large, body-late, body-encoded, request-invalid."""
+Take = Callable[[int], None]
+
+
+class Room:
+    """The bytes that all requests under way may take together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = self._left = most
+
+    @contextmanager
+    def reserved(self) -> Iterator[Take]:
+        """Call what it gives with bytes that are taken until the end.
+
+        That raises UserError room-full.
+        """
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if size > self._left:
+                raise UserError("room-full", limit=self._most)
+            self._left -= size
+            taken += size
+
+        try:
+            yield take
+        finally:
+            self._left += taken
+
+
+async def body(request: Request, settings: Settings, take: Take) -> bytes:
+    """All of it. Raises UserError body-too-large, body-late, body-encoded, request-invalid,
+    room-full."""
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise UserError("body-encoded")
     if (count_of(request, "content-length") or 0) > settings.max_body:
         raise _too_large(settings)
     try:
-        return await asyncio.wait_for(_collected(request, settings), settings.body_seconds)
+        return await asyncio.wait_for(_collected(request, settings, take), settings.body_seconds)
     except asyncio.TimeoutError as error:
         raise UserError("body-late", seconds=settings.body_seconds) from error
     except ClientDisconnect as error:
         raise invalid("the client has gone") from error
 
 
-async def _collected(request: Request, settings: Settings) -> bytes:
+async def _collected(request: Request, settings: Settings, take: Take) -> bytes:
     """Chunks of unknown number are counted as they come."""
     chunks: list[bytes] = []
     size = 0
@@ -38,6 +70,7 @@ async def _collected(request: Request, settings: Settings) -> bytes:
         size += len(chunk)
         if size > settings.max_body:
             raise _too_large(settings)
+        take(len(chunk))
         chunks.append(chunk)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 

@@ -135,7 +135,7 @@ class Pool:
         """From its start to its end; whether it was of use between."""
         try:
             worker = await Worker.start(self._begin())
-        except (OSError, UserError) as error:
+        except OSError as error:
             self._tell("worker-failed", worker=slot.number, reason=summary(error))
             return False
         try:

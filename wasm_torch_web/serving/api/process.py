@@ -7,6 +7,7 @@ import itertools
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from wasm_torch_web.errors import UserError
@@ -58,11 +59,9 @@ class Worker:
 
     async def _send(self, head: dict[str, Any], blocks: Sequence[frames.Block]) -> None:
         assert self._process.stdin is not None
-        try:
+        with suppress(ConnectionError):  # its end is heard of by who reads
             self._process.stdin.writelines(frames.parts(head, blocks))
             await self._process.stdin.drain()
-        except (ConnectionError, RuntimeError) as error:
-            raise UserError("worker-lost") from error
 
     async def _read(self) -> None:
         assert self._process.stdout is not None

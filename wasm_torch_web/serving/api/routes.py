@@ -110,7 +110,8 @@ class Routes:
         client = request.client.host if request.client else ""
         try:
             self._service.rate.take(client)
-            response = await self._answer(request, exchange)
+            with self._service.room.reserved() as take:
+                response = await self._answer(request, exchange, take)
         except WtwError as error:
             response = self._refused(error, exchange)
         except Exception as error:
@@ -122,10 +123,12 @@ class Routes:
         exchange.status, exchange.code = status_of(error), error.code
         return refusal(error)
 
-    async def _answer(self, request: Request, exchange: Exchange) -> Response:
+    async def _answer(
+        self, request: Request, exchange: Exchange, take: limits.Take
+    ) -> Response:
         model = exchange.model = self._found(request)
         json_bytes = limits.count_of(request, JSON_BYTES)
-        body = await limits.body(request, self._service.settings)
+        body = await limits.body(request, self._service.settings, take)
         exchange.reached("read")
         inference = requests.parsed(body, json_bytes, model)
         exchange.reached("parse")

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from wasm_torch_web.errors import WtwError
 from wasm_torch_web.serving.api import failures
 from wasm_torch_web.serving.api.batching import Queue
-from wasm_torch_web.serving.api.limits import Rate
+from wasm_torch_web.serving.api.limits import Rate, Room
 from wasm_torch_web.serving.api.models import Catalogue
 from wasm_torch_web.serving.api.pool import Pool
 from wasm_torch_web.serving.api.settings import Monitoring, Settings
@@ -39,6 +39,7 @@ class Service:
         self.journal = Journal(monitoring.audit if monitoring else None, quiet=monitoring is None)
         self.tracer = tracer(monitoring.otlp if monitoring else None)
         self.rate = Rate(self.settings.rate)
+        self.room = Room(self.settings.room)
         self.pool = Pool(self.catalogue, self.settings, self._tell)
         self.queues: dict[str, Queue] = {}
 

@@ -24,6 +24,7 @@ class Settings:
         max_body: the most bytes of a request.
         body_seconds: the most seconds in which its body must have come.
         queue: the most requests that wait for one model.
+        room: the most bytes that all requests under way may take together.
         rate: the most requests a second from one address.
         finite: refuse NaN and infinity, in inputs and in outputs.
         drain: the most seconds that requests under way are given when the service ends.
@@ -39,6 +40,7 @@ class Settings:
     max_body: int = 64 * MIB
     body_seconds: float = 30.0
     queue: int = 256
+    room: int = 1024 * MIB
     rate: float | None = None
     finite: bool = False
     drain: float = 30.0
