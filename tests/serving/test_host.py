@@ -61,9 +61,7 @@ def test_a_load_is_told_with_its_hashes(packages: Packages, events: list[Event])
     assert len(event["sha256"]["runtime"]) == 64
 
 
-def test_joined_requests_give_what_they_give_alone(
-    packages: Packages, events: list[Event]
-) -> None:
+def test_joined_requests_give_what_they_give_alone(packages: Packages, events: list[Event]) -> None:
     found = host(packages, events)
     requests = [rows(count, 8, seed=count) for count in (1, 3, 2)]
     alone = found.run("classifier", requests, join=False)

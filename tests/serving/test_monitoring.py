@@ -56,16 +56,16 @@ def test_requests_are_counted_and_timed(client: Client) -> None:
     def grown(name: str) -> float:
         return after[name] - before.get(name, 0)
 
-    assert grown(f"wtw_requests_total{of_model} status=200 version=1.0.0") == 1
-    assert grown(f"wtw_requests_total{of_model} status=400 version=1.0.0") == 1
-    assert grown(f"wtw_errors_total code=WTW503{of_model} version=1.0.0") == 1
+    assert grown(f"wtw_requests_total{of_model} status=200 version=0.1.0") == 1
+    assert grown(f"wtw_requests_total{of_model} status=400 version=0.1.0") == 1
+    assert grown(f"wtw_errors_total code=WTW503{of_model} version=0.1.0") == 1
     assert grown("wtw_requests_total model= status=404 version=") == 1
     for phase in ("read", "parse", "infer", "queue", "run", "answer"):
-        name = f"wtw_request_seconds_count{of_model} phase={phase} version=1.0.0"
+        name = f"wtw_request_seconds_count{of_model} phase={phase} version=0.1.0"
         assert grown(name) >= 1
-    assert grown(f"wtw_batch_requests_count{of_model} version=1.0.0") == 1
-    assert after[f"wtw_model_load_seconds_count{of_model} version=1.0.0"] >= 1
-    assert after[f"wtw_model_heap_bytes{of_model} version=1.0.0 worker=0"] >= 1 << 24
+    assert grown(f"wtw_batch_requests_count{of_model} version=0.1.0") == 1
+    assert after[f"wtw_model_load_seconds_count{of_model} version=0.1.0"] >= 1
+    assert after[f"wtw_model_heap_bytes{of_model} version=0.1.0 worker=0"] >= 1 << 24
     assert after["wtw_workers_healthy"] == 1
     assert after["process_resident_memory_bytes"] > 0
 
@@ -126,7 +126,7 @@ def test_every_line_of_the_log_is_json(
     assert {"model-load", "worker-start", "request", "service-end"} <= set(events)
     requests = [line for line in lines if line["event"] == "request"]
     assert [line["status"] for line in requests] == [200, 404]
-    assert requests[0]["model"] == "classifier/1.0.0"
+    assert requests[0]["model"] == "classifier/0.1.0"
     assert set(requests[0]["ms"]) == {
         *("read", "parse", "infer", "queue", "run", "answer", "total"),
     }
@@ -185,7 +185,7 @@ def test_traces_reach_a_collector(packages: Packages) -> None:
     [root] = [span for span in spans if span.name == "infer" and not span.parent_span_id]
     inner = [span for span in spans if span.parent_span_id == root.span_id]
     assert {span.name for span in inner} == {"read", "parse", "infer", "answer"}
-    assert {a.key: a.value.string_value for a in root.attributes}["model"] == "classifier/1.0.0"
+    assert {a.key: a.value.string_value for a in root.attributes}["model"] == "classifier/0.1.0"
 
 
 def test_traces_need_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:

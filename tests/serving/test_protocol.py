@@ -27,7 +27,7 @@ INFER = "/v2/models/classifier/infer"
 
 @pytest.fixture(scope="module")
 def client(packages: Packages) -> Iterator[Client]:
-    names = ("classifier", "kinds", "root", "counter")
+    names = ("classifier", "kinds", "root", "counter", "numbers")
     with serving(*map(packages, names), max_body=1 << 20) as running:
         yield running
 
@@ -42,11 +42,11 @@ def test_what_it_says_of_itself(client: Client) -> None:
     assert client.ask("/v2").json["extensions"] == ["binary_tensor_data"]
     assert client.ask("/v2/health/live").status == 200
     assert client.ask("/v2/health/ready").json == {"ready": True}
-    for path in ("/v2/models/classifier", "/v2/models/classifier/versions/1.0.0"):
+    for path in ("/v2/models/classifier", "/v2/models/classifier/versions/0.1.0"):
         assert client.ask(f"{path}/ready").status == 200
         assert client.ask(path).json == {
             "name": "classifier",
-            "versions": ["1.0.0"],
+            "versions": ["0.1.0"],
             "platform": "wasm-torch-web",
             "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 8]}],
             "outputs": [
@@ -93,7 +93,7 @@ def test_bytes_in_and_out(client: Client) -> None:
 @pytest.mark.parametrize("as_bytes", [True, False])
 def test_every_datatype(client: Client, as_bytes: bool) -> None:
     model = client.service.catalogue.find("kinds")
-    values = [*kinds(), torch.tensor([7])]
+    values = kinds()
     blocks = [content(value) for value in values]
     inputs: list[dict[str, Any]] = []
     for port, value, block in zip(model.inputs, values, blocks, strict=True):
@@ -110,14 +110,26 @@ def test_every_datatype(client: Client, as_bytes: bool) -> None:
     answer = client.ask("/v2/models/kinds/infer", body, **{JSON_BYTES: str(len(head))})
     assert answer.status == 200, answer.content
     rest = answer.content[int(answer.headers[JSON_BYTES.lower()]) :]
-    wanted = [*Kinds()(kinds(), 7)]
-    for entry, value in zip(answer.json["outputs"], wanted, strict=True):
+    for entry, value in zip(answer.json["outputs"], Kinds()(kinds()), strict=True):
         block, rest = (
             rest[: entry["parameters"]["binary_data_size"]],
             rest[entry["parameters"]["binary_data_size"] :],
         )
         assert block == content(value), entry
     assert rest == b""
+
+
+def test_numbers_are_tensors_of_one_element(client: Client) -> None:
+    model = client.ask("/v2/models/numbers").json
+    assert model["inputs"][1] == {"name": "shift", "datatype": "INT64", "shape": [1]}
+    shift = tensor("shift", [-3], "INT64")
+    answer = client.infer("numbers", tensor("x", [[1, 2], [3, 4]]), shift)
+    y, size, total = answer.json["outputs"]
+    assert (y["shape"], y["data"]) == ([2, 2], [-2, -1, 0, 1])
+    assert (size["datatype"], size["shape"], size["data"]) == ("INT64", [1], [2])
+    assert (total["shape"], total["data"]) == ([], [10])
+    wrong = client.infer("numbers", tensor("x", [[1, 2]]), {**shift, "shape": [2], "data": [1, 2]})
+    assert (wrong.status, wrong.code) == (400, "WTW504")
 
 
 def content(value: torch.Tensor) -> bytes:
@@ -169,7 +181,12 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "an input with half a letter": (tensor("\ud800", X), "WTW502"),
     "no name": ({"datatype": "FP32"}, "WTW701"),
     "shared memory": (
-        {"name": "x", "datatype": "FP32", "shape": [1, 8], "parameters": {"shared_memory_region": "a"}},
+        {
+            "name": "x",
+            "datatype": "FP32",
+            "shape": [1, 8],
+            "parameters": {"shared_memory_region": "a"},
+        },
         "WTW701",
     ),
     "bytes that are not there": (
@@ -342,7 +359,10 @@ def test_answers_are_as_described(client: Client) -> None:
     described = client.ask("/openapi.json").json
 
     def check(schema: str, document: Any) -> None:
-        whole = {**described["components"]["schemas"][schema], "components": described["components"]}
+        whole = {
+            **described["components"]["schemas"][schema],
+            "components": described["components"],
+        }
         Draft202012Validator.check_schema(whole)
         Draft202012Validator(whole).validate(document)
 

@@ -37,7 +37,7 @@ def given(binary: bool) -> list[triton.InferInput]:
 
 def test_health_and_metadata(client: triton.InferenceServerClient) -> None:
     assert client.is_server_live() and client.is_server_ready()
-    assert client.is_model_ready("classifier") and client.is_model_ready("classifier", "1.0.0")
+    assert client.is_model_ready("classifier") and client.is_model_ready("classifier", "0.1.0")
     assert not client.is_model_ready("none")
     assert client.get_server_metadata()["name"] == "wasm-torch-web"
     metadata = client.get_model_metadata("classifier")

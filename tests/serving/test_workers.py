@@ -32,7 +32,7 @@ def jobs(client: Client) -> int:
 
 
 def waiting(client: Client, model: str) -> int:
-    return len(client.service.queues[f"{model}/1.0.0"])
+    return len(client.service.queues[f"{model}/0.1.0"])
 
 
 def test_joined_requests_from_many_clients(packages: Packages) -> None:
@@ -52,7 +52,7 @@ def test_joined_requests_from_many_clients(packages: Packages) -> None:
             wanted = Classifier().eval()(torch.from_numpy(x))["scores"].numpy()
         assert answer.json["outputs"][0]["data"] == pytest.approx(wanted.reshape(-1), abs=1e-5)
     counted = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    labels = '{model="classifier",version="1.0.0"}'
+    labels = '{model="classifier",version="0.1.0"}'
     assert float(counted[f"wtw_batch_requests_sum{labels}"]) == len(inputs)
     assert float(counted[f"wtw_batch_requests_count{labels}"]) < len(inputs)
 
@@ -62,9 +62,7 @@ def test_requests_of_other_sizes_are_not_joined(packages: Packages) -> None:
     with serving(packages("root"), max_batch=8, batch_delay=0.05) as client:
         x = numpy.full((2, 3), 4, "float32")
         with ThreadPoolExecutor(8) as clients:
-            answers = list(
-                clients.map(lambda _: client.infer("root", tensor("x", x)), range(16))
-            )
+            answers = list(clients.map(lambda _: client.infer("root", tensor("x", x)), range(16)))
     assert {answer.status for answer in answers} == {200}
     assert all(answer.json["outputs"][0]["data"] == [2] * 6 for answer in answers)
 
@@ -219,7 +217,8 @@ def test_a_body_that_does_not_come(packages: Packages) -> None:
             slow.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
             answer = b""
             while b"WTW705" not in answer:  # body-late
-                assert (part := slow.recv(4096)), answer
+                part = slow.recv(4096)
+                assert part, answer
                 answer += part
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert client.infer("classifier", tensor("x", numpy.zeros((1, 8)))).status == 200

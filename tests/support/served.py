@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.export import Dim, export
 
 import wasm_torch_web
 
@@ -44,11 +45,17 @@ class Counter(nn.Module):
 
 
 class Kinds(nn.Module):
-    """Tensors of every dtype and a number, sent back."""
+    """Every dtype, doubled or negated."""
 
-    def forward(self, values: list[torch.Tensor], n: int) -> list[torch.Tensor | int]:
-        same = [v.logical_not() if v.dtype == torch.bool else v + v for v in values]
-        return [*same, torch.arange(3) * n]
+    def forward(self, values: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [v.logical_not() if v.dtype == torch.bool else v + v for v in values]
+
+
+class Numbers(nn.Module):
+    """Numbers among inputs and outputs."""
+
+    def forward(self, x: torch.Tensor, shift: int) -> dict[str, Any]:
+        return {"y": x + shift, "size": x.shape[0], "sum": x.sum()}
 
 
 class Root(nn.Module):
@@ -87,10 +94,16 @@ RECIPES: dict[str, tuple[nn.Module, tuple[Any, ...], list[str]]] = {
     "classifier": (Classifier().eval(), (torch.ones(2, 8),), ROWS),
     "centred": (Centred(), (torch.ones(2, 3),), ROWS),
     "counter": (Counter(), (torch.ones(2, 3),), ROWS),
-    "kinds": (Kinds(), (kinds(), 2), []),
+    "kinds": (Kinds(), (kinds(),), []),
     "root": (Root(), (torch.ones(2, 3),), ROWS),
     "loop": (Loop(), (torch.tensor(3),), []),
 }
+
+
+def numbers() -> torch.export.ExportedProgram:
+    """Its size and its number may change."""
+    shapes = {"x": {0: Dim("rows", min=1, max=8)}, "shift": Dim.DYNAMIC}
+    return export(Numbers(), (torch.ones(3, 2), 2), dynamic_shapes=shapes)
 
 
 class Packages:
@@ -103,6 +116,9 @@ class Packages:
         """Its folder."""
         out = self._folder / name
         if not out.is_dir():
+            if name == "numbers":
+                wasm_torch_web.build(numbers(), out=out, name=name, verify=False)
+                return out
             module, example, dynamic = RECIPES[name]
             wasm_torch_web.build(module, example, out=out, dynamic=dynamic, name=name, verify=False)
         return out

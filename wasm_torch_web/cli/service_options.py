@@ -64,9 +64,7 @@ OPTIONS = (
     click.option(
         "--room", type=Bytes(), help="The most that requests under way take.  [default: 1GiB]"
     ),
-    click.option(
-        "--rate", type=SECONDS, metavar="N", help="Requests a second from one address."
-    ),
+    click.option("--rate", type=SECONDS, metavar="N", help="Requests a second from one address."),
     click.option(
         "--finite", is_flag=True, default=None, help="Refuse NaN and infinity, both ways."
     ),

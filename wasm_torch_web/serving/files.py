@@ -1,7 +1,7 @@
 """A folder in, an ASGI app that serves its files out: right types, ETags, ranges, compression.
 
-`FILE.br` beside a file is what browsers get of it that take brotli. `FILE?sha256=...`, with at least
-16 digits of the hash of its content, may be kept for good; all else is asked for again.
+`FILE.br` beside a file is what browsers get of it that take brotli. `FILE?sha256=...`, with 16
+digits or more of the hash of its content, may be kept for good; all else is asked for again.
 
 Only regular files inside of the folder are served: paths and symbolic links that lead out of it are
 not found.
@@ -95,8 +95,8 @@ def _made(path: str | os.PathLike[str]) -> Path | None:
 
 def _lifetime(path: str, found: os.stat_result, scope: Scope) -> str:
     """An address that holds the hash of the content always has the same content."""
-    [given, *_] = [*parse_qs(scope["query_string"]).get(b"sha256", []), b""]
-    digits = given.decode("latin-1").lower()
+    asked = parse_qs(scope["query_string"].decode("latin-1"))
+    digits = asked.get("sha256", [""])[0].lower()
     if HASH.fullmatch(digits) and _hash(path, found.st_mtime_ns).startswith(digits):
         return FOR_GOOD
     return "no-cache"

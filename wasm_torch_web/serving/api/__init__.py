@@ -1,7 +1,7 @@
 """Packages in, an inference service over HTTP out: the Open Inference Protocol, version 2.
 
-A request goes `routes` ▶ `requests` (bytes → tensors) ▶ `batching` (its model's queue) ▶ `pool` (the
-least loaded process) ▶ `process` … `worker` ▶ `host` (the wasm) and back ▶ `answers`.
+A request goes `routes` ▶ `requests` (bytes → tensors) ▶ `batching` (its model's queue) ▶ `pool`
+(the least loaded process) ▶ `process` … `worker` ▶ `host` (the wasm) and back ▶ `answers`.
 """
 
 from __future__ import annotations

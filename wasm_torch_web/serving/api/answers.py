@@ -17,9 +17,7 @@ from wasm_torch_web.serving.api.models import DATATYPES, Served
 from wasm_torch_web.serving.api.requests import Inference
 
 
-def body(
-    model: Served, inference: Inference, outputs: Sequence[Array]
-) -> tuple[bytes, int | None]:
+def body(model: Served, inference: Inference, outputs: Sequence[Array]) -> tuple[bytes, int | None]:
     """The bytes, and how many of them are JSON where others follow."""
     found = {array.name: array for array in outputs}
     blocks = []

@@ -141,7 +141,7 @@ class Queue:
         rows = 0
         for one in list(self._waiting):
             fits = not chosen or (
-                one.kind == chosen[0].kind and 0 < one.rows and rows + one.rows <= self._most
+                one.kind == chosen[0].kind and one.rows > 0 and rows + one.rows <= self._most
             )
             if fits:
                 chosen.append(one)

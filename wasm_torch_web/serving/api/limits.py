@@ -84,7 +84,7 @@ def count_of(request: Request, header: str) -> int | None:
     text = request.headers.get(header)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) < 16):
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
         raise invalid(f"{header} is no number of bytes")
     return int(text)
 
@@ -92,9 +92,7 @@ def count_of(request: Request, header: str) -> int | None:
 class Rate:
     """A bucket of one second's requests for each address, which fills up steadily."""
 
-    def __init__(
-        self, rate: float | None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, rate: float | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # level, when

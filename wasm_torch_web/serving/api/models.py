@@ -11,8 +11,8 @@ from typing import Any
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 
-# The protocol's name of each dtype, and the shape that one element takes: it has no complex numbers,
-# whose two parts are a last axis.
+# The protocol's name of each dtype, and the shape that one element takes: the two parts of complex
+# numbers, which the protocol lacks, are a last axis.
 DATATYPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "bool": ("BOOL", ()),
     "uint8": ("UINT8", ()),

@@ -68,7 +68,7 @@ def _infer() -> Node:
     header = {
         "name": "Inference-Header-Content-Length",
         "in": "header",
-        "description": "Bytes of JSON where those of tensors follow (binary tensor data extension).",
+        "description": "Bytes of JSON where those of tensors follow.",
         "schema": SIZE,
     }
     statuses = ("400", "404", "408", "413", "415", "429", "500", "503", "504")
@@ -93,7 +93,9 @@ def _list(items: Node) -> Node:
 
 
 _DATATYPE: Node = {"enum": list(BYTES)}
-_PORT = _object("name datatype shape", name=TEXT, datatype=_DATATYPE, shape=_list({"type": "integer"}))
+_PORT = _object(
+    "name datatype shape", name=TEXT, datatype=_DATATYPE, shape=_list({"type": "integer"})
+)
 _DATA: Node = {**_list({}), "description": "Flat or nested; NaN and infinity: nan, inf, -inf."}
 _TENSOR = _object(
     "name datatype shape",

@@ -1,4 +1,4 @@
-"""The packages of a service in, a process that runs them out, as the service's event loop sees it."""
+"""The packages of a service in, a process that runs them out, as the event loop sees it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Worker:
     async def ask(self, head: dict[str, Any], blocks: Sequence[frames.Block] = ()) -> frames.Frame:
         """Its answer. Raises UserError worker-lost where the process ends before."""
         number = next(self._ids)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
         try:
             if self._reader.done():
                 raise UserError("worker-lost")

@@ -1,4 +1,4 @@
-"""The body of a request in, a model's inputs as dense tensors out; whatever does not fit is refused.
+"""The body of a request in, a model's inputs as dense tensors out; what does not fit is refused.
 
 JSON, or JSON followed by the bytes of those tensors that say `binary_data_size` (the protocol's
 binary tensor data extension).
@@ -46,12 +46,14 @@ class Inference:
 def parsed(body: bytes, json_bytes: int | None, model: Served) -> Inference:
     """`json_bytes` is what the header Inference-Header-Content-Length says.
 
-    Raises UserError request-invalid, body-too-large, input-missing, -unknown, -dtype, -shape, -size,
-    size-out-of-range, output-unknown.
+    Raises UserError request-invalid, body-too-large, input-missing, -unknown, -dtype, -shape,
+    -size, size-out-of-range, output-unknown.
     """
     length = len(body) if json_bytes is None else json_bytes
     if length > len(body):
-        raise invalid(f"Inference-Header-Content-Length is {length}, the body has {len(body)} bytes")
+        raise invalid(
+            f"Inference-Header-Content-Length is {length}, the body has {len(body)} bytes"
+        )
     if length > MAX_JSON_BYTES:
         raise UserError("body-too-large", limit=f"{MAX_JSON_BYTES} bytes of JSON")
     document = _document(body[:length])
@@ -92,7 +94,9 @@ def _inputs(document: Mapping[str, Any], rest: memoryview, model: Served) -> lis
             found[name] = _of_json(known[name], entry, model)
             continue
         if not _is_count(size) or size > len(rest):
-            raise invalid(f"input {name}: binary_data_size does not fit the body's {len(rest)} bytes")
+            raise invalid(
+                f"input {name}: binary_data_size does not fit the body's {len(rest)} bytes"
+            )
         found[name] = _of_bytes(known[name], entry, rest[:size], model)
         rest = rest[size:]
     if len(rest):
@@ -178,7 +182,8 @@ def _flat(tensor: Tensor, data: Any) -> list[Any]:
         kinds = set(map(type, data))
     if not kinds <= {bool, int, float}:
         raise invalid(f"the data of input {tensor.name} are no numbers")
-    return data
+    numbers: list[Any] = data
+    return numbers
 
 
 def _shape(tensor: Tensor, entry: Mapping[str, Any], model: Served) -> tuple[int, ...]:

@@ -123,9 +123,7 @@ class Routes:
         exchange.status, exchange.code = status_of(error), error.code
         return refusal(error)
 
-    async def _answer(
-        self, request: Request, exchange: Exchange, take: limits.Take
-    ) -> Response:
+    async def _answer(self, request: Request, exchange: Exchange, take: limits.Take) -> Response:
         model = exchange.model = self._found(request)
         json_bytes = limits.count_of(request, JSON_BYTES)
         body = await limits.body(request, self._service.settings, take)

@@ -89,7 +89,7 @@ def _told(outcome: Outcome, sent: list[memoryview]) -> dict[str, Any]:
         array = numpy.ascontiguousarray(value)
         parts = array.dtype.kind == "c"
         shapes[name] = [*(numpy.shape(value) or _single(value)), *([2] if parts else [])]
-        sent.append(memoryview(array.reshape(-1).view(numpy.uint8)))
+        sent.append(array.reshape(-1).view(numpy.uint8).data)
     return {"outputs": shapes}
 
 
