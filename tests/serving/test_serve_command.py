@@ -115,7 +115,7 @@ def test_options_that_make_no_sense(
     packages: Packages, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke(["serve", str(packages("root")), *words]) == 2
-    assert "serve --help" in capsys.readouterr().err
+    assert "serve --help" in capsys.readouterr().out
 
 
 def test_hints_are_of_one_package(packages: Packages, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy
@@ -152,7 +153,8 @@ def _let_go(client: Client, held: list[Future[Answer]]) -> None:
     """Ends the worker for as long as there is one of them."""
     while not all(one.done() for one in held):
         for pid in pids(client):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # that has ended by now
+                os.kill(pid, signal.SIGKILL)
         until(lambda: client.service.pool.healthy == 1 or all(one.done() for one in held))
     assert {one.result().status for one in held} == {503}
 

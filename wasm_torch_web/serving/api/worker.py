@@ -77,7 +77,10 @@ def answer(host: Host, head: dict[str, Any], blocks: list[memoryview]) -> frames
 def _value(tensor: dict[str, Any], block: memoryview) -> Any:
     """An array as the engine takes it; a number where the program takes one."""
     array = numpy.frombuffer(block, NUMPY[tensor["dtype"]].base)
-    return array[0].item() if tensor["number"] else array.reshape(tensor["shape"])
+    if tensor["number"]:
+        return array[0].item()
+    shape = tensor["shape"][:-1] if array.dtype.kind == "c" else tensor["shape"]
+    return array.reshape(shape)
 
 
 def _told(outcome: Outcome, sent: list[memoryview]) -> dict[str, Any]:
