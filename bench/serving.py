@@ -1,6 +1,6 @@
 """A package in, how many requests a second `serve --api` answers out, beside a bare loop.
 
-    python -m bench.serving PKG [--rows 1] [--clients 1,8] [--seconds 10] [-- OPTIONS OF SERVE]
+    python -m bench.serving PKG [--size batch=1] [--clients 1,8] [--seconds 10] [-- SERVE OPTIONS]
 
 The load comes from this process, over connections that stay open; the service is a process of its
 own. Where onnxruntime is installed and `--onnx FILE` names the same model, its loop is timed too.
@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,21 +35,21 @@ Inputs = dict[str, numpy.ndarray[Any, Any]]
 
 @click.command()
 @click.argument("package", type=click.Path(path_type=Path))
-@click.option("--rows", default=1, help="The size of dynamic axes in a request.")
+@click.option("--size", "sizes", multiple=True, help="SYMBOL=N: a dynamic axis; else 1.")
 @click.option("--clients", default="1,8", help="How many ask at once.")
 @click.option("--seconds", default=10.0, help="Of each measurement.")
 @click.option("--onnx", type=click.Path(path_type=Path), help="The same model, for onnxruntime.")
 @click.argument("options", nargs=-1)
 def main(
     package: Path,
-    rows: int,
+    sizes: tuple[str, ...],
     clients: str,
     seconds: float,
     onnx: Path | None,
     options: tuple[str, ...],
 ) -> None:
     """Prints a table."""
-    inputs = drawn(package, rows)
+    inputs = drawn(package, dict(size.split("=") for size in sizes))
     table = columns("", "what", "clients", "requests/s", "p50 ms", "p99 ms", "errors")
 
     def told(what: str, count: int, times: list[float], errors: int = 0) -> None:
@@ -76,12 +76,14 @@ def main(
     Console().print(table)
 
 
-def drawn(package: Path, rows: int) -> Inputs:
+def drawn(package: Path, sizes: Mapping[str, str]) -> Inputs:
     """Random inputs; integers within the range that the package names."""
     random = numpy.random.default_rng(0)
     found: Inputs = {}
     for port in manifests.read(package)["programs"]["forward"]["inputs"]:
-        shape = [size if isinstance(size, int) else rows for size in port["shape"]]
+        shape = [
+            int(sizes.get(size, 1) if isinstance(size, str) else size) for size in port["shape"]
+        ]
         if port["dtype"].startswith("float"):
             found[port["name"]] = random.standard_normal(shape).astype(port["dtype"])
         else:
