@@ -113,6 +113,12 @@ class Model:
         """The whole heap now: weights, plan, state, working memory and what is free."""
         return 0 if self._instance is None else self._instance.memory_bytes
 
+    @property
+    def state_bytes(self) -> int:
+        """Of what lasts from run to run; 0 where runs do not depend on those before."""
+        with self._running() as instance:
+            return instance.call("wtw_state_bytes", self._session)
+
     def close(self) -> None:
         """Gives the memory back; of no use from then on."""
         with self._lock:
