@@ -19,8 +19,8 @@ from wasm_torch_web.pipeline import build
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PAGE = Path(__file__).with_name("memory_page")
-# 392 MiB: Chromium holds 22 to 38 MiB of code and garbage besides, which no model makes more; 59 are
-# allowed.
+# 392 MiB: Chromium holds 22 to 38 MiB of code and garbage besides, which no model makes more, and
+# 59 are allowed.
 WIDTH, LAYERS = 3584, 8
 
 
