@@ -81,6 +81,7 @@ async function record(samples) {
   begin();
   await hear(samples);
   const heard = median(frames);
+  show(heard);
   tell(heard ? `In the median ${heard.toFixed(1)} Hz.` : 'No pitch was heard.');
 }
 
