@@ -24,9 +24,14 @@ IMAGES = ROOT / "docs/images"
 # Names of the pages, and what is to be seen before the picture is taken.
 PAGES = {
     "index": "main",
-    **{name: "#status:not(:empty)" for name in ("photo", "text", "pitch", "sentences", "voice")},
+    "photo": "#classes li",
+    "text": "#status:has-text('lines of text')",
+    "pitch": "#status:has-text('In the median')",
+    "sentences": "#similar li",
+    "voice": "#spans li",
 }
 HEIGHT = 600
+PATIENCE_MS = 120_000
 COLOURS = 192  # of a palette: a third of the bytes
 
 
@@ -57,7 +62,7 @@ def save_page(browser: Browser, name: str) -> None:
     gallery.assemble(gallery.FOLDER, verify=False)
     site = serving.site(gallery.FOLDER)
     with serving.running(site) as url, opened(browser, f"{url}/{name}.html", 960) as page:
-        page.locator(PAGES[name]).wait_for()
+        page.locator(PAGES[name]).first.wait_for(timeout=PATIENCE_MS)
         save(f"gallery-{name}", page.screenshot(), 640)
 
 
