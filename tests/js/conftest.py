@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from support.engines import Engine
+from support.loading import INPUT, Deep
 from support.runtime_page import Facts, call, page
 from torch import Tensor, nn
 from torch._higher_order_ops import while_loop
 
+from wasm_torch_web.format import weights
 from wasm_torch_web.pipeline import build
 from wasm_torch_web.verify.tab import Tab
 
@@ -102,3 +104,16 @@ def usual(isolated: Tab) -> Facts:
     facts = call(isolated, "load", {})
     assert facts.get("passed"), facts
     return facts
+
+
+@pytest.fixture(scope="session")
+def loadable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of support.loading, in shards of a MiB: `first`, `second` (a new
+    version, with another last layer) and `other`."""
+    out = tmp_path_factory.mktemp("loading")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weights, "SHARD_BYTES", 1 << 20)
+        for path, name, seed in (("first", "deep", 1), ("second", "deep", 2), ("other", "else", 1)):
+            model = Deep(seed).eval()
+            build(model, (INPUT[None],), out=out / path, name=name, verify=False)
+    return out

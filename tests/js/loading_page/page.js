@@ -6,6 +6,13 @@ const open = async (folder, options) => {
   return load(options);
 };
 
+if (location.search === '?without-storage') {
+  const get = () => {
+    throw new DOMException('disabled', 'SecurityError');
+  };
+  Object.defineProperty(window, 'caches', { get });
+}
+
 const NAME = 'wasm-torch-web';
 const entries = async () => ((await caches.has(NAME)) ? (await caches.open(NAME)).keys() : []);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));

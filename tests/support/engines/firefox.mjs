@@ -12,7 +12,7 @@ const browser = await launch({
   headless: true,
   protocolTimeout: PATIENCE_MS,
 });
-const tabs = [];
+const [profiles, tabs] = [[], []];
 
 const commands = {
   async version() {
@@ -20,15 +20,16 @@ const commands = {
     return `${name[0].toUpperCase()}${name.slice(1)} ${version}`;
   },
 
-  async open() {
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
+  profile: async () => profiles.push(await browser.createBrowserContext()) - 1,
+
+  async open(profile) {
+    const page = await profiles[profile].newPage();
     const errors = [];
     page.on('pageerror', (error) => errors.push(String(error?.message ?? error)));
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
     });
-    return tabs.push({ context, page, errors }) - 1;
+    return tabs.push({ page, errors }) - 1;
   },
 
   errors: (tab) => tabs[tab].errors,
@@ -43,7 +44,7 @@ const commands = {
     return json === undefined ? undefined : JSON.parse(json);
   },
 
-  close: (tab) => tabs[tab].context.close(),
+  close: (profile) => profiles[profile].close(),
 };
 
 const asked = async (line) => {

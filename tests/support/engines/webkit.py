@@ -1,4 +1,5 @@
-"""WebKitGTK as an Engine, over WebDriver: each tab is a browser of its own, on a virtual display.
+"""WebKitGTK as an Engine, over WebDriver: each profile is a browser of its own, on a virtual
+display.
 
 WebDriver tells nothing of the console: the browser prints it, and its output is what is read.
 """
@@ -9,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -43,12 +44,14 @@ call().then(
 class _Tab:
     """See wasm_torch_web/verify/tab.py."""
 
-    def __init__(self, driver: WebKitGTK, log: Path) -> None:
+    def __init__(self, driver: WebKitGTK, log: Path, handle: str) -> None:
         self._driver = driver
         self._log = log
+        self._handle = handle
 
     @property
     def errors(self) -> list[str]:
+        """Those of all tabs of the profile."""
         return ERROR.findall(self._log.read_text(errors="replace"))
 
     def goto(self, url: str) -> None:
@@ -62,6 +65,7 @@ class _Tab:
 
     def _asked(self, action: Any, *arguments: object) -> Any:
         try:
+            self._driver.switch_to.window(self._handle)
             return action(*arguments)
         except WebDriverException as error:
             raise TabError(str(error.msg)) from error
@@ -80,8 +84,8 @@ def started() -> Iterator[Engine]:
         told = subprocess.run(
             [browser, "--version"], env=environment, capture_output=True, text=True, check=True
         )
-        tab = partial(_tab, driver, browser, environment)
-        yield Engine("webkit", told.stdout.strip(), tab)
+        profile = partial(_profile, driver, browser, environment)
+        yield Engine("webkit", told.stdout.strip(), profile)
 
 
 @contextmanager
@@ -99,7 +103,9 @@ def _display() -> Iterator[str]:
 
 
 @contextmanager
-def _tab(driver: str, browser: Path, environment: dict[str, str]) -> Iterator[_Tab]:
+def _profile(
+    driver: str, browser: Path, environment: dict[str, str]
+) -> Iterator[Callable[[], _Tab]]:
     options = Options()
     options.binary_location = str(browser)
     for argument in ARGUMENTS:
@@ -107,9 +113,17 @@ def _tab(driver: str, browser: Path, environment: dict[str, str]) -> Iterator[_T
     with TemporaryDirectory(prefix="webkit") as folder:
         log = Path(folder) / "log"
         service = Service(driver, log_output=str(log), env=environment)
-        window = WebKitGTK(options=options, service=service)
+        running = WebKitGTK(options=options, service=service)
+        running.set_script_timeout(PATIENCE_SECONDS)
+        unused = [running.current_window_handle]
+
+        def open_tab() -> _Tab:
+            if unused:  # the one that it starts with
+                return _Tab(running, log, unused.pop())
+            running.switch_to.new_window("tab")
+            return _Tab(running, log, running.current_window_handle)
+
         try:
-            window.set_script_timeout(PATIENCE_SECONDS)
-            yield _Tab(window, log)
+            yield open_tab
         finally:
-            window.quit()
+            running.quit()
