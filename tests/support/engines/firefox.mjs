@@ -11,7 +11,9 @@ const browser = await launch({
   executablePath: process.argv[2],
   headless: true,
   protocolTimeout: PATIENCE_MS,
+  args: ['--remote-allow-system-access'],
 });
+await leaveWorkersAlone(browser.connection);
 const [profiles, tabs] = [[], []];
 
 const commands = {
@@ -46,6 +48,21 @@ const commands = {
 
   close: (profile) => profiles[profile].close(),
 };
+
+/**
+ * While something listens for new workers, as WebDriver does without need, a worker that starts one
+ * waits until the page's thread knows of it, and may miss being told: then it waits for ever.
+ */
+async function leaveWorkersAlone(connection) {
+  const folder = 'chrome://remote/content/shared/js-process-actors';
+  const { result } = await connection.send('browsingContext.getTree', { 'moz:scope': 'chrome' });
+  await connection.send('script.evaluate', {
+    expression: `ChromeUtils.importESModule('${folder}/WebDriverWorkerListenerActor.sys.mjs')
+      .unregisterWebDriverWorkerListenerActor()`,
+    target: { context: result.contexts[0].context },
+    awaitPromise: false,
+  });
+}
 
 const asked = async (line) => {
   const [name, ...args] = JSON.parse(line);
