@@ -163,7 +163,7 @@ def test_without_webcrypto_the_runtime_hashes(engine: Engine, packages: Path) ->
 
 
 def test_a_page_full_of_memories(engine: Engine, packages: Path) -> None:
-    most = 1000
+    most = 2000
     with page(engine, packages) as opened:
         facts = call(opened, "manyMemories", most)
     if engine.name == "webkit":  # sets no address space aside
