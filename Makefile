@@ -13,7 +13,7 @@ PYTEST_ARGS = -n 2
 BUNDLERS =
 PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
-ENGINES = tests/js tests/sweep tests/models/test_pretrained.py
+ENGINES = tests/js tests/sweep tests/models/test_pretrained.py tests/preprocess
 
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'

@@ -1,4 +1,4 @@
-"""From a photo's file to its label, in Node and in Chromium: what the Python pipeline says."""
+"""From a photo's file to its label, in Node and in browsers: what the Python pipeline says."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from playwright.sync_api import Browser, Page
 from preprocess.conftest import PHOTOS, PRESET, WEIGHTS
 from starlette.routing import Mount
-from support.browser import tab
+from support.engines import Engine
 from torch import Tensor
 from torchvision.models import mobilenet_v2
 
 import wasm_torch_web
 from wasm_torch_web.engine import images
+from wasm_torch_web.preprocess import offered
+from wasm_torch_web.preprocess.image import entry
 from wasm_torch_web.serving import Files, application, running
 from wasm_torch_web.serving.guard import STRICT_CSP
-from wasm_torch_web.verify.tab import wait_for
+from wasm_torch_web.verify.tab import Tab, wait_for
 
 HERE = Path(__file__).parent
 
@@ -93,35 +94,34 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, classifier: Path, kinds: Path) -> Iterator[Page]:
+def page(engine: Engine, classifier: Path, kinds: Path) -> Iterator[Tab]:
     folders = {"/pkg": classifier, "/files": PHOTOS, "/kinds": kinds, "/": HERE / "page"}
     routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
     csp = f"{STRICT_CSP}; img-src 'self' data:"
-    with running(application(routes, csp)) as url, tab(browser) as opened:
-        opened.page.goto(url)
+    with running(application(routes, csp)) as url, engine.tab() as opened:
+        opened.goto(url)
         wait_for(opened, "window.pictures")
-        yield opened.page
+        yield opened
 
 
+STILL = ("blob", "bitmap", "element", "loadingElement", "canvas", "offscreen", "imageData")
 # The browser has its own way with colours of video.
 TOLERANCE = {"video": 0.5, "frame": 0.5}
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "blob",
-        "bitmap",
-        "element",
-        "loadingElement",
-        "canvas",
-        "offscreen",
-        "imageData",
-        "frame",
-        "video",
-    ],
-)
-def test_every_form_of_a_picture(page: Page, form: str) -> None:
+@pytest.mark.parametrize("form", STILL)
+def test_every_form_gives_what_pil_and_torchvision_give(page: Tab, form: str) -> None:
+    """To the bit."""
+    image = Image.open(PHOTOS / "chelsea.png").convert("RGB")
+    plain = {"name": "x", "kind": "tensor", "dtype": "float32", "shape": [1, 3, 224, 224]}
+    pipeline = PRESET.transforms()
+    port = {**plain, "preprocess": entry(plain, offered.settings(pipeline)[1])}
+    data = page.evaluate("given => pictures.tensor(...given)", [form, "chelsea.png", port])
+    assert torch.equal(torch.tensor(data).reshape(1, 3, 224, 224), pipeline(image)[None])
+
+
+@pytest.mark.parametrize("form", [*STILL, *TOLERANCE])
+def test_every_form_of_a_picture(page: Tab, form: str) -> None:
     found = page.evaluate("form => pictures.logits(form, 'chelsea.png')", form)
     assert found["size"] == [1, 1000]
     logits = expected("chelsea.png")
@@ -131,13 +131,16 @@ def test_every_form_of_a_picture(page: Page, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg"])
-def test_from_file_to_labels(page: Page, name: str) -> None:
+def test_from_file_to_labels(engine: Engine, page: Tab, name: str) -> None:
     best = page.evaluate("name => pictures.classify(name, { top: 3 })", name)
-    check(best, expected(name))
+    if engine.name == "webkit" and name == "rocket.jpg":  # obeys the file's colour profile
+        assert best[0]["index"] == int(expected(name).argmax())
+    else:
+        check(best, expected(name))
 
 
 def test_files_of_every_kind_are_the_same_in_python(
-    page: Page, classifier: Path, kinds: Path
+    page: Tab, classifier: Path, kinds: Path
 ) -> None:
     """Not always to the bit: decoders of JPEG and WebP differ in how they round."""
     with wasm_torch_web.load(classifier) as model:
@@ -151,15 +154,15 @@ def test_files_of_every_kind_are_the_same_in_python(
     assert wrong == {}
 
 
-def test_what_is_no_picture_is_told(page: Page) -> None:
+def test_what_is_no_picture_is_told(page: Tab) -> None:
     for value in ("text", "object", "short"):
         message = page.evaluate("value => pictures.refused(value)", value)
         assert "WTW514" in message and "input x: " in message, message
     assert "5 elements are no RGB or RGBA of 2 x 1 pixels" in message
 
 
-def test_what_happens_to_a_picture_after_the_call_does_not_matter(page: Page) -> None:
-    for data in page.evaluate("pictures.afterwards('chelsea.png')"):
+def test_what_happens_to_a_picture_after_the_call_does_not_matter(page: Tab) -> None:
+    for data in page.evaluate("() => pictures.afterwards('chelsea.png')"):
         assert (torch.tensor(data) - expected("chelsea.png")).abs().max() < 1e-3
 
 

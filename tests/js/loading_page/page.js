@@ -6,6 +6,13 @@ const open = async (folder, options) => {
   return load(options);
 };
 
+if (location.search === '?without-storage') {
+  const get = () => {
+    throw new DOMException('disabled', 'SecurityError');
+  };
+  Object.defineProperty(window, 'caches', { get });
+}
+
 const NAME = 'wasm-torch-web';
 const DAMAGED = 'damaged'; // a header of entries that a test has changed
 const entries = async () => ((await caches.has(NAME)) ? (await caches.open(NAME)).keys() : []);

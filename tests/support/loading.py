@@ -1,5 +1,5 @@
 """Packages of weights in many files and a page that loads them in, visits of it out: what the page
-saw, what the server was asked for."""
+saw, what the server was asked for. In any engine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,8 @@ from typing import Any
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page
 from starlette.routing import Mount
-from support.browser import tab
+from support.engines import Engine
 from support.faulty import Faulty
 from support.ports import free_port
 from torch import Tensor, nn
@@ -30,10 +29,12 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import weights
 from wasm_torch_web.pipeline import build
 from wasm_torch_web.serving import Files, application, running
+from wasm_torch_web.verify.tab import Tab, wait_for
 
 SUPPORT = Path(__file__).parent
 PAGE = SUPPORT.parent / "js" / "loading_page"
 WIDTH, LAYERS = 512, 6
+PLACES = [{}, {"worker": False}]
 INPUT = torch.tensor([math.sin(i * 12.9898) for i in range(WIDTH)])
 Facts = dict[str, Any]
 
@@ -63,6 +64,13 @@ def build_packages(out: Path) -> None:
             build(model, (INPUT[None],), out=out / path, name=name, verify=False)
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def shards(folder: Path) -> int:
     return len(list(folder.glob("weights-*.bin")))
 
@@ -82,14 +90,15 @@ def addresses_to_keep(folder: Path) -> list[str]:
 class Site:
     """A server of the packages, and a tab that is on its page."""
 
-    page: Page
+    tab: Tab
     url: str
+    open_tab: Callable[[], Tab]
     first: Faulty
     second: Faulty
     other: Faulty
 
     def call(self, name: str, argument: object = None) -> Facts:
-        return call(self.page, name, argument)
+        return call(self.tab, name, argument)
 
     def load(self, folder: str = "first", keeps: Sequence[str] = (), **options: Any) -> Facts:
         """The model lives until what it `keeps` is in the cache."""
@@ -105,16 +114,21 @@ class Site:
     def weights(self) -> list[str]:
         return [name for at in (self.first, self.second, self.other) for name in at.fetched("wei")]
 
-    def next_tab(self) -> Page:
+    def next_tab(self) -> Tab:
         """Of the same browser profile."""
-        opened = self.page.context.new_page()
-        opened.goto(self.url)
-        opened.wait_for_function("window.visit")
+        opened = self.open_tab()
+        go(opened, self.url)
         return opened
 
 
-def call(page: Page, name: str, argument: object = None) -> Facts:
-    facts: Facts = page.evaluate(f"argument => visit.{name}(argument)", argument)
+def go(tab: Tab, url: str) -> None:
+    """Opens the page."""
+    tab.goto(url)
+    wait_for(tab, "window.visit")
+
+
+def call(tab: Tab, name: str, argument: object = None) -> Facts:
+    facts: Facts = tab.evaluate(f"argument => visit.{name}(argument)", argument)
     return facts
 
 
@@ -140,14 +154,15 @@ def cached(facts: Facts) -> float:
 
 
 @contextmanager
-def site(browser: Browser, folder: Path) -> Iterator[Site]:
+def site(engine: Engine, folder: Path) -> Iterator[Site]:
+    """The packages of the folder, in a browser profile of their own."""
     faulty = [Faulty(folder / name) for name in ("first", "second", "other")]
     routes = [Mount(f"/{one.folder.name}", one) for one in faulty]
     files = Files(directory=PAGE, html=True)
-    with running(application([*routes, Mount("/", files)])) as url, tab(browser) as opened:
-        opened.page.goto(url)
-        opened.page.wait_for_function("window.visit")
-        yield Site(opened.page, url, *faulty)
+    with running(application([*routes, Mount("/", files)])) as url, engine.profile() as open_tab:
+        opened = open_tab()
+        go(opened, url)
+        yield Site(opened, url, open_tab, *faulty)
 
 
 class KillableServer:
