@@ -166,7 +166,7 @@ async def load(
         while (begin := time.perf_counter()) < end:
             writer.write(content)
             head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"content-length: (\d+)", head)
+            length = re.search(rb"\r\ncontent-length: (\d+)", head)
             await reader.readexactly(int(length[1]) if length else 0)
             if head.startswith(b"HTTP/1.1 200"):
                 times.append(time.perf_counter() - begin)
