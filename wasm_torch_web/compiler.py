@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch.export import ExportedProgram
 
@@ -17,23 +17,27 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
+from wasm_torch_web.quantize.rounding import Weight, round_weights
+from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.verify.reference import Flat, Reference
 
 
 @dataclass
 class Compiled:
-    """A model between capture and files."""
+    """A model between capture and files; `weights` are those that were to be quantised."""
 
     graph: Graph
     signature: signature.Signature
     steps: list[Step]
     parameters: int
+    weights: list[Weight] = field(default_factory=list)
 
 
 def compile_program(
     program: ExportedProgram,
     axes: Sequence[DynamicAxis] = (),
     eager: tuple[Reference, Flat] | None = None,
+    quantize: Spec | None = None,
 ) -> Compiled:
     """Decomposes, lowers and optimises; `axes` are those that have a name.
 
@@ -47,7 +51,10 @@ def compile_program(
         drop_needless_guards(graph, *eager)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    return Compiled(graph, names, passes.run(graph), parameters)
+    steps = passes.run(graph, passes.SIMPLIFY)
+    weights = [] if quantize is None else round_weights(graph, quantize)
+    steps += passes.run(graph, passes.ARRANGE)
+    return Compiled(graph, names, steps, parameters, weights)
 
 
 def lowered(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Graph:
