@@ -17,7 +17,8 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
-from wasm_torch_web.quantize.rounding import Weight, round_weights
+from wasm_torch_web.quantize.apply import quantize
+from wasm_torch_web.quantize.rounding import Weight
 from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.verify.reference import Flat, Reference
 
@@ -37,14 +38,15 @@ def compile_program(
     program: ExportedProgram,
     axes: Sequence[DynamicAxis] = (),
     eager: tuple[Reference, Flat] | None = None,
-    quantize: Spec | None = None,
+    spec: Spec | None = None,
 ) -> Compiled:
     """Decomposes, lowers and optimises; `axes` are those that have a name.
 
     `eager`, PyTorch and example inputs, is asked which guards on sizes are needless; without it all
-    of them stay.
+    of them stay. `spec` says how weights get fewer bits.
 
-    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
+    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision,
+    quantize-skip.
     """
     graph = lowered(program, axes)
     if eager is not None:
@@ -52,7 +54,7 @@ def compile_program(
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
     steps = passes.run(graph, passes.SIMPLIFY)
-    weights = [] if quantize is None else round_weights(graph, quantize)
+    weights = [] if spec is None else quantize(graph, spec)
     steps += passes.run(graph, passes.ARRANGE)
     return Compiled(graph, names, steps, parameters, weights)
 

@@ -203,9 +203,7 @@ class _Build:
     def compile(self) -> None:
         self.example = self.opened.example()
         eager = self.opened.reference(), self.example
-        self.compiled = compile_program(
-            self.opened.program, self.opened.axes, eager, self.quantize
-        )
+        self.compiled = compile_program(self.opened.program, self.opened.axes, eager, self.quantize)
         for constant, value in self.compiled.signature.constants.items():
             text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
             self.line.notice(text)

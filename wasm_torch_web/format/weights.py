@@ -60,7 +60,7 @@ def is_half(data: torch.Tensor) -> bool:
     if data.dtype != torch.float32:
         return False
     flat = data.detach().reshape(-1)
-    parts = flat.split(_LOOK) if flat.numel() > _LOOK else (flat,)
+    parts = (flat[first : first + _LOOK] for first in range(0, flat.numel(), _LOOK))
     return all(torch.equal(part, part.half().float()) for part in parts)
 
 

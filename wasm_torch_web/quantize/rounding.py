@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from wasm_torch_web.control import all_subgraphs
-from wasm_torch_web.errors import UserError
 from wasm_torch_web.format.weights import NARROWED_BYTES, is_half
 from wasm_torch_web.ir import Graph, Value
 from wasm_torch_web.quantize.spec import Spec
@@ -48,10 +46,7 @@ class Weight:
 
 
 def round_weights(graph: Graph, spec: Spec) -> list[Weight]:
-    """Rounds what loses little by it; gives all weights that are large enough to be stored so.
-
-    Raises UserError quantize-skip for a pattern that names none of them.
-    """
+    """Rounds what loses little by it; gives all weights that are large enough to be stored so."""
     found: dict[Value, Weight] = {}
     for value in _constants(graph):
         data = value.data
@@ -62,9 +57,6 @@ def round_weights(graph: Graph, spec: Spec) -> list[Weight]:
         found[value] = _judge(value.name, data, spec)
         if not found[value].kept:
             value.data = data.half().float()
-    for pattern in spec.skip:
-        if not any(fnmatchcase(weight.name, pattern) for weight in found.values()):
-            raise UserError("quantize-skip", pattern=pattern)
     return list(found.values())
 
 
@@ -79,20 +71,19 @@ def _judge(name: str, data: Tensor, spec: Spec) -> Weight:
         return Weight(name, size, 0.0)
     if spec.skips(name):
         return Weight(name, size, None, "skipped")
-    loss = loss_of(data)
+    loss = loss_between(data, data.half().float())
     if loss is None:
         return Weight(name, size, None, "it has elements that float16 cannot hold")
     kept = f"rounding moves a row by {loss:.1e} of its norm" if loss > MOST_LOSS else ""
     return Weight(name, size, loss, kept)
 
 
-def loss_of(data: Tensor) -> float | None:
+def loss_between(data: Tensor, rounded: Tensor) -> float | None:
     """The largest error of a row, relative to its norm; None where something becomes infinite, or
     is NaN."""
     rows = data.reshape(data.shape[0], -1) if data.dim() > 1 else data.reshape(1, -1)
-    rounded = rows.half().float()
-    same = rounded == rows  # infinities too
-    error = _norms(torch.where(same, 0.0, rounded - rows))
+    difference = rounded.reshape(rows.shape) - rows
+    error = _norms(torch.where(rounded.reshape(rows.shape) == rows, 0.0, difference))
     if not bool(error.isfinite().all()):
         return None
     norms = _norms(torch.where(rows.isfinite(), rows, 0.0))
@@ -103,4 +94,5 @@ def loss_of(data: Tensor) -> float | None:
 
 def _norms(rows: Tensor) -> Tensor:
     """In float64: squares of small numbers are smaller still."""
-    return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    return norms
