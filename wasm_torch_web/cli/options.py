@@ -157,7 +157,8 @@ def quantize_options(required: bool) -> Callable[[F], F]:
                     "--quantize",
                     type=click.Choice(KINDS),
                     required=required,
-                    help="Round weights: fp16 halves the download, arithmetic stays float32.",
+                    help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
+                    "float32; dynamic makes linear layers int8, their inputs in the run.",
                 ),
                 click.option(
                     "--skip",

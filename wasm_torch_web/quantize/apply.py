@@ -7,10 +7,14 @@ from fnmatch import fnmatchcase
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.ir import Graph
+from wasm_torch_web.quantize.dynamic import quantize_linear
 from wasm_torch_web.quantize.rounding import Weight, round_weights
 from wasm_torch_web.quantize.spec import Spec
 
-_WAYS: dict[str, Callable[[Graph, Spec], list[Weight]]] = {"fp16": round_weights}
+_WAYS: dict[str, Callable[[Graph, Spec], list[Weight]]] = {
+    "fp16": round_weights,
+    "dynamic": quantize_linear,
+}
 
 
 def quantize(graph: Graph, spec: Spec) -> list[Weight]:

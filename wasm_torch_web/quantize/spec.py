@@ -9,8 +9,8 @@ from typing import Any
 
 from wasm_torch_web.errors import UserError
 
-KINDS = ("fp16",)
-_WEIGHTS = {"fp16": "float16"}  # kind -> the manifest's `quantized.weights`
+KINDS = ("fp16", "dynamic")
+_WEIGHTS = {"fp16": "float16", "dynamic": "int8"}  # kind -> the manifest's `quantized.weights`
 
 
 @dataclass(frozen=True)
