@@ -11,8 +11,9 @@ SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2
 BUNDLERS =
+PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
-ENGINES = tests/js tests/sweep tests/models/test_pretrained.py
+ENGINES = tests/js tests/sweep tests/models/test_pretrained.py tests/preprocess
 
 help:
 	@echo 'make setup          virtual environment in .venv/, npm packages, Chromium, emcc, the compiled runtime'
@@ -20,6 +21,8 @@ help:
 	@echo 'make demo           a real pretrained model: built, verified in Chromium, served (CI=true: no serving;'
 	@echo '                    DEMO=minilm: one that takes text)'
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
+	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
+	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
@@ -55,6 +58,12 @@ demo: setup
 
 gallery: setup
 	@$(PYTHON) scripts/gallery.py
+
+check-gallery: setup-checks
+	@$(PYTHON) -m pytest -o python_files='check_*.py' tests/gallery
+
+pictures: setup-checks
+	@$(PYTHON) scripts/pictures.py $(PICTURES)
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
@@ -104,4 +113,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

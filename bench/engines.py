@@ -1,23 +1,27 @@
 """Packages in three browser engines, one run; the table of docs/browsers.md out.
 
-    python -m bench.engines [--rounds 3]
+    python -m bench.engines [--models minilm_l6] [--rounds 3] [--prepare]
 
-The engines take turns on each model and variant within each round, each time in a fresh page.
+The engines take turns on each model and variant within each round, each time in a fresh page. A
+model's entry in build/bench/engines.json is replaced by a run of that model, so that a long
+measurement can be made in parts; the page shows all of them.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 
+import click
+from common import BUILD
 from starlette.routing import Mount
 from support.engines import VARIANTS_OF, Engine, started
 
 from bench import ROOT, artefacts, machine
 from bench.publish import inserted
+from bench.results import Results, load
 from bench.tables import Grid
 from wasm_torch_web.benchmark.figures import median
 from wasm_torch_web.benchmark.visit import (
@@ -33,32 +37,41 @@ from wasm_torch_web.verify import exchange
 from wasm_torch_web.verify.compare import compare
 
 PAGE = ROOT / "docs" / "browsers.md"
-MODELS = ("mobilenet_v2", "minilm_l6")
+RESULTS = BUILD / "bench" / "engines.json"
+MODELS = ("mobilenet_v2", "minilm_l6", "whisper_tiny_enc")
 ADAPTER = "/benchmark/package.js"
 WARMUP = Repeats(5, 1000, 2000)  # Firefox and WebKit optimise later than Chromium
 HEADS = ("model", "engine", "variant", "threads", "load, ms", "first run, ms", "a run, ms")
-Key = tuple[str, str, str]  # model, engine, variant
 
 
-def main() -> None:
-    options = argparse.ArgumentParser()
-    options.add_argument("--rounds", type=int, default=3)
-    rounds = options.parse_args().rounds
-    for model in MODELS:
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--models", multiple=True, type=click.Choice(MODELS), default=MODELS)
+@click.option("--rounds", default=3, help="Visits of each.", show_default=True)
+@click.option("--prepare", is_flag=True, help="Build only.")
+def main(models: Sequence[str], rounds: int, prepare: bool) -> None:
+    """Measures packages in three browser engines."""
+    for model in models:
         for artefact in ("reference", "package"):
             artefacts.prepare(model, artefact)
-    visits: dict[Key, list[Visit]] = {}
+    if prepare:
+        return
+    results = load(RESULTS) if RESULTS.is_file() else Results({})
+    results.machine = machine.describe()
+    for model in models:
+        results.models.pop(model, None)
     with ExitStack() as stack:
         engines = [stack.enter_context(started(name)) for name in VARIANTS_OF]
+        results.browser = ", ".join(engine.version for engine in engines)
         place = Place(stack)
         for _ in range(rounds):
-            for model, engine, variant in _turns(engines):
+            for model, engine, variant in _turns(models, engines):
                 visit = place.visit(engine, model, variant)
-                visits.setdefault((model, engine.name, variant), []).append(visit)
-                print(model, engine.name, variant, f"{median(visit.runs):.1f} ms", flush=True)
-    text = "\n".join([_where(engines, rounds), "", _grid(engines, visits).markdown()])
-    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), text), encoding="utf-8")
-    print(text)
+                key = f"{engine.name} {variant} {visit.info['threads']}"
+                results.of(model, key).add(visit)
+                print(model, key, f"{median(visit.runs):.1f} ms", flush=True)
+    results.arrange(MODELS)
+    results.save(RESULTS)
+    PAGE.write_text(inserted(PAGE.read_text(encoding="utf-8"), _section(results)), encoding="utf-8")
 
 
 class Place:
@@ -92,34 +105,30 @@ class Place:
         return Visit(**answer)
 
 
-def _turns(engines: Sequence[Engine]) -> Iterator[tuple[str, Engine, str]]:
-    for model in MODELS:
+def _turns(models: Sequence[str], engines: Sequence[Engine]) -> Iterator[tuple[str, Engine, str]]:
+    for model in models:
         for engine in engines:
             for variant in engine.variants:
                 yield model, engine, variant
 
 
-def _where(engines: Sequence[Engine], rounds: int) -> str:
-    browsers = ", ".join(engine.version for engine in engines)
-    found = machine.describe()
-    return (
-        f"{found['processor']}, {found['cores']} cores, {found['system']}; {browsers}. "
-        f"{found['date']}, {rounds} rounds."
+def _section(results: Results) -> str:
+    """Where and with what was measured, and the table."""
+    found = results.machine
+    rows, rounds = [], set()
+    for model, entries in results.models.items():
+        for key, measured in entries.items():
+            rounds.add(len(measured.visits))
+            times = (
+                median(visit[name] for visit in measured.visits)
+                for name in ("load", "first", "run")
+            )
+            rows.append((model, *key.split(), *(f"{ms:.1f}" for ms in times)))
+    where = (
+        f"{found['processor']}, {found['cores']} cores, {found['system']}; {results.browser}. "
+        f"{found['date']}, {min(rounds)} rounds."
     )
-
-
-def _grid(engines: Sequence[Engine], visits: dict[Key, list[Visit]]) -> Grid:
-    rows = []
-    for model, engine, variant in _turns(engines):
-        seen = visits[model, engine.name, variant]
-        times = (
-            median(visit.load for visit in seen),
-            median(visit.first for visit in seen),
-            median(ms for visit in seen for ms in visit.runs),
-        )
-        threads = str(seen[0].info["threads"])
-        rows.append((model, engine.name, variant, threads, *(f"{ms:.1f}" for ms in times)))
-    return Grid("Speed", HEADS, rows)
+    return f"{where}\n\n{Grid('Speed', HEADS, rows).markdown()}"
 
 
 if __name__ == "__main__":

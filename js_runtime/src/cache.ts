@@ -8,10 +8,11 @@ import { streamReading } from './streams.ts';
 
 const NAME = 'wasm-torch-web';
 const PART_BYTES = 1 << 19;
-// A cache that does not answer by then is no help.
-const PROMPT_MS = 2000;
+/** A cache that does not answer by then is no help. */
+export const PROMPT_MS = 5000;
 
-type Keep = (offset: number, length: number) => Uint8Array<ArrayBuffer>;
+type Bytes = Uint8Array<ArrayBuffer>;
+type Read = (offset: number, bytes: Bytes) => void;
 
 /** One cache for all packages of an origin. */
 export function openCache(storage: () => CacheStorage | undefined): Promise<Cache | undefined> {
@@ -22,6 +23,7 @@ export function openCache(storage: () => CacheStorage | undefined): Promise<Cach
 export class PackageCache {
   private readonly addresses: ReadonlySet<string>;
   private writing: Promise<void> | undefined;
+  private readonly part = new Uint8Array(PART_BYTES);
 
   private constructor(
     private readonly cache: Cache,
@@ -54,13 +56,9 @@ export class PackageCache {
     return { start: 0, length, ...streamReading(response.body) };
   }
 
-  async drop(file: Shard): Promise<void> {
-    await this.cache.delete(this.address(await keyOf(file)));
-  }
-
   /** Stores a whole file that was checked, `read` part by part, after those before it; once one
    * could not be stored, no more are. */
-  keep(file: Shard, read: Keep): void {
+  keep(file: Shard, read: Read): void {
     this.writing = (this.writing ?? this.evict()).then(() => this.put(file, read));
     this.writing.catch(() => {});
   }
@@ -72,16 +70,18 @@ export class PackageCache {
     }
   }
 
-  private async put(file: Shard, read: Keep): Promise<void> {
+  private async put(file: Shard, read: Read): Promise<void> {
     const address = this.address(await keyOf(file));
     const headers = { 'content-length': String(file.bytes) };
     const put = (body: BodyInit) => this.cache.put(address, new Response(body, { headers }));
     try {
-      await put(streamOf(file.bytes, read));
+      await put(streamOf(file.bytes, read, this.part));
     } catch (error) {
       // WebKit stores no streams.
       if ((error as Error).name !== 'NotSupportedError') throw error;
-      await put(read(0, file.bytes));
+      const bytes = new Uint8Array(file.bytes);
+      read(0, bytes);
+      await put(bytes);
     }
   }
 
@@ -97,14 +97,17 @@ async function keyOf({ sha256: [first = '', ...rest] }: Pick<Shard, 'sha256'>): 
   return hexadecimal(new Uint8Array(await crypto.subtle.digest('SHA-256', hashes)));
 }
 
-function streamOf(bytes: number, read: Keep): ReadableStream<Uint8Array<ArrayBuffer>> {
+// All parts of all files lie in one buffer, since garbage would pile up until it is collected:
+// whoever stores a stream has a copy of each part before it asks for the next.
+function streamOf(bytes: number, read: Read, buffer: Bytes): ReadableStream<Bytes> {
   let offset = 0;
-  return new ReadableStream<Uint8Array<ArrayBuffer>>(
+  return new ReadableStream<Bytes>(
     {
       pull(controller) {
-        const length = Math.min(PART_BYTES, bytes - offset);
-        controller.enqueue(read(offset, length));
-        offset += length;
+        const part = buffer.subarray(0, bytes - offset);
+        read(offset, part);
+        controller.enqueue(part);
+        offset += part.length;
         if (offset === bytes) controller.close();
       },
     },

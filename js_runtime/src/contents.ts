@@ -28,23 +28,35 @@ interface Part {
 /** Of the file of that name, from the byte `from` on. */
 export function contentSource(file: string, content: Content, from: number): Source {
   if (content instanceof Blob) return blobSource(file, content, from);
-  if (ArrayBuffer.isView(content)) {
-    const part = (offset: number, length: number) => content.subarray(offset, offset + length);
-    return partsSource(content.length, from, part);
-  }
-  return partsSource(content.length, from, borrowing(content.port));
+  const part = ArrayBuffer.isView(content)
+    ? (offset: number, length: number) => partOf(content, offset, length)
+    : borrowing(content.port);
+  return partsSource(content.length, from, async (offset, length) => {
+    const bytes = await part(offset, length);
+    if (bytes.length < length) throw unreadable(file, 'its buffer was transferred');
+    return bytes;
+  });
+}
+
+// Of a buffer that was transferred nothing is left.
+function partOf(content: Uint8Array | undefined, offset: number, length: number): Uint8Array {
+  return content?.length ? content.subarray(offset, offset + length) : new Uint8Array(0);
+}
+
+function unreadable(file: string, reason: string, cause?: unknown) {
+  return wtwError('fetch-failed', { url: file, reason }, { cause });
 }
 
 // What a user has picked may have changed or gone since.
 function blobSource(file: string, blob: Blob, from: number): Source {
   const { read, cancel } = streamReading(blob.slice(from).stream());
-  const unreadable = (error: unknown) => {
-    throw wtwError('fetch-failed', { url: file, reason: reasonOf(error) }, { cause: error });
-  };
   return {
     start: from,
     length: blob.size,
-    read: (bytes) => read(bytes).catch(unreadable),
+    read: (bytes) =>
+      read(bytes).catch((error: unknown) => {
+        throw unreadable(file, reasonOf(error), error);
+      }),
     cancel,
   };
 }
@@ -54,7 +66,7 @@ export function lend(addresses: Addresses): { addresses: Addresses; ports: Messa
   const ports: MessagePort[] = [];
   const lent = Object.entries(addresses).map(([file, place]) => {
     if (!isLarge(place) || !ArrayBuffer.isView(place.at)) return [file, place] as const;
-    const port = lending(() => addresses[file]?.at as Uint8Array);
+    const port = lending(() => addresses[file]?.at as Uint8Array | undefined);
     ports.push(port);
     return [file, { ...place, at: { port, length: place.at.length } }] as const;
   });
@@ -75,10 +87,10 @@ function isLarge({ at }: Place): boolean {
 }
 
 // The contents are looked up each time: they may have been let go.
-function lending(contents: () => Uint8Array): MessagePort {
+function lending(contents: () => Uint8Array | undefined): MessagePort {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = ({ data }: MessageEvent<Wish>) => {
-    const part = new Uint8Array(contents().subarray(data.offset, data.offset + data.length));
+    const part = new Uint8Array(partOf(contents(), data.offset, data.length));
     port1.postMessage({ id: data.id, bytes: part } satisfies Part, [part.buffer]);
   };
   // Node would wait for more wishes for ever.

@@ -10,11 +10,13 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 /** SHA-256 in hexadecimal, of memory that is not shared. */
 export type Hash = (bytes: Bytes) => Promise<string>;
 
-/** Where the bytes of a file go; they can be read again for the cache. */
+/** Where the bytes of a file go; they can be read again, into `bytes`, for the cache. */
 export interface Target {
   write(offset: number, block: Bytes): void;
-  read(offset: number, length: number): Bytes;
+  read(offset: number, bytes: Bytes): void;
 }
+
+const NONE = new ArrayBuffer(0);
 
 export class EndedEarly extends Interruption {
   constructor() {
@@ -80,11 +82,13 @@ export class Download implements Arrival {
     return new Uint8Array(this.buffer, 0, length);
   }
 
-  // The buffer moves on its way through the source, and goes down with it.
+  // The buffer moves on its way through the source, and goes down with it: a read that was given up
+  // may still write there.
   private async read(source: Source, from: number, most: number): Promise<Bytes> {
-    if (this.buffer.byteLength === 0) this.buffer = new ArrayBuffer(this.blockBytes);
+    const buffer = this.buffer.byteLength > 0 ? this.buffer : new ArrayBuffer(this.blockBytes);
+    this.buffer = NONE;
     const length = Math.min(most, this.blockBytes - from);
-    const part = await source.read(new Uint8Array(this.buffer, from, length));
+    const part = await source.read(new Uint8Array(buffer, from, length));
     if (part === undefined) throw new EndedEarly();
     this.buffer = part.buffer;
     return part;

@@ -57,7 +57,7 @@ export class Fetcher {
     let bytes: Bytes = new Uint8Array(0);
     await this.blocks({ ...entry, sha256: [entry.sha256] }, new ArrayBuffer(entry.bytes), hash, {
       write: (_, block) => (bytes = block),
-      read: (offset, length) => bytes.slice(offset, offset + length),
+      read: (offset, part) => part.set(bytes.subarray(offset, offset + part.length)),
     });
     return bytes;
   }
@@ -75,7 +75,7 @@ export class Fetcher {
       for (const [shard, start] of jobs) {
         buffer = await this.blocks(shard, buffer, hash, {
           write: (offset, block) => target.write(start + offset, block),
-          read: (offset, length) => target.read(start + offset, length),
+          read: (offset, bytes) => target.read(start + offset, bytes),
         });
       }
     };
@@ -95,7 +95,7 @@ export class Fetcher {
     return download.buffer;
   }
 
-  // A damaged entry is dropped; its good beginning need not come again.
+  // A damaged entry will be replaced; its good beginning need not come again.
   private async fromCache(cache: PackageCache, shard: Shard, download: Download): Promise<boolean> {
     try {
       const source = await cache.open(shard);
@@ -103,9 +103,10 @@ export class Fetcher {
       const take = (guarded: Source) => download.take(guarded, (n) => this.received(n, true));
       await this.reading(source, take);
       return true;
-    } catch {
+    } catch (error) {
       if (this.signal.aborted) throw aborted(this.signal);
-      await cache.drop(shard).catch(() => {});
+      const late = error instanceof Interruption && !(error instanceof EndedEarly);
+      if (late) this.cache = undefined; // it is not waited for again
       return false;
     }
   }

@@ -140,8 +140,8 @@ export function createMemory(shared: boolean): WebAssembly.Memory {
     try {
       return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
     } catch (error) {
-      // Phones and 32-bit browsers grant less address space than desktops.
-      if (!(error instanceof RangeError)) throw error;
+      // Phones and 32-bit browsers grant less address space than desktops. Firefox throws a text.
+      if (!(error instanceof RangeError) && error !== 'out of memory') throw error;
     }
   }
   throw wtwError('out-of-memory', { bytes: INITIAL_PAGES * 65536 });

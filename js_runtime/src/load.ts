@@ -4,7 +4,7 @@ import { type Backend, localBackend, NoWorker, workerBackend } from './backend.t
 import { Budget } from './budget.ts';
 import { letGo } from './contents.ts';
 import { Control } from './control.ts';
-import { aborted, reasonOf, wtwError } from './errors.ts';
+import { aborted, asWtwError, reasonOf, wtwError } from './errors.ts';
 import { createModel } from './model.ts';
 import type { OpenOptions } from './open.ts';
 import { placesOf } from './places.ts';
@@ -21,17 +21,37 @@ export const loaderFor =
     checkOptions(options);
     if (options.signal?.aborted) throw aborted(options.signal);
     const addresses = placesOf(platform, assets, options);
-    const { cache = true, variant, threads, signal, onProgress = () => {} } = options;
+    const { cache = true, variant, threads, signal } = options;
+    const onProgress = listening(options);
     const control = platform.unshared() === undefined ? new Control() : undefined;
     const opening = { addresses, cache, variant, threads, signal, onProgress, control };
     const cores = threads === undefined ? platform.cores() : undefined;
     const budget = new Budget(cores, (share) => control && (control.threads = share));
     const start = () => startPort(platform, addresses, startWorker, options.baseUrl);
-    const backend = await openBackend(platform, start, opening, budget, options.worker);
+    const backend = await openBackend(platform, start, opening, budget, options.worker).catch(
+      (error: unknown) => {
+        throw asWtwError(error);
+      },
+    );
     letGo(addresses);
     const model = createModel(backend, options.debug ?? false);
     return extensions.reduce((extended, extend) => extend(extended, wtwError), model);
   };
+
+// Hears of nothing after an abort. What it throws itself is reported, as that of an event's listener
+// is, and stops nothing.
+function listening({ onProgress, signal }: LoadOptions): OpenOptions['onProgress'] {
+  return (progress) => {
+    if (signal?.aborted) return;
+    try {
+      onProgress?.(progress);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  };
+}
 
 async function openBackend(
   platform: Platform,

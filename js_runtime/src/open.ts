@@ -1,4 +1,5 @@
 // Addresses of a package's files in, a loaded model on this very thread out.
+import { compileError } from './browser.ts';
 import { openCache, PackageCache } from './cache.ts';
 import { letGo } from './contents.ts';
 import type { Control } from './control.ts';
@@ -65,8 +66,15 @@ async function openWith(
   const choice = chooseVariant(facts, options);
   const subtle = webHash(); // a cache is found by it
   const caching = options.cache && subtle ? openCache(platform.caches) : undefined;
-  const module = fetcher.module(`runtime-${choice.variant}.wasm`, subtle);
-  const starting = module.then((built) => new Instance(built, createMemory(choice.shared)));
+  const file = `runtime-${choice.variant}.wasm`;
+  const starting = fetcher.module(file, subtle).then((module) => {
+    const memory = createMemory(choice.shared);
+    try {
+      return new Instance(module, memory);
+    } catch (error) {
+      throw compileError(fetcher.name(file), error); // WebKit's policies allow compiling
+    }
+  });
   starting.catch(() => {}); // awaited below, unless the manifest is at fault
   const hash = subtle ?? (async (bytes: Bytes) => (await starting).sha256(bytes));
   const manifest = await fetcher.parsed(MANIFEST, hash, (text) =>

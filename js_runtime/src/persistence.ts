@@ -48,8 +48,14 @@ function isDamage(error: unknown): boolean {
   return isWtwError(error) && ['file-corrupt', 'manifest-invalid'].includes(error.slug);
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return unlessAborted(new Promise((resolve) => setTimeout(resolve, ms)), signal);
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const over = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  try {
+    await unlessAborted(over, signal);
+  } finally {
+    clearTimeout(timer); // a process of Node would wait for it
+  }
 }
 
 /** What `work` gives, unless the signal comes first. */

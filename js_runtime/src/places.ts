@@ -42,12 +42,15 @@ function isAddress(given: FileSource): given is string | URL {
 }
 
 function contentOf(option: string, given: Exclude<FileSource, string | URL>): Content {
+  const refused = (reason: string) => wtwError('option-invalid', { name: option, reason });
   if (given instanceof Blob) return given;
-  if (ArrayBuffer.isView(given)) {
-    return new Uint8Array(given.buffer, given.byteOffset, given.byteLength);
+  const isView = ArrayBuffer.isView(given);
+  // By its name: it may be of another realm, or shared.
+  if (!isView && !/ArrayBuffer\]$/.test(Object.prototype.toString.call(given))) {
+    throw refused('give a Blob, an ArrayBuffer, a Uint8Array or an address');
   }
-  // Of another realm, or shared.
-  if (/ArrayBuffer\]$/.test(Object.prototype.toString.call(given))) return new Uint8Array(given);
-  const reason = 'give a Blob, an ArrayBuffer, a Uint8Array or an address';
-  throw wtwError('option-invalid', { name: option, reason });
+  if (given.byteLength === 0) throw refused('it is empty, or was transferred');
+  return isView
+    ? new Uint8Array(given.buffer, given.byteOffset, given.byteLength)
+    : new Uint8Array(given);
 }

@@ -7,7 +7,8 @@ import type { TensorInput } from './types.ts';
 
 const ALLOWED =
   'an AudioBuffer or { data: Float32Array, sampleRate, channels }, with a whole number of samples ' +
-  'a second';
+  'a second, at most 1000000';
+const FASTEST = 1_000_000;
 
 /** In a row, or in windows; axes before are of size 1. */
 export const sounds = converting('audio', (port, value, fail) => {
@@ -17,7 +18,8 @@ export const sounds = converting('audio', (port, value, fail) => {
   };
   const sound = value as SoundInput;
   const { sampleRate } = sound;
-  if (!Number.isInteger(sampleRate) || sampleRate < 1) refuse(`sampleRate is ${sampleRate}`);
+  const possible = Number.isInteger(sampleRate) && sampleRate >= 1 && sampleRate <= FASTEST;
+  if (!possible) refuse(`sampleRate is ${sampleRate}`);
   const samples = resampleSound(mono(sound, refuse), sampleRate, settings.rate);
   const { data, shape } = rowsOf(samples, settings);
   if (settings.normalize) normalise(data, shape.at(-1) as number);

@@ -1,6 +1,6 @@
 // What the shards hold in, what the weight segment is in memory out: the same, but for weights that
 // are stored as float16 (docs/format.md).
-import type { Bytes, Target } from './download.ts';
+import type { Target } from './download.ts';
 import type { Instance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -64,13 +64,11 @@ export function segmentAt(
         else instance.bytes(at, part.length).set(part);
       }
     },
-    read(offset, length): Bytes {
-      const block = new Uint8Array(length);
-      for (const { from, to, at, half } of within(offset, length)) {
+    read(offset, block) {
+      for (const { from, to, at, half } of within(offset, block.length)) {
         if (half) instance.narrow(at, block.subarray(from, to));
         else block.set(instance.bytes(at, to - from), from);
       }
-      return block;
     },
   };
 }

@@ -6,6 +6,9 @@ declare global {
   interface AbortSignal {
     readonly aborted: boolean;
   }
+  interface Blob {
+    readonly size: number;
+  }
   interface URL {
     href: string;
   }

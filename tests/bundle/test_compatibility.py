@@ -35,11 +35,14 @@ def test_results_of_runs_that_are_not_repeated_stay(tmp_path: Path) -> None:
 
     record("Bun 1.3", "", "relaxed-threads", "passes", folder=tmp_path / "first")
     known = compatibility_doc.merge({}, tmp_path / "first")
-    record("Bun 1.3", "", "simd128-single", "passes", "why", folder=tmp_path / "second")
-    rows = compatibility_doc.merge(known, tmp_path / "second")
+    folder = tmp_path / "second"
+    record("Bun 1.3", "", "simd128-single", "passes", "why", "runtimes", folder)
+    rows = compatibility_doc.merge(known, folder)
     page = compatibility_doc.render({"rows": rows, "sizes": {"relaxed-threads": [530e3, 160e3]}})
-    assert "| Bun 1.3 |  | relaxed-threads | passes |" in page
-    assert "| Bun 1.3 |  | simd128-single | passes: why |" in page
+    pages, runtimes = page.split("## Runtimes")
+    assert "| page | variants | result | seen |" in pages
+    assert "| Bun 1.3 | relaxed-threads | passes |" in pages
+    assert "| Bun 1.3 | simd128-single | passes | why |" in runtimes
     assert "| relaxed-threads | 530 | 160 |" in page
 
 

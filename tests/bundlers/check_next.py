@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 from support.installed import check_emitted_once, page_script, run, visit
-from support.tools import binary, free_port, install, passes, serving, version
+from support.ports import free_port
+from support.tools import binary, install, passes, serving, version
 
+RECIPE = "headers/next.config.mjs"
+# Turbopack puts the worker that the server's build sees beside the one that pages fetch.
+WORKERS = {"turbopack": 2, "webpack": 1}
 LAYOUT = """
 export default function Layout({ children }) {
   return (
@@ -63,15 +67,15 @@ def test_next(browser: Browser, package: Path, application: Path, bundler: str) 
     name = f"Next {version(application, 'next')}"
     for recipe in (False, True):
         if recipe:
-            shutil.copy(package / "headers/next.config.mjs", application)
+            shutil.copy(package / RECIPE, application)
         run(binary(application, "next"), "build", f"--{bundler}", cwd=application)
-        check_emitted_once(application / ".next/static", package)
+        check_emitted_once(application / ".next/static", package, WORKERS[bundler])
         with next_server(application, "start") as url:
             printed = visit(browser, url)
         printed.check("threads" if recipe else "single")
-        note = "headers/next.config.mjs" if recipe else ""
-        passes(f"{name} build, {bundler}", browser, printed, note)
+        note = RECIPE if recipe else ""
+        passes(f"{name} build, {bundler}", browser, printed, note, "bundlers")
     with next_server(application, "dev", f"--{bundler}") as url:
         printed = visit(browser, url)
     printed.check("threads")
-    passes(f"{name} dev, {bundler}", browser, printed, "headers/next.config.mjs")
+    passes(f"{name} dev, {bundler}", browser, printed, RECIPE, "bundlers")

@@ -26,14 +26,15 @@ def test_publint(package: Path, project: Path) -> None:
     install(project, "publint")
     said = run(binary(project, "publint"), "run", str(package), "--strict", cwd=project)
     assert "All good!" in said, said
-    record(f"publint {version(project, 'publint')}", "", "package", "passes")
+    record(f"publint {version(project, 'publint')}", "", "package", "passes", section="judges")
 
 
 def test_are_the_types_wrong(tarball: Path, project: Path) -> None:
     install(project, "@arethetypeswrong/cli")
     said = run(binary(project, "attw"), str(tarball), "--no-emoji", cwd=project)
     assert "No problems found" in said, said
-    record(f"arethetypeswrong {version(project, '@arethetypeswrong/cli')}", "", "types", "passes")
+    host = f"arethetypeswrong {version(project, '@arethetypeswrong/cli')}"
+    record(host, "", "types", "passes", section="judges")
 
 
 @pytest.mark.parametrize("release", ["5.0", "5.9", "latest"])
@@ -46,4 +47,4 @@ def test_typescript(tarball: Path, tmp_path: Path, release: str) -> None:
     check_wrong(tsc, project)
     oldest = ", the oldest" if release == "5.0" else ""
     host = f"TypeScript {version(tools, 'typescript')}{oldest}"
-    record(host, "", ", ".join(RESOLUTIONS), "passes")
+    record(host, "", ", ".join(RESOLUTIONS), "passes", section="judges")

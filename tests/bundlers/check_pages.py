@@ -8,6 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 from support.installed import (
+    DATA_ICON,
     NAME,
     PAGE,
     Printed,
@@ -23,6 +24,7 @@ from support.tools import binary, install, passes, version
 
 from wasm_torch_web.serving.guard import STRICT_CSP
 from wasm_torch_web.verify.chromium import arguments, installed
+from wasm_torch_web.verify.tab import ChromiumTab
 
 ANSWER = """
 import { load } from '%s';
@@ -62,7 +64,7 @@ def test_a_worker_of_the_users_own(browser: Browser, package: Path, project: Pat
             printed = visit(browser, site.url)
             site.check_answers()
         printed.check("threads" if isolated else "single")
-        passes("A worker of the user's own", browser, printed)
+        passes("a worker of the user's own", browser, printed)
 
 
 def test_a_worker_of_the_users_own_in_vite(browser: Browser, package: Path, project: Path) -> None:
@@ -75,7 +77,8 @@ def test_a_worker_of_the_users_own_in_vite(browser: Browser, package: Path, proj
         printed = visit(browser, site.url)
         site.check_answers()
     printed.check("threads")
-    passes(f"Vite {version(project, 'vite')} build, a worker of the user's own", browser, printed)
+    host = f"Vite {version(project, 'vite')} build, a worker of the user's own"
+    passes(host, browser, printed, section="bundlers")
 
 
 def test_a_service_worker(browser: Browser, project: Path) -> None:
@@ -86,7 +89,7 @@ def test_a_service_worker(browser: Browser, project: Path) -> None:
         printed = visit(browser, site.url)
         site.check_answers()
     printed.check("single")
-    passes("A service worker", browser, printed, "a service worker cannot start workers")
+    passes("a service worker", browser, printed, "a service worker cannot start workers")
 
 
 def test_a_page_of_an_extension(browser: Browser, package: Path, project: Path) -> None:
@@ -97,14 +100,16 @@ def test_a_page_of_an_extension(browser: Browser, package: Path, project: Path) 
         "manifest_version": 3,
         "name": "A model",
         "version": "1.0",
-        "content_security_policy": {"extension_pages": STRICT_CSP.partition(" frame")[0]},
+        "content_security_policy": {
+            "extension_pages": STRICT_CSP.partition(" frame")[0] + DATA_ICON
+        },
         "cross_origin_embedder_policy": {"value": "require-corp"},
         "cross_origin_opener_policy": {"value": "same-origin"},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     printed = visit_extension(browser, folder)
     printed.check("threads")
-    passes("A page of an extension (manifest 3)", browser, printed)
+    passes("a page of an extension (manifest 3), strict CSP", browser, printed)
 
 
 def visit_extension(browser: Browser, folder: Path) -> Printed:
@@ -118,7 +123,10 @@ def visit_extension(browser: Browser, folder: Path) -> Printed:
         args=[*arguments(), f"--disable-extensions-except={folder}", f"--load-extension={folder}"],
     )
     try:
-        return opened_page(context.new_page(), f"chrome-extension://{name}/index.html")
+        opened = ChromiumTab(context.new_page())
+        printed = opened_page(opened.page, f"chrome-extension://{name}/index.html")
+        assert opened.errors == []
+        return printed
     finally:
         context.close()
 

@@ -31,4 +31,5 @@ def test_runtime(package: Path, project: Path, name: str) -> None:
         ("CommonJS", "main.cjs", commonjs_script(package)),
         ("ESM, not disposed", "left.mjs", module_script(package).replace(DISPOSE, "")),
     ):
-        record(f"{host}, {kind}", "", check_script(command, project, file, script), "passes")
+        variant = check_script(command, project, file, script)
+        record(f"{host}, {kind}", "", variant, "passes", section="runtimes")

@@ -24,6 +24,7 @@ from support.installed import (
     visit,
 )
 from support.scripts import DISPOSE, check_script, commonjs_script, module_script
+from support.tools import passes
 
 from wasm_torch_web.serving.guard import STRICT_CSP
 
@@ -69,17 +70,22 @@ def test_a_plain_page_with_an_import_map(browser: Browser, package: Path, projec
     assert digest is not None
     csp = STRICT_CSP.replace("'wasm-unsafe-eval'", f"'wasm-unsafe-eval' {digest[0]}")
     with served(project, csp) as site:
-        visit(browser, site.url).check()
+        printed = visit(browser, site.url)
+        printed.check("threads")
         site.check_answers()
+    passes("a plain page with an import map, strict CSP", browser, printed)
 
 
 def test_a_plain_page_with_copied_files(browser: Browser, package: Path, project: Path) -> None:
     copy_files(project, "public/model")
     (project / "public/index.html").write_text(PAGE)
     (project / "public/main.js").write_text(page_script(package, "./model/index.js"))
-    with served(project / "public") as site:
-        visit(browser, site.url).check()
-        site.check_answers()
+    for isolated in (True, False):
+        with served(project / "public", isolated=isolated) as site:
+            printed = visit(browser, site.url)
+            printed.check("threads" if isolated else "single")
+            site.check_answers()
+        passes("a plain page with copied files, strict CSP", browser, printed)
 
 
 def test_esbuild_with_copied_files(browser: Browser, package: Path, project: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 from support.browser import tab
-from support.compatibility import record
 from support.installed import PAGE, copy_files, page_script, printed_by, served
+from support.tools import passes
 
 ISOLATED = "() => globalThis.crossOriginIsolated"
 KEPT = "async (name) => (await (await caches.open(name)).keys()).map(({ url }) => url)"
@@ -50,6 +50,5 @@ def test_threads_without_headers_then_offline(
             wait_for_kept(page, MODELS, 2)
         printed_by(page, page.reload).check("threads")
         assert opened.errors == []
-    engine = f"Chromium {browser.version.partition('.')[0]}"
-    record("A host without headers, service worker", engine, printed.variant, "passes")
-    record("Offline, service worker", engine, printed.variant, "passes")
+    for host in ("a host without headers", "no network, second visit"):
+        passes(host, browser, printed, "headers/service-worker.js")

@@ -49,16 +49,16 @@ def answer(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, dic
     return code, json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("runner", ENGINES)
 def test_the_same_from_every_engine(
-    packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
+    packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], runner: str
 ) -> None:
     x = numpy.arange(6, dtype="float32").reshape(2, 3)
     numpy.save(tmp_path / "x.npy", x)
     (tmp_path / "y.json").write_text(json.dumps({"data": [1, 2, 3, 4, 5, 6], "shape": [2, 3]}))
     out = tmp_path / "out.npz"
     words = ["--input", f"x={tmp_path / 'x.npy'}", "--input", f"y={tmp_path / 'y.json'}"]
-    code, _ = answer(capsys, packages / "sum", *words, "--output", out, "--engine", engine)
+    code, _ = answer(capsys, packages / "sum", *words, "--output", out, "--engine", runner)
     assert code == 0
     found = numpy.load(out)
     total = x + numpy.arange(1, 7, dtype="float32").reshape(2, 3)

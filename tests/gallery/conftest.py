@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser
-from support.browser import Tab, tab
+from support.browser import tab
 
 from wasm_torch_web import serving
 from wasm_torch_web.verify import chromium
+from wasm_torch_web.verify.tab import ChromiumTab
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build/gallery"
@@ -29,7 +30,7 @@ new PerformanceObserver((list) => {
 }).observe({ type: 'layout-shift', buffered: true });
 """
 
-Open = Callable[..., AbstractContextManager[Tab]]
+Open = Callable[..., AbstractContextManager[ChromiumTab]]
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,9 @@ def opened(browser: Browser, gallery: str) -> Open:
     """A page of the gallery, once its model is there; `page.shifts` collects what moved."""
 
     @contextmanager
-    def open_page(name: str, context: str = "desktop", own: Browser | None = None) -> Iterator[Tab]:
+    def open_page(
+        name: str, context: str = "desktop", own: Browser | None = None
+    ) -> Iterator[ChromiumTab]:
         with tab(own or browser, context) as found:
             found.page.add_init_script(SHIFTS)
             found.page.goto(f"{gallery}/{name}.html")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from support.engines import Engine
+from support.loading import build_packages
 from support.runtime_page import Facts, call, page
 from torch import Tensor, nn
 from torch._higher_order_ops import while_loop
@@ -102,3 +103,11 @@ def usual(isolated: Tab) -> Facts:
     facts = call(isolated, "load", {})
     assert facts.get("passed"), facts
     return facts
+
+
+@pytest.fixture(scope="session")
+def loadable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages of support.loading: see build_packages."""
+    out = tmp_path_factory.mktemp("loading")
+    build_packages(out)
+    return out

@@ -46,6 +46,29 @@ test('a file that cannot be read any more is told', async () => {
   await rejectsCode(loading.weights(table, hash, new Heap()), 'fetch-failed', FILE, 'gone');
 });
 
+test('bytes that are transferred away meanwhile are missed at once', async () => {
+  for (const lent of [false, true]) {
+    const bytes = large.slice();
+    const here = { [FILE]: { at: bytes } };
+    const { addresses, ports } = lent ? lend(here) : { addresses: here, ports: [] };
+    const fetcher = fetcherOf(addresses);
+    fetcher.received = () => structuredClone(bytes, { transfer: [bytes.buffer] });
+    const loading = fetcher.weights(tableOf(rowOf(FILE, large)), hash, new Heap(large.length));
+    await rejectsCode(loading, 'fetch-failed', FILE, 'transferred');
+    ports[0]?.close();
+  }
+});
+
+test('a wish that comes when all was let go is granted with nothing', async () => {
+  const addresses: Record<string, Place> = { large: { at: large } };
+  const [port] = lend(addresses).ports as [MessagePort];
+  letGo(addresses);
+  const granted = new Promise<MessageEvent>((resolve) => (port.onmessage = resolve));
+  port.postMessage({ id: 1, offset: 0, length: BLOCK });
+  assert.deepEqual((await granted).data, { id: 1, bytes: new Uint8Array(0) });
+  port.close();
+});
+
 test('many bytes are lent to a worker, few are copied, and all come to the same', async () => {
   const addresses: Record<string, Place> = {
     large: { at: large, sha256: 'x' },

@@ -1,6 +1,11 @@
 // Files in, a server of them out whose answers go wrong as a test says.
+//
+// What of an answer was read when it goes wrong must not depend on the machine: the server's own
+// client tells it what it has read, and only then the connection breaks.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { node } from '../../js_runtime/src/node.ts';
+import type { Platform } from '../../js_runtime/src/platform.ts';
 
 /** What is wrong with an answer. */
 export interface Fault {
@@ -9,7 +14,7 @@ export interface Fault {
   readonly content?: Uint8Array;
   /** Bytes after which nothing more comes. */
   readonly after?: number;
-  /** Whether the connection breaks then, or stays. */
+  /** Whether the connection breaks once they were read, or stays. */
   readonly then?: 'break' | 'hang';
   /** It never answers. */
   readonly mute?: boolean;
@@ -30,7 +35,26 @@ export class FaultyServer {
   readonly asked: Asked[] = [];
   /** What goes wrong with the `n`th answer for a file, counted from 0. */
   fault: (file: string, n: number) => Fault | undefined = () => undefined;
+  /** For whoever downloads from here, one try after the other for each file. */
+  readonly client: Platform = {
+    ...node,
+    open: async (url, opening) => {
+      const file = url.pathname.slice(1);
+      this.read.delete(file);
+      this.hanging.delete(file);
+      const source = await node.open(url, opening);
+      this.read.set(file, 0);
+      const read = async (bytes: Uint8Array<ArrayBuffer>) => {
+        const part = await source.read(bytes);
+        this.read.set(file, (this.read.get(file) ?? 0) + (part?.length ?? 0));
+        return part;
+      };
+      return { ...source, read };
+    },
+  };
   private readonly server: Server;
+  private readonly read = new Map<string, number>(); // bytes of the answer under way
+  private readonly hanging = new Map<string, number>(); // bytes of answers that stay open
 
   constructor(private readonly files: Readonly<Record<string, Uint8Array>>) {
     this.server = createServer((request, response) => this.answer(request, response));
@@ -49,6 +73,11 @@ export class FaultyServer {
   reset(fault: FaultyServer['fault'] = () => undefined): void {
     this.asked.length = 0;
     this.fault = fault;
+  }
+
+  /** Whether the file's answer hangs, and all that came of it was read. */
+  silent(file: string): boolean {
+    return this.hasRead(file, this.hanging.get(file) ?? Infinity);
   }
 
   ranges(file: string): (string | undefined)[] {
@@ -78,15 +107,21 @@ export class FaultyServer {
     }
     if (!fault.chunked) response.setHeader('content-length', content.length - start);
     response.writeHead(partial ? 206 : 200);
-    send(response, content.subarray(start), fault);
+    const body = content.subarray(start);
+    const { after, then = 'break' } = fault;
+    if (after === undefined) return void response.end(body);
+    if (then === 'hang') this.hanging.set(file, after);
+    response.flushHeaders();
+    response.write(body.subarray(0, after));
+    if (then === 'break') this.breakOnceRead(file, response, after);
   }
-}
 
-function send(response: ServerResponse, body: Uint8Array, { after, then = 'break' }: Fault): void {
-  if (after === undefined) return void response.end(body);
-  response.write(body.subarray(0, after), () => {
-    // What was written is on its way only in the next turn.
-    if (then === 'break') setTimeout(() => response.destroy(), 20);
-  });
-  response.flushHeaders();
+  private breakOnceRead(file: string, response: ServerResponse, bytes: number): void {
+    if (this.hasRead(file, bytes)) response.destroy();
+    else if (!response.destroyed) setTimeout(() => this.breakOnceRead(file, response, bytes), 1);
+  }
+
+  private hasRead(file: string, bytes: number): boolean {
+    return (this.read.get(file) ?? -1) >= bytes;
+  }
 }

@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { FaultyServer } from './faulty_server.ts';
 import { fetcherOf, hash, Heap, rows, sha, shards, table, tableOf, weights } from './shards.ts';
-import { rejectsCode } from './support.ts';
+import { rejectsCode, until } from './support.ts';
 
 const FILES = { 'weights-00.bin': shards[0], 'weights-01.bin': shards[1] };
 const NAMES = [...Object.keys(FILES), 'missing'];
@@ -80,7 +80,7 @@ test('shards arrive side by side, three at a time', async () => {
       new Heap(7 * shards[0].length),
     );
     const refused = rejectsCode(loading, 'aborted');
-    while (held.asked.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => held.asked.length >= 3);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(held.asked.length, 3);
     controller.abort();

@@ -51,5 +51,12 @@ test('files stand in for those of the package; others are passed over', () => {
 test('what is no place is refused', () => {
   const files = { 'weights-00.bin': 7 as unknown as Blob };
   throwsCode(() => places({ files }), 'option-invalid', "files['weights-00.bin']", 'a Blob');
+  const gone = new ArrayBuffer(8);
+  const view = new Uint8Array(gone);
+  structuredClone(gone, { transfer: [gone] });
+  for (const given of [gone, view]) {
+    const at = { 'weights-00.bin': given };
+    throwsCode(() => places({ files: at }), 'option-invalid', "files['weights-00.bin']", 'empty');
+  }
   throwsCode(() => places({ baseUrl: 'http://' }), 'option-invalid', 'baseUrl', 'http://');
 });

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Fault, FaultyServer } from './faulty_server.ts';
-import { BLOCK, fetcherOf, hash, Heap, rowOf, shards, tableOf } from './shards.ts';
-import { rejectsCode } from './support.ts';
+import { BLOCK, fetcherOf, hash, Heap, PATIENT, rowOf, shards, tableOf } from './shards.ts';
+import { rejectsCode, until } from './support.ts';
 
 const FILE = 'weights-01.bin';
 const content = shards[1]; // three blocks and a bit
@@ -14,11 +14,20 @@ const server = new FaultyServer({ [FILE]: content });
 before(() => server.listen());
 after(() => server.close());
 
+const addresses = () => ({ [FILE]: { at: server.address(FILE) } });
+// Until nothing more can come.
+const patience = {
+  pauses: PATIENT.pauses,
+  get stall() {
+    return server.silent(FILE) ? 10 : PATIENT.stall;
+  },
+};
+
 /** What comes of a download whose first answers have these faults. */
-async function downloaded(faults: readonly (Fault | undefined)[], signal?: AbortSignal) {
+async function downloaded(faults: readonly (Fault | undefined)[]) {
   server.reset((_, n) => faults[n]);
   const heap = new Heap(content.length);
-  const fetcher = fetcherOf({ [FILE]: { at: server.address(FILE) } }, { signal });
+  const fetcher = fetcherOf(addresses(), { patience, platform: server.client });
   const counted: number[] = [];
   fetcher.received = (bytes) => counted.push(bytes);
   await fetcher.weights(table, hash, heap);
@@ -64,7 +73,21 @@ test('a server that is busy is asked again', async () => {
 
 test('a connection that hangs counts as broken', async () => {
   assert.deepEqual(await downloaded([{ ...broken, then: 'hang' }]), [undefined, from(2)]);
-  assert.deepEqual(await downloaded([{ mute: true }]), [undefined, undefined]);
+});
+
+test('an address that says nothing is asked again', async () => {
+  let waits = 0;
+  server.reset(() => (waits > 1 ? undefined : { mute: true }));
+  const heap = new Heap(content.length);
+  const impatient = {
+    pauses: PATIENT.pauses,
+    get stall() {
+      return waits++ === 0 ? 10 : PATIENT.stall;
+    },
+  };
+  const fetcher = fetcherOf(addresses(), { patience: impatient, platform: server.client });
+  await fetcher.weights(table, hash, heap);
+  assert.deepEqual(heap.bytes, content);
 });
 
 test('damaged content is fetched once more, past every cache', async () => {
@@ -99,7 +122,7 @@ test('a download that cannot go on says where it broke off, and why', async () =
   await rejectsCode(downloaded(dead), 'download-broken', server.address(FILE), at, 'TypeError');
   assert.equal(server.asked.length, 1 + 3);
   const silent = [broken, ...always({ after: 0, then: 'hang' })];
-  await rejectsCode(downloaded(silent), 'download-broken', at, 'nothing came for 0.3 s');
+  await rejectsCode(downloaded(silent), 'download-broken', at, 'nothing came for 0.01 s');
   const busy = [broken, ...always({ status: 502 })];
   await rejectsCode(downloaded(busy), 'download-broken', at, 'HTTP status 502');
 });
@@ -112,19 +135,26 @@ test('an address that never answers is tried twice', async () => {
   await rejectsCode(loading, 'fetch-failed', 'http://127.0.0.1:1/x');
 });
 
-for (const [when, faults] of Object.entries({
-  'while bytes come': [{ after: 1000, then: 'hang' }],
-  'before an answer': [{ mute: true }],
-  'in a pause': always({ after: 1000 }),
-} satisfies Record<string, Fault[]>)) {
+const STAGES: Record<string, { fault: Fault; reached: () => boolean }> = {
+  'while bytes come': {
+    fault: { after: 1000, then: 'hang' },
+    reached: () => server.silent(FILE),
+  },
+  'before an answer': { fault: { mute: true }, reached: () => server.asked.length === 1 },
+  'in a pause': { fault: { status: 503 }, reached: () => server.asked.length === 1 },
+};
+for (const [when, { fault, reached }] of Object.entries(STAGES)) {
   test(`an abort ends a download ${when}`, async () => {
-    server.reset((_, n) => faults[n]);
+    server.reset(() => fault);
     const controller = new AbortController();
-    const place = { at: server.address(FILE) };
+    const { signal } = controller;
     const patience = { stall: 60_000, pauses: [60_000] };
-    const fetcher = fetcherOf({ [FILE]: place }, { signal: controller.signal, patience });
+    const fetcher = fetcherOf(addresses(), { signal, patience, platform: server.client });
     const loading = fetcher.weights(table, hash, new Heap(content.length));
-    setTimeout(() => controller.abort(), 200);
-    await rejectsCode(loading, 'aborted');
+    const refused = rejectsCode(loading, 'aborted');
+    await until(reached);
+    await new Promise((resolve) => setTimeout(resolve, 20)); // the answer is on its way
+    controller.abort();
+    await refused;
   });
 }

@@ -5,6 +5,7 @@ import { Fetcher } from '../../js_runtime/src/fetching.ts';
 import { hexadecimal } from '../../js_runtime/src/instance.ts';
 import { node } from '../../js_runtime/src/node.ts';
 import type { Patience } from '../../js_runtime/src/persistence.ts';
+import type { Platform } from '../../js_runtime/src/platform.ts';
 import type { Addresses } from '../../js_runtime/src/protocol.ts';
 
 export const BLOCK = 65536;
@@ -51,17 +52,27 @@ export class Heap implements Target {
     this.written.push(offset);
   }
 
-  read(offset: number, length: number): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.bytes.subarray(offset, offset + length));
+  read(offset: number, bytes: Uint8Array): void {
+    bytes.set(this.bytes.subarray(offset, offset + bytes.length));
   }
 }
 
-// Tests wait for no one.
-const QUICK: Patience = { stall: 300, pauses: [1, 5, 10] };
+/** No machine is so busy that a connection counts as broken; the tries follow each other soon. */
+export const PATIENT: Patience = { stall: 60_000, pauses: [1, 5, 10] };
+
+interface FetcherOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly patience?: Patience;
+  readonly platform?: Platform;
+}
 
 export function fetcherOf(
   addresses: Addresses,
-  { signal = new AbortController().signal, patience = QUICK } = {},
+  {
+    signal = new AbortController().signal,
+    patience = PATIENT,
+    platform = node,
+  }: FetcherOptions = {},
 ): Fetcher {
-  return new Fetcher(node, addresses, signal, patience);
+  return new Fetcher(platform, addresses, signal, patience);
 }

@@ -60,6 +60,11 @@ export function throwsCode(action: () => unknown, slug: string, ...parts: string
   assert.throws(action, (error: Error) => isCoded(error, slug, parts));
 }
 
+/** Waits for what comes about at its own pace. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
 export async function rejectsCode(promise: Promise<unknown>, slug: string, ...parts: string[]) {
   await assert.rejects(promise, (error: Error) => isCoded(error, slug, parts));
 }

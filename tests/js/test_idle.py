@@ -17,10 +17,16 @@ def test_helpers_of_idle_models_take_no_time(packages: Path, tmp_path: Path) -> 
     options = {"scene": "idle", "threads": 3}
     with moments(PAGE, packages / "sample", tmp_path, options) as told:
         before, info = told.get(timeout=60)
-        after, shape = told.get(timeout=60)
-    assert info["threads"] == 3 and shape == [2, 5]
-    taken = sum(after[pid]["cpu"] - before[pid]["cpu"] for pid in before)
-    assert taken < 500, f"{taken} ms of the processor in 2 s"  # one that spins would take 2000
+        assert info["threads"] == 3
+        # One that spins takes 2000 ms each time; a browser may have other things to do for once.
+        for _ in range(10):
+            after, shape = told.get(timeout=60)
+            assert shape == [2, 5]
+            taken = sum(after[pid]["cpu"] - before[pid]["cpu"] for pid in before)
+            if taken < 500:
+                return
+            before = after
+    pytest.fail(f"{taken} ms of the processor in 2 s")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

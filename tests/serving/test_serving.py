@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import http.client
 import json
 import os
@@ -98,6 +99,46 @@ def test_text_is_compressed_as_the_browser_takes_it(address: str) -> None:
 def test_weights_and_small_files_are_not_compressed(address: str) -> None:
     for path in ("/weights.bin", "/small.js"):
         assert "content-encoding" not in ask(address, path, accept_encoding="br")[1]
+
+
+def test_what_is_compressed_already_is_sent_as_it_is(address: str, folder: Path) -> None:
+    made = brotli.compress(bytes(range(256)) * 40, quality=11)
+    (folder / "weights.bin.br").write_bytes(made)
+    status, headers, body = ask(address, "/weights.bin", accept_encoding="br")
+    assert (status, headers["content-encoding"], body) == (200, "br", made)
+    assert headers["content-type"] == "application/octet-stream"
+    known = {"accept_encoding": "br", "if_none_match": headers["etag"]}
+    assert ask(address, "/weights.bin", **known)[0] == 304
+    for plain in ({"accept_encoding": "gzip"}, {"accept_encoding": "br", "range": "bytes=0-1"}):
+        assert "content-encoding" not in ask(address, "/weights.bin", **plain)[1]
+    os.utime(folder / "weights.bin.br", (0, 0))  # of an older file
+    assert "content-encoding" not in ask(address, "/weights.bin", accept_encoding="br")[1]
+
+
+def test_what_is_compressed_already_lies_in_the_folder(address: str, folder: Path) -> None:
+    (folder / "weights.bin.br").symlink_to(folder.parent / "secret.txt")
+    _, headers, body = ask(address, "/weights.bin", accept_encoding="br")
+    assert "content-encoding" not in headers and b"secret" not in body
+
+
+def test_an_address_with_the_hash_may_be_kept(address: str, folder: Path) -> None:
+    digest = hashlib.sha256(SCRIPT).hexdigest()
+
+    def lifetime(query: str) -> str:
+        return ask(address, f"/index.js{query}")[1]["cache-control"]
+
+    for said in (digest, digest[:16], digest.upper()):
+        assert lifetime(f"?sha256={said}") == "public, max-age=31536000, immutable"
+    for said in ("", digest[:15], "0" * 64, f"{digest}0", "%ff" * 16):
+        assert lifetime(f"?sha256={said}") == "no-cache"
+    (folder / "index.js").write_bytes(SCRIPT * 2)
+    assert lifetime(f"?sha256={digest}") == "no-cache"
+
+
+def test_a_thousand_ranges(address: str) -> None:
+    ranges = ",".join(f"{n}-{n}" for n in range(1000))
+    status, _, body = ask(address, "/weights.bin", range=f"bytes={ranges}")
+    assert (status, len(body)) in ((200, 10240), (416, len(body)))
 
 
 def test_ranges_count_bytes_of_the_file(address: str) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
-from wasm_torch_web.verify.tab import ChromiumTab, chromium_tab
+from wasm_torch_web.verify.tab import ChromiumTab
 
 CONFIG = runpy.run_path(str(Path(__file__).parents[2] / "playwright.config.py"))
 
@@ -17,6 +17,16 @@ CONFIG = runpy.run_path(str(Path(__file__).parents[2] / "playwright.config.py"))
 @contextmanager
 def tab(browser: Browser, context: str = "desktop") -> Iterator[ChromiumTab]:
     """A tab of a context of its own."""
-    with chromium_tab(browser, **CONFIG["CONTEXTS"][context]) as found:
-        found.page.set_default_timeout(CONFIG["TIMEOUT_MS"])
-        yield found
+    with profile(browser, context) as opened:
+        yield ChromiumTab(opened.new_page())
+
+
+@contextmanager
+def profile(browser: Browser, context: str = "desktop") -> Iterator[BrowserContext]:
+    """A context of its own."""
+    opened = browser.new_context(**CONFIG["CONTEXTS"][context])
+    try:
+        opened.set_default_timeout(CONFIG["TIMEOUT_MS"])
+        yield opened
+    finally:
+        opened.close()

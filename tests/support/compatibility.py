@@ -11,19 +11,31 @@ import os
 import re
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Literal
 
 FOLDER = Path(__file__).parents[2] / "build" / "compatibility"
 
 
+# Of docs/compatibility.md.
+Section = Literal["pages", "bundlers", "servers", "runtimes", "judges"]
+
+
 def record(
-    host: str, browser: str, variant: str, result: str, note: str = "", folder: Path = FOLDER
+    host: str,
+    browser: str,
+    variant: str,
+    result: str,
+    note: str = "",
+    section: Section = "pages",
+    folder: Path = FOLDER,
 ) -> None:
     """Says that `variant` in `host` (Vite 8.3 dev) and `browser` (Chromium 156) gave `result`.
 
     `result` is "passes" or the reason why not. It takes the place of an older one for the same
     major version of the host, whatever the version of the browser.
     """
-    row = {"host": host, "browser": browser, "variant": variant, "result": result, "note": note}
+    row = {"section": section, "host": host, "browser": browser, "variant": variant}
+    row |= {"result": result, "note": note}
     row["date"] = f"{datetime.now(timezone.utc):%Y-%m-%d}"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{_key(host, browser, variant)}.json"

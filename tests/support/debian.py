@@ -12,11 +12,20 @@ def unpacked(folder: Path, *packages: str) -> Path:
     done = folder / "done"
     if not done.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["apt-get", "download", "-q", *packages], cwd=folder, check=True)
+        command = ["apt-get", "download", "-q", *packages]
+        if subprocess.run(command, cwd=folder, check=False).returncode:  # the lists are old
+            subprocess.run(["apt-get", "update", "-q"], check=True)
+            subprocess.run(command, cwd=folder, check=True)
         for package in folder.glob("*.deb"):
             subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
         done.touch()
     return folder
+
+
+def version(root: Path, package: str) -> str:
+    """Of an unpacked package, as its authors count."""
+    name = next(root.glob(f"{package}_*.deb")).name
+    return name.split("_")[1].partition("-")[0]
 
 
 def environment(root: Path) -> dict[str, str]:

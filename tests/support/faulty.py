@@ -21,6 +21,9 @@ class Faulty:
         asked: names of the files that were asked for, in this order.
         changes: name -> what becomes of the file's content; None: it is missing.
         seconds: that each part of 64 KiB of a weight file takes.
+        limit: bytes of weights, of all files together, that are sent before it waits for the test
+            to set it anew; None: it never waits.
+        sent: bytes of weights so far.
         most: of the weight files, how many were on their way at once.
     """
 
@@ -29,6 +32,8 @@ class Faulty:
         self.asked: list[str] = []
         self.changes: dict[str, Callable[[bytes], bytes | None]] = {}
         self.seconds = 0.0
+        self.limit: int | None = None
+        self.sent = 0
         self.most = 0
         self._now = 0
         self._files = Files(directory=folder)
@@ -38,6 +43,10 @@ class Faulty:
         names = sorted(name for name in self.asked if name.startswith(prefix))
         self.asked.clear()
         return names
+
+    def waits(self) -> bool:
+        """Whether it has reached its limit."""
+        return self.limit is not None and self.sent >= self.limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry point."""
@@ -64,11 +73,14 @@ class Faulty:
     def _slowly(self, send: Send) -> Send:
         async def send_in_parts(message: Message) -> None:
             body = message.get("body", b"")
-            if not body or not self.seconds:
+            if not body:
                 await send(message)
                 return
             for start in range(0, len(body), PART):
                 await asyncio.sleep(self.seconds)
+                while self.waits():
+                    await asyncio.sleep(0.01)
+                self.sent += PART
                 more = start + PART < len(body) or message.get("more_body", False)
                 part = {"body": body[start : start + PART], "more_body": more}
                 await send({"type": message["type"], **part})

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from torch import nn
@@ -105,9 +105,9 @@ def page_script(package: Path, module: str = NAME, base_url: str = "") -> str:
     return script.replace("load({", f"load({{ baseUrl: '{base_url}',") if base_url else script
 
 
-def copy_files(project: Path, folder: str, *options: str) -> None:
+def copy_files(project: Path, folder: str, *options: str, package: str = NAME) -> None:
     """The package's own command."""
-    run("npx", "--offline", NAME, "copy", folder, *options, cwd=project)
+    run("npx", "--offline", package, "copy", folder, *options, cwd=project)
 
 
 class Log:
@@ -171,7 +171,10 @@ class Printed:
 def visit(browser: Browser, url: str) -> Printed:
     """Opens a page that must not complain of anything."""
     with tab(browser) as opened:
-        printed = opened_page(opened.page, url)
+        try:
+            printed = opened_page(opened.page, url)
+        except TimeoutError as error:
+            raise AssertionError(f"no output: {opened.errors}") from error
         assert opened.errors == []
     return printed
 
@@ -196,7 +199,7 @@ def printed_by(page: Page, action: Callable[[], object]) -> Printed:
     return Printed(variants[-1], shape.json_value(), data.evaluate("data => Array.from(data)"))
 
 
-def check_emitted_once(folder: Path, package: Path) -> None:
+def check_emitted_once(folder: Path, package: Path, workers: int = 1) -> None:
     """What a bundler has written holds each of the package's assets once, none of them inlined."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     found = Counter(sha256(path.read_bytes()).hexdigest() for path in files)
@@ -205,5 +208,5 @@ def check_emitted_once(folder: Path, package: Path) -> None:
         digest = sha256((package / name).read_bytes()).hexdigest()
         assert found[digest] == 1, f"{name}: {found[digest]} times"
     scripts = [path.read_text() for path in files if path.suffix in (".js", ".mjs", ".cjs")]
-    assert sum("wtw_helper_run" in script for script in scripts) == 1
+    assert sum("wtw_helper_run" in script for script in scripts) == workers
     assert not any("data:application" in script for script in scripts)

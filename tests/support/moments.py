@@ -35,7 +35,7 @@ def moments(
     profile: Path,
     options: dict[str, Any],
     *switches: str,
-    port: int | None = None,
+    port: int = 0,
 ) -> Iterator[Queue[Any]]:
     """A folder with a page that uses the package; renderers and facts of each moment it tells."""
     told: Queue[Any] = Queue()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from .compatibility import record
+from .compatibility import Section, record
 from .installed import Printed, run
 
 PATIENCE = 120.0
@@ -47,18 +46,12 @@ def binary(project: Path, name: str) -> str:
     return str(project / "node_modules" / ".bin" / name)
 
 
-def passes(host: str, browser: Browser, printed: Printed, note: str = "") -> None:
+def passes(
+    host: str, browser: Browser, printed: Printed, note: str = "", section: Section = "pages"
+) -> None:
     """A row of docs/compatibility.md."""
     engine = f"Chromium {browser.version.partition('.')[0]}"
-    record(host, engine, printed.variant, "passes", note)
-
-
-def free_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    record(host, engine, printed.variant, "passes", note, section)
 
 
 @contextmanager

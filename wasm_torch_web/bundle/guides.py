@@ -41,8 +41,13 @@ def _raw_inputs(manifest: Manifest) -> Iterator[str]:
             input=code(port["name"]),
             call=_call(inputs),
             settings=_SETTINGS[settings["kind"]](settings),
-            batch=" A list of them makes a batch." if len(port["shape"]) == 4 else "",
+            batch="A list of them makes a batch. " if _is_batch(port) else "",
         )
+
+
+def _is_batch(port: Port) -> bool:
+    """Whether it takes several pictures, or another number of them than one."""
+    return len(port["shape"]) == 4 and port["shape"][0] != 1
 
 
 def _call(inputs: list[Port]) -> str:
@@ -63,12 +68,20 @@ def _image_settings(settings: dict[str, Any]) -> str:
     steps = [
         f"resized ({settings['interpolation']}), {edge} {size}" if resize else "",
         f"cropped to the middle {' x '.join(map(str, [*crop, *crop][:2]))}" if crop else "",
-        f"bytes times {settings['rescale']:.6g}" if settings["rescale"] != 1 else "",
+        _rescaled(settings["rescale"]),
         f"less {_numbers(settings['mean'])}" if any(settings["mean"]) else "",
         f"divided by {_numbers(settings['std'])}" if set(settings["std"]) != {1} else "",
         f"channels {settings['channels']}, {settings['layout']}",
     ]
     return ", ".join(step for step in steps if step)
+
+
+def _rescaled(factor: float) -> str:
+    if factor == 1:
+        return ""
+    if 1 / factor == round(1 / factor):
+        return f"bytes divided by {round(1 / factor)}"
+    return f"bytes times {factor:.6g}"
 
 
 def _audio_settings(settings: dict[str, Any]) -> str:

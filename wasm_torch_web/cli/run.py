@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from wasm_torch_web.cli.options import everywhere
 from wasm_torch_web.cli.outcome import told
-from wasm_torch_web.console import Console, columns
+from wasm_torch_web.console import Console, clean, columns
 
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
@@ -37,7 +38,8 @@ class Bytes(click.ParamType[int]):
     "inputs",
     metavar="[NAME=]FILE",
     multiple=True,
-    help="Inputs: .json, .npy, .npz; or many runs: .jsonl, a folder of such files.",
+    help="Inputs: .json, .npy, .npz, a picture, .wav; or many runs: .jsonl, a folder of such "
+    "files.",
 )
 @click.option(
     "--output",
@@ -77,46 +79,45 @@ def command(
     wasm-torch-web run pkg --input x.npy --output y.npz
     wasm-torch-web run pkg --input texts.jsonl --output vectors.jsonl
     wasm-torch-web run pkg --input ids=ids.npy --input mask=mask.npy
+    wasm-torch-web run pkg --input photo.jpg
+    wasm-torch-web run pkg --input recordings/ --output found.jsonl
 
+    Pictures and sounds are prepared as in a page, where the package was built with --preprocess.
     Many runs go on where they were interrupted.
     """
-    from wasm_torch_web.engine import batch, files, runners
+    from wasm_torch_web.engine import batch, classes, files, runners
     from wasm_torch_web.format import manifest as manifests
 
     manifest = manifests.read(package)
-    given, taken = dtypes_of(manifest, "inputs"), dtypes_of(manifest, "outputs")
+    given, taken = (files.ports_of(manifest, side) for side in ("inputs", "outputs"))
     many = Path(inputs[0]) if len(inputs) == 1 and files.is_batch(Path(inputs[0])) else None
     check_output(output, many is not None)
     with runners.opened(package, engine, memory_limit, timeout) as run:
         if many is None:
             outputs = run(files.gathered(inputs, given))
             if output is None:
-                console.print(table(outputs, taken))
-                return {"outputs": files.as_json(outputs, taken)}
+                dtypes = {name: files.dtype_of(port) for name, port in taken.items()}
+                console.print(table(outputs, dtypes))
+                for name, found in classes.classified(outputs, taken).items():
+                    console.print(ranking(name, found))
+                return batch.answer(outputs, taken)
             files.write(output, outputs, taken)
             return {"output": str(output)}
         assert output is not None
-        items = files.items(many)
+        items = files.items(many, given)
         key = manifest["plan"]["sha256"]
         with console.counting("run", len(items)) as advance:
             failed = batch.run_all(
                 items, run, given, taken, output, key, lambda item, _: advance(item.name)
             )
-    found = {"output": str(output), "runs": len(items), "failed": failed}
+    result = {"output": str(output), "runs": len(items), "failed": failed}
     console.print(f"{len(items)} runs, {failed} failed: {output}")
-    with told(found):
+    with told(result):
         if failed:
             from wasm_torch_web.errors import UserError
 
             raise UserError("runs-failed", count=failed, path=output)
-    return found
-
-
-def dtypes_of(manifest: Mapping[str, Any], side: str) -> dict[str, str]:
-    """dtypes by name; of numbers those that hold them."""
-    numbers = {"int": "int64", "float": "float64", "bool": "bool"}
-    ports = manifest["programs"]["forward"][side]
-    return {port["name"]: port.get("dtype") or numbers[port["kind"]] for port in ports}
+    return result
 
 
 def check_output(output: Path | None, many: bool) -> None:
@@ -137,4 +138,13 @@ def table(outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> Table:
         text = ", ".join(f"{one:.6g}" if isinstance(one, float) else str(one) for one in first)
         more = " ..." if getattr(value, "size", 1) > len(first) else ""
         found.add_row(name, dtypes[name], str(shape), text + more)
+    return found
+
+
+def ranking(output: str, classes: list[Any]) -> Table:
+    """The best classes of a row; of several rows the best one of each."""
+    found = columns(output, "class", "score>")
+    best = classes if classes and isinstance(classes[0], dict) else [row[0] for row in classes]
+    for one in best:
+        found.add_row(escape(clean(one["label"])), f"{one['score']:.4f}")
     return found

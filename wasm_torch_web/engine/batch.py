@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wasm_torch_web.engine.classes import Ports, classified
 from wasm_torch_web.engine.files import Item, as_json
 from wasm_torch_web.errors import UserError
 
@@ -18,18 +19,19 @@ Progress = Callable[[Item, bool], None]
 def run_all(
     items: Sequence[Item],
     run: Run,
-    inputs: Mapping[str, str],
-    outputs: Mapping[str, str],
+    inputs: Ports,
+    outputs: Ports,
     out: Path,
     key: str,
     progress: Progress = lambda item, passed: None,
 ) -> int:
-    """Writes `{"input": name, "outputs": ...}` or `{"input": name, "error": ...}` for each item, in
-    order; gives how many errors there are.
+    """Writes `{"input": name, "outputs": ...}` (with `classes`, where outputs have labels) or
+    `{"input": name, "error": ...}` for each item, in order; gives how many errors there are.
 
-    `inputs` and `outputs` are dtypes by name. Lines go to a file beside `out` that is renamed at
+    Lines go to a file beside `out` that is renamed at
     the end; where there is one of the same `key` (the model's), the run goes on after its last
-    whole line. Raises UserError out-unwritable, run-changed where that file is of other items.
+    whole line. Raises UserError out-unwritable, run-changed where that file is of other items,
+    pillow-missing.
     """
     partial = out.with_name(f".{out.name}.{key[:12]}.partial")
     try:
@@ -50,14 +52,20 @@ def run_all(
     return failed
 
 
-def _line(
-    item: Item, run: Run, inputs: Mapping[str, str], outputs: Mapping[str, str]
-) -> dict[str, Any]:
+def _line(item: Item, run: Run, inputs: Ports, outputs: Ports) -> dict[str, Any]:
     try:
-        return {"input": item.name, "outputs": as_json(run(item.inputs(inputs)), outputs)}
+        return {"input": item.name, **answer(run(item.inputs(inputs)), outputs)}
     except UserError as error:
-        told = {"code": error.code, "message": error.message, "hint": error.hint}
-        return {"input": item.name, "error": told}
+        if error.slug == "pillow-missing":  # which no other item could do without
+            raise
+        reason = {"code": error.code, "message": error.message, "hint": error.hint}
+        return {"input": item.name, "error": reason}
+
+
+def answer(outputs: Mapping[str, Any], ports: Ports) -> dict[str, Any]:
+    """Outputs as JSON, and the best classes of those that have labels."""
+    classes = classified(outputs, ports)
+    return {"outputs": as_json(outputs, ports), **({"classes": classes} if classes else {})}
 
 
 def _done(partial: Path, items: Sequence[Item]) -> list[dict[str, Any]]:

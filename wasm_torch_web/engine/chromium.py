@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from wasm_torch_web.engine.runners import Send
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.verify.chromium import launched
-from wasm_torch_web.verify.session import TIMEOUT_SECONDS, open_package
+from wasm_torch_web.verify.session import TIMEOUT_SECONDS, BrowserModel, open_package
 
 
 @contextmanager
@@ -18,8 +19,18 @@ def opened(package: Path, timeout: float | None) -> Iterator[Send]:
 
     Raises UserError no-chromium, browser-failed; what the runtime says of inputs.
     """
-    with launched() as browser, open_package(browser, package) as model:
-        model.load()
-        model.seconds = timeout or TIMEOUT_SECONDS
-        model.refused = UserError.relayed
-        yield lambda message: model.exchange(message)[0]
+    # Playwright wants one thread for all calls, and none that has an asyncio loop.
+    with ThreadPoolExecutor(1) as thread, ExitStack() as browser:
+        model = thread.submit(_model, browser, package, timeout).result()
+        try:
+            yield lambda message: thread.submit(model.exchange, message).result()[0]
+        finally:
+            thread.submit(browser.close).result()
+
+
+def _model(browser: ExitStack, package: Path, timeout: float | None) -> BrowserModel:
+    model = browser.enter_context(open_package(browser.enter_context(launched()), package))
+    model.load()
+    model.seconds = timeout or TIMEOUT_SECONDS
+    model.refused = UserError.relayed
+    return model

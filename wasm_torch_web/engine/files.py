@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 
+from wasm_torch_web.engine import images, wav
+from wasm_torch_web.engine.classes import Ports
 from wasm_torch_web.engine.inputs import from_numbers
 from wasm_torch_web.engine.records import NUMPY, of_bfloat16
 from wasm_torch_web.errors import UserError, summary
@@ -18,8 +20,12 @@ from wasm_torch_web.errors import UserError, summary
 ARRAYS = (".npy", ".npz")
 SUFFIXES = (".json", *ARRAYS)
 LINES = ".jsonl"
+# What files of these kinds become an input of, where the package prepares it.
+PREPARED = {"image": images.SUFFIXES, "audio": wav.SUFFIXES}
+READERS: dict[str, Callable[[Path], Any]] = {"image": images.read, "audio": wav.read}
 SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 PARTS = {"complex64": "float32", "complex128": "float64", "complex32": "float16"}
+NUMBERS = {"int": "int64", "float": "float64", "bool": "bool"}
 NAMES = {float("inf"): "inf", float("-inf"): "-inf"}
 
 
@@ -31,11 +37,22 @@ class Item:
     path: Path
     line: str | None = None
 
-    def inputs(self, dtypes: Mapping[str, str]) -> dict[str, Any]:
-        """Values by name; `dtypes` are those of the model's inputs. Raises UserError run-input."""
+    def inputs(self, ports: Ports) -> dict[str, Any]:
+        """Values by name. Raises UserError run-input, pillow-missing."""
         if self.line is not None:
-            return _named(self.name, _parsed(self.name, self.line), dtypes)
-        return read(self.path, dtypes)
+            return _named(self.name, _parsed(self.name, self.line), ports)
+        return read(self.path, ports)
+
+
+def ports_of(manifest: Mapping[str, Any], side: str) -> Ports:
+    """The program's `inputs` or `outputs`, by name."""
+    return {port["name"]: port for port in manifest["programs"]["forward"][side]}
+
+
+def dtype_of(port: Mapping[str, Any]) -> str:
+    """Of a number one that holds it."""
+    dtype: str = port.get("dtype") or NUMBERS[port["kind"]]
+    return dtype
 
 
 def is_batch(path: Path) -> bool:
@@ -43,17 +60,19 @@ def is_batch(path: Path) -> bool:
     return path.is_dir() or path.suffix == LINES
 
 
-def items(path: Path) -> list[Item]:
-    """One for each line, or each file of a folder by name.
+def items(path: Path, ports: Ports) -> list[Item]:
+    """One for each line, or each file of a folder by name: pictures and sounds where the package
+    prepares them.
 
     Raises UserError run-input where there are none.
     """
     if path.is_dir():
-        found = [
-            Item(file.name, file) for file in sorted(path.iterdir()) if file.suffix in SUFFIXES
-        ]
+        kinds = {port["preprocess"]["kind"] for port in ports.values() if "preprocess" in port}
+        known = [*SUFFIXES, *(suffix for kind in sorted(kinds) for suffix in PREPARED[kind])]
+        files = sorted(path.iterdir())
+        found = [Item(file.name, file) for file in files if file.suffix.lower() in known]
         if not found:
-            raise UserError("run-input", path=path, reason=f"no {', '.join(SUFFIXES)} files in it")
+            raise UserError("run-input", path=path, reason=f"no {', '.join(known)} files in it")
         return found
     lines = _text(path).splitlines()
     found = [
@@ -66,37 +85,56 @@ def items(path: Path) -> list[Item]:
     return found
 
 
-def gathered(words: Sequence[str], dtypes: Mapping[str, str]) -> dict[str, Any]:
-    """The inputs of one run from `FILE` and `NAME=FILE`. Raises UserError run-input."""
+def gathered(words: Sequence[str], ports: Ports) -> dict[str, Any]:
+    """The inputs of one run from `FILE` and `NAME=FILE`. Raises UserError run-input,
+    pillow-missing."""
     found: dict[str, Any] = {}
     for word in words:
         name, _, path = word.partition("=")
-        if name in dtypes and path:
-            found |= read(Path(path), {name: dtypes[name]})
+        if name in ports and path:
+            found |= read(Path(path), {name: ports[name]})
         else:
-            found |= read(Path(word), dtypes)
+            found |= read(Path(word), ports)
     return found
 
 
-def read(path: Path, dtypes: Mapping[str, str]) -> dict[str, Any]:
-    """The inputs in a .json, .npy or .npz file; what has no name is the model's only input.
+def read(path: Path, ports: Ports) -> dict[str, Any]:
+    """The inputs in a file: what has no name is the model's only input, a picture or a sound the
+    only one that is prepared from such.
 
-    Raises UserError run-input.
+    Raises UserError run-input, pillow-missing.
     """
-    if path.suffix == ".json":
-        return _named(str(path), _parsed(str(path), _text(path)), dtypes)
-    if path.suffix not in ARRAYS:
-        raise UserError("run-input", path=path, reason=f"not one of {', '.join(SUFFIXES)}")
+    suffix = path.suffix.lower()
+    for kind, suffixes in PREPARED.items():
+        if suffix in suffixes:
+            return {_taking(kind, path, ports): READERS[kind](path)}
+    if suffix == ".json":
+        return _named(str(path), _parsed(str(path), _text(path)), ports)
+    if suffix not in ARRAYS:
+        every = (*SUFFIXES, *images.SUFFIXES, *wav.SUFFIXES)
+        raise UserError("run-input", path=path, reason=f"not one of {', '.join(every)}")
     try:
         loaded = numpy.load(path, allow_pickle=False)
-        if path.suffix == ".npy":
-            return _named(str(path), loaded, dtypes)
+        if suffix == ".npy":
+            return _named(str(path), loaded, ports)
         with loaded:
             return {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise UserError("run-input", path=path, reason=error.strerror or str(error)) from error
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError("run-input", path=path, reason=summary(error)) from error
+
+
+def _taking(kind: str, path: Path, ports: Ports) -> str:
+    """The name of the input that takes it; of one alone whatever it takes, to say so later."""
+    names = [name for name, port in ports.items() if port.get("preprocess", {}).get("kind") == kind]
+    if not names and len(ports) == 1:
+        names = [*ports]
+    if len(names) != 1:
+        many = f"name one of {', '.join(names)}" if names else "no input takes it"
+        reason = f"{many} (build --preprocess {kind})"
+        raise UserError("run-input", path=path, reason=reason)
+    return names[0]
 
 
 def _text(path: Path) -> str:
@@ -115,7 +153,8 @@ def _parsed(name: str, text: str) -> Any:
         raise UserError("run-input", path=name, reason=f"not JSON: {summary(error)}") from error
 
 
-def _named(name: str, content: Any, dtypes: Mapping[str, str]) -> dict[str, Any]:
+def _named(name: str, content: Any, ports: Ports) -> dict[str, Any]:
+    dtypes = {key: dtype_of(port) for key, port in ports.items()}
     if isinstance(content, dict) and not {"data", "shape"} <= set(content):
         return {key: value_of(name, key, value, dtypes.get(key)) for key, value in content.items()}
     if len(dtypes) != 1:
@@ -159,7 +198,7 @@ def _numbers(value: Any) -> Any:
     return SPECIAL.get(value, value) if isinstance(value, str) else value
 
 
-def write(path: Path, outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> None:
+def write(path: Path, outputs: Mapping[str, Any], ports: Ports) -> None:
     """Outputs as .json (see `as_json`) or .npz; the file is whole or not there.
 
     Raises UserError out-unwritable.
@@ -171,7 +210,7 @@ def write(path: Path, outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> 
                 arrays = {name: numpy.asarray(value) for name, value in outputs.items()}
                 numpy.savez(file, allow_pickle=False, **arrays)
             else:
-                file.write(json.dumps(as_json(outputs, dtypes), allow_nan=False).encode())
+                file.write(json.dumps(as_json(outputs, ports), allow_nan=False).encode())
         partial.replace(path)
     except OSError as error:
         raise UserError("out-unwritable", path=path, reason=error.strerror) from error
@@ -179,11 +218,13 @@ def write(path: Path, outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> 
         partial.unlink(missing_ok=True)
 
 
-def as_json(outputs: Mapping[str, Any], dtypes: Mapping[str, str]) -> dict[str, Any]:
+def as_json(outputs: Mapping[str, Any], ports: Ports) -> dict[str, Any]:
     """Outputs as JSON: numbers, and `{dtype, shape, data}` with a flat list for tensors (of
     complex numbers both parts in turn)."""
     return {
-        name: _tensor(value, dtypes[name]) if isinstance(value, numpy.ndarray) else _plain(value)
+        name: _tensor(value, ports[name]["dtype"])
+        if isinstance(value, numpy.ndarray)
+        else _plain(value)
         for name, value in outputs.items()
     }
 

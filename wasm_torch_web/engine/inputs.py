@@ -9,7 +9,9 @@ from typing import Any
 import numpy
 from numpy.typing import NDArray
 
+from wasm_torch_web.engine import images, sounds
 from wasm_torch_web.engine.records import NUMPY, bfloat16_bits
+from wasm_torch_web.engine.sounds import Sound
 from wasm_torch_web.errors import UserError, summary
 
 Port = Mapping[str, Any]  # of the manifest
@@ -21,7 +23,7 @@ Value = NDArray[Any] | int | float
 def taken(ports: list[dict[str, Any]], given: Mapping[str, Any]) -> list[Value]:
     """In the order of the program. Arrays are dense; of the caller's own memory where they can be.
 
-    Raises UserError input-missing, -unknown, -dtype, -shape, -scalar.
+    Raises UserError input-missing, -unknown, -dtype, -shape, -scalar, -unreadable.
     """
     names = [port["name"] for port in ports]
     known = ", ".join(names) or "none"
@@ -56,6 +58,7 @@ def _as_array(port: Port, value: Any) -> NDArray[Any]:
     """An array of the port's dtype. Plain numbers are converted; arrays and tensors must have it,
     or one all of whose numbers it holds."""
     wanted = NUMPY[port["dtype"]].base
+    value = _prepared(port, value)
     if type(value).__module__.partition(".")[0] == "torch":
         value = _of_tensor(port, value)
     elif not hasattr(value, "dtype"):
@@ -69,6 +72,24 @@ def _as_array(port: Port, value: Any) -> NDArray[Any]:
     if port["dtype"] != "bfloat16" and numpy.can_cast(array.dtype, wanted, "safe"):
         return array.astype(wanted)
     raise _wrong(port, str(array.dtype))
+
+
+def _prepared(port: Port, value: Any) -> Any:
+    """Of pictures and sounds what the package's settings make of them; all else as it is."""
+    if isinstance(value, Sound):
+        _check_kind(port, "audio")
+        return sounds.array_of(port, value)
+    if images.are_pictures(value):
+        _check_kind(port, "image")
+        return images.array_of(port, value if isinstance(value, list) else [value])
+    return value
+
+
+def _check_kind(port: Port, kind: str) -> None:
+    if port.get("preprocess", {}).get("kind") != kind:
+        reason = f"the package was not built with --preprocess {kind}"
+        allowed = f"{port['dtype']} [{', '.join(map(str, port['shape']))}]"
+        raise UserError("input-unreadable", name=port["name"], reason=reason, allowed=allowed)
 
 
 def from_numbers(value: Any, dtype: str) -> NDArray[Any]:

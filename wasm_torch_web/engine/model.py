@@ -82,7 +82,8 @@ class Model:
         """Outputs by name: arrays, ints, floats and bools.
 
         Inputs are arrays, tensors, (nested lists of) numbers, by name: `run({"x": x})` or
-        `run(x=x)`. There is no array of bfloat16: its bits are uint16; complex32 has its two parts
+        `run(x=x)`; where the package prepares them, Pillow's images (a list is a batch) or a
+        `Sound`. There is no array of bfloat16: its bits are uint16; complex32 has its two parts
         as a last axis of float16.
 
         Raises UserError for inputs that do not fit (WTW5..), out-of-memory, run-timeout. After the
@@ -112,6 +113,12 @@ class Model:
     def memory_bytes(self) -> int:
         """The whole heap now: weights, plan, state, working memory and what is free."""
         return 0 if self._instance is None else self._instance.memory_bytes
+
+    @property
+    def state_bytes(self) -> int:
+        """Of what lasts from run to run; 0 where runs do not depend on those before."""
+        with self._running() as instance:
+            return instance.call("wtw_state_bytes", self._session)
 
     def close(self) -> None:
         """Gives the memory back; of no use from then on."""

@@ -28,8 +28,16 @@ ISOLATION = {
 class Guard:
     """Refuses foreign hosts and adds the headers to every answer."""
 
-    def __init__(self, app: ASGIApp, csp: str = STRICT_CSP, isolated: bool = True) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        csp: str = STRICT_CSP,
+        isolated: bool = True,
+        hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        """`hosts` are names that it answers to as well; `*` is any."""
         self.app = app
+        self.hosts = hosts
         self.headers = {"content-security-policy": csp} | (ISOLATION if isolated else {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,7 +45,8 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if not is_local(Headers(scope=scope).get("host", "")):
+        host = Headers(scope=scope).get("host", "")
+        if not (is_local(host) or self.hosts & {"*", without_port(host)}):
             refusal = PlainTextResponse("this server answers to its address only", 421)
             await refusal(scope, receive, send)
             return
@@ -52,7 +61,7 @@ class Guard:
 
 def is_local(host: str) -> bool:
     """Whether a Host header is an address or localhost: a name could be rebound by its owner."""
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    name = without_port(host)
     if name == "localhost":
         return True
     try:
@@ -60,3 +69,8 @@ def is_local(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_port(host: str) -> str:
+    """The name or address of a Host header."""
+    return host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host

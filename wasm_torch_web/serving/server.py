@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,12 +13,20 @@ from starlette.types import ASGIApp
 
 from wasm_torch_web.errors import UserError
 
+DRAIN_SECONDS = 2.0
+MOST_CONNECTIONS = 900  # a process may often have 1024 files open
+
 
 @contextmanager
-def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Yields the address (`http://127.0.0.1:41234`) while the server runs in a thread."""
+def running(
+    app: ASGIApp, host: str = "127.0.0.1", port: int = 0, lifespan: bool = False
+) -> Iterator[str]:
+    """Yields the address (`http://127.0.0.1:41234`) while the server runs in a thread.
+
+    `lifespan` is for apps that are told when they begin and end.
+    """
     with listening(host, port) as listener:
-        server = uvicorn.Server(_config(app))
+        server = uvicorn.Server(_config(app, lifespan))
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         try:
@@ -27,10 +36,16 @@ def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
             thread.join()
 
 
-def run_until_interrupted(app: ASGIApp, listener: socket.socket) -> None:
-    """Serves until Ctrl-C, which ends it without a traceback."""
+def run_until_interrupted(
+    app: ASGIApp,
+    listener: socket.socket,
+    lifespan: bool = False,
+    drain: float = DRAIN_SECONDS,
+) -> None:
+    """Serves until Ctrl-C (or SIGTERM), which ends it without a traceback; requests that it has
+    begun to answer get `drain` seconds more."""
     try:
-        uvicorn.Server(_config(app)).run([listener])
+        uvicorn.Server(_config(app, lifespan, drain)).run([listener])
     except KeyboardInterrupt:
         return
 
@@ -65,7 +80,12 @@ def address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, lifespan: bool, drain: float = DRAIN_SECONDS) -> uvicorn.Config:
     return uvicorn.Config(
-        app, log_level="critical", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+        app,
+        log_level="critical",
+        access_log=False,
+        lifespan="on" if lifespan else "off",
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=math.ceil(drain),
     )

@@ -73,9 +73,9 @@ class ChromiumTab:
 
 
 @contextmanager
-def chromium_tab(browser: Browser, **context: Any) -> Iterator[ChromiumTab]:
-    """A tab of a context of its own, which Playwright's `new_context` makes."""
-    opened = browser.new_context(**context)
+def chromium_tab(browser: Browser) -> Iterator[ChromiumTab]:
+    """A tab of a context of its own."""
+    opened = browser.new_context()
     try:
         yield ChromiumTab(opened.new_page())
     finally:

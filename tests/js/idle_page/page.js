@@ -16,8 +16,10 @@ const scenes = {
     await Promise.all(models.map((model) => model.run(inputs)));
     await pause(500); // helpers go to sleep, what has run often is compiled
     await tell('idle', models[0].info);
-    await pause(2000);
-    await tell('still idle', (await models[2].run(inputs)).logits.shape);
+    for (;;) {
+      await pause(2000);
+      await tell('still idle', (await models[2].run(inputs)).logits.shape);
+    }
   },
 
   /** Another page in front of this one. */

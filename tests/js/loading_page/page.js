@@ -6,53 +6,56 @@ const open = async (folder, options) => {
   return load(options);
 };
 
+if (location.search === '?without-storage') {
+  const get = () => {
+    throw new DOMException('disabled', 'SecurityError');
+  };
+  Object.defineProperty(window, 'caches', { get });
+}
+
 const NAME = 'wasm-torch-web';
+const DAMAGED = 'damaged'; // a header of entries that a test has changed
 const entries = async () => ((await caches.has(NAME)) ? (await caches.open(NAME)).keys() : []);
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
-/** Waits until nothing more is kept: that goes on while the model lives. */
-async function settled() {
-  let [before, now] = [-1, (await entries()).length];
-  while (now !== before) {
-    await pause(250);
-    [before, now] = [now, (await entries()).length];
+/** Waits until these are kept: that goes on while the model lives. */
+async function kept(urls) {
+  const end = performance.now() + 60_000;
+  for (const url of urls) {
+    const missing = async () => {
+      const response = await (await caches.open(NAME)).match(url);
+      return !response || response.headers.has(DAMAGED);
+    };
+    while ((await missing()) && performance.now() < end) await pause(20);
   }
 }
 
 /** The output, what the self-test says, and how far it came; or the error. */
-async function outcome(folder, options = {}) {
+async function outcome(folder, options = {}, keeps = []) {
   const reports = [];
   const onProgress = (progress) => {
     reports.push(progress);
-    window.loaded = progress.loaded;
     options.onProgress?.(progress);
   };
-  const start = performance.now();
-  const seconds = () => (performance.now() - start) / 1000;
   try {
     const model = await open(folder, { ...options, onProgress });
     const { output } = await model.run({ x: wave(512) });
-    const found = { output: [...output.data], why: model.info.why, reports, seconds: seconds() };
+    const found = { output: [...output.data], why: model.info.why, reports };
     const { passed } = await model.selfTest().catch((error) => ({ passed: error.code }));
-    await settled().catch(() => {}); // the page may have no storage
+    await kept(keeps);
     await model.dispose();
     return { ...found, passed };
   } catch ({ code, message }) {
-    return { code, message, reports, seconds: seconds() };
+    return { code, message, reports };
   }
 }
 
 window.visit = {
-  load: ({ folder, options }) => outcome(folder, options),
+  load: ({ folder, options, keeps }) => outcome(folder, options, keeps),
 
   /** Begins what `end` gives. */
   begin({ folder, options }) {
-    window.loaded = 0;
     window.ending = outcome(folder, options);
-  },
-  /** Waits until so many bytes have come. */
-  async came(bytes) {
-    while (window.loaded < bytes) await pause(5);
   },
   end: () => window.ending,
 
@@ -62,6 +65,33 @@ window.visit = {
     const onProgress = (progress) => progress.phase === phase && controller.abort();
     if (after !== undefined) setTimeout(() => controller.abort(), after);
     return outcome(folder, { ...options, signal: controller.signal, onProgress });
+  },
+
+  /** With a listener that throws; what is heard of that comes along. */
+  async throwing({ folder, options }) {
+    const heard = [];
+    const hear = (event) => {
+      heard.push(event.message);
+      event.preventDefault();
+    };
+    addEventListener('error', hear);
+    const onProgress = () => {
+      throw new Error('a listener of its own');
+    };
+    const found = await outcome(folder, { ...options, onProgress });
+    removeEventListener('error', hear);
+    return { ...found, heard };
+  },
+
+  /** From here on, notes in `window.refused` the errors of what cannot be kept. */
+  watch() {
+    window.refused = [];
+    const { put } = Cache.prototype;
+    Cache.prototype.put = function (...given) {
+      const putting = put.apply(this, given);
+      putting.catch(({ name }) => window.refused.push(name));
+      return putting;
+    };
   },
 
   /** The package's files as what a user may have at hand; where they are served, nothing is. */
@@ -88,7 +118,9 @@ window.visit = {
       const response = await cache.match(request);
       const bytes = new Uint8Array(await response.arrayBuffer());
       bytes[bytes.length >> 1] ^= 1;
-      await cache.put(request, new Response(bytes, { headers: response.headers }));
+      const headers = new Headers(response.headers);
+      headers.set(DAMAGED, 'yes');
+      await cache.put(request, new Response(bytes, { headers }));
     }
   },
 };

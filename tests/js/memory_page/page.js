@@ -6,7 +6,7 @@ const tell = (moment, facts) =>
   fetch(`/moment/${moment}`, { method: 'POST', body: JSON.stringify(facts) });
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const { times = 1, ...options } = JSON.parse(decodeURIComponent(location.search.slice(1)));
+const { times = 1, keeps, ...options } = JSON.parse(decodeURIComponent(location.search.slice(1)));
 await pause(300); // the page itself settles
 await tell('before');
 for (let i = 0; i < times; ++i) {
@@ -15,18 +15,14 @@ for (let i = 0; i < times; ++i) {
   const [{ name, shape }] = model.info.inputs;
   const data = new Float32Array(shape.reduce((product, size) => product * size));
   await Promise.all([1, 2, 3].map(() => model.run({ [name]: { data, shape } })));
-  await kept();
+  await kept(keeps);
   await tell('loaded', { ...model.info, cached: last.cached / last.total });
   await model.dispose();
-  await pause(1000); // the browser gives it back when it has time
-  await tell('disposed');
 }
+await tell('disposed');
 
 // What is kept for the next visit is written when the model runs already.
-async function kept() {
-  const files = async () => (await (await caches.open('wasm-torch-web')).keys()).length;
-  for (let [before, now] = [-1, await files()]; now !== before;) {
-    await pause(1000);
-    [before, now] = [now, await files()];
-  }
+async function kept(files) {
+  const cache = await caches.open('wasm-torch-web');
+  while ((await cache.keys()).length < files) await pause(200);
 }

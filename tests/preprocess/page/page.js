@@ -1,4 +1,5 @@
 // Python's hands in the page: what the classifier makes of a file, handed over in each form.
+import { images } from '/pkg/images.js';
 import { load } from '/pkg/index.js';
 
 const model = await load();
@@ -53,7 +54,13 @@ const FORMS = {
 };
 
 window.pictures = {
-  forms: Object.keys(FORMS),
+  /** What a model with such an input is given. */
+  async tensor(form, name, port) {
+    const model = { info: { inputs: [port] }, run: async (inputs) => inputs };
+    const { run } = images(model, (slug) => new Error(slug));
+    const inputs = await run({ [port.name]: await FORMS[form](name) });
+    return [...inputs[port.name].data];
+  },
 
   async logits(form, name) {
     const x = await FORMS[form](name);

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from wasm_torch_web.variants import VARIANTS
@@ -26,12 +26,18 @@ class Engine:
     Attributes:
         name: a key of VARIANTS_OF.
         version: name and version, for people.
-        tab: a page that shares nothing with the others.
+        profile: what opens tabs that share what the browser keeps, and nothing with others.
     """
 
     name: str
     version: str
-    tab: Callable[[], AbstractContextManager[Tab]]
+    profile: Callable[[], AbstractContextManager[Callable[[], Tab]]]
+
+    @contextmanager
+    def tab(self) -> Iterator[Tab]:
+        """A page that shares nothing with the others."""
+        with self.profile() as open_tab:
+            yield open_tab()
 
     @property
     def variants(self) -> Sequence[str]:

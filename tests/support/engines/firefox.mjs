@@ -11,8 +11,10 @@ const browser = await launch({
   executablePath: process.argv[2],
   headless: true,
   protocolTimeout: PATIENCE_MS,
+  args: ['--remote-allow-system-access'],
 });
-const tabs = [];
+await leaveWorkersAlone(browser.connection);
+const [profiles, tabs] = [[], []];
 
 const commands = {
   async version() {
@@ -20,15 +22,16 @@ const commands = {
     return `${name[0].toUpperCase()}${name.slice(1)} ${version}`;
   },
 
-  async open() {
-    const context = await browser.createBrowserContext();
-    const page = await context.newPage();
+  profile: async () => profiles.push(await browser.createBrowserContext()) - 1,
+
+  async open(profile) {
+    const page = await profiles[profile].newPage();
     const errors = [];
     page.on('pageerror', (error) => errors.push(String(error?.message ?? error)));
     page.on('console', (message) => {
       if (message.type() === 'error') errors.push(message.text());
     });
-    return tabs.push({ context, page, errors }) - 1;
+    return tabs.push({ page, errors }) - 1;
   },
 
   errors: (tab) => tabs[tab].errors,
@@ -43,8 +46,23 @@ const commands = {
     return json === undefined ? undefined : JSON.parse(json);
   },
 
-  close: (tab) => tabs[tab].context.close(),
+  close: (profile) => profiles[profile].close(),
 };
+
+/**
+ * While something listens for new workers, as WebDriver does without need, a worker that starts one
+ * waits until the page's thread knows of it, and may miss being told: then it waits for ever.
+ */
+async function leaveWorkersAlone(connection) {
+  const folder = 'chrome://remote/content/shared/js-process-actors';
+  const { result } = await connection.send('browsingContext.getTree', { 'moz:scope': 'chrome' });
+  await connection.send('script.evaluate', {
+    expression: `ChromeUtils.importESModule('${folder}/WebDriverWorkerListenerActor.sys.mjs')
+      .unregisterWebDriverWorkerListenerActor()`,
+    target: { context: result.contexts[0].context },
+    awaitPromise: false,
+  });
+}
 
 const asked = async (line) => {
   const [name, ...args] = JSON.parse(line);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,9 +42,9 @@ class _Driver:
 class _Tab:
     """See wasm_torch_web/verify/tab.py."""
 
-    def __init__(self, driver: _Driver) -> None:
+    def __init__(self, driver: _Driver, profile: int) -> None:
         self._driver = driver
-        self._number = driver.ask("open")
+        self._number = driver.ask("open", profile)
 
     @property
     def errors(self) -> list[str]:
@@ -57,9 +57,6 @@ class _Tab:
     def evaluate(self, function: str, argument: object = None) -> Any:
         return self._driver.ask("evaluate", self._number, function, argument)
 
-    def close(self) -> None:
-        self._driver.ask("close", self._number)
-
 
 @contextmanager
 def started() -> Iterator[Engine]:
@@ -71,13 +68,13 @@ def started() -> Iterator[Engine]:
         ["node", SCRIPT, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:  # leaving it closes the input, which ends the script
         driver = _Driver(process)
-        yield Engine("firefox", driver.ask("version"), partial(_tab, driver))
+        yield Engine("firefox", driver.ask("version"), partial(_profile, driver))
 
 
 @contextmanager
-def _tab(driver: _Driver) -> Iterator[_Tab]:
-    tab = _Tab(driver)
+def _profile(driver: _Driver) -> Iterator[Callable[[], _Tab]]:
+    number = driver.ask("profile")
     try:
-        yield tab
+        yield partial(_Tab, driver, number)
     finally:
-        tab.close()
+        driver.ask("close", number)

@@ -1,19 +1,19 @@
-"""WebKitGTK as an Engine, over WebDriver: each tab is a browser of its own, on a virtual display.
+"""WebKitGTK as an Engine, over WebDriver: each profile is a browser of its own, on a virtual
+display.
 
-WebDriver tells nothing of the console: the browser prints it, and its output is what is read.
+WebDriver tells nothing of the console, and a browser that it drives prints nothing of it: what a
+page complains of is heard in the page, from the moment it has loaded.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from selenium.common.exceptions import WebDriverException
@@ -26,9 +26,20 @@ from wasm_torch_web.verify.tab import TabError
 
 DRIVER = "WebKitWebDriver"
 BROWSERS = "webkit2gtk-4.*/MiniBrowser"  # under a folder of /usr/lib
-ARGUMENTS = ("--automation", "--enable-write-console-messages-to-stdout=true")
 PATIENCE_SECONDS = 600
-ERROR = re.compile(r"CONSOLE (?:\S+ )*?ERROR (.*)")
+LISTEN = """
+() => {
+  const heard = (window.complaints = []);
+  const { error } = console;
+  console.error = (...words) => {
+    heard.push(words.join(' '));
+    error.apply(console, words);
+  };
+  addEventListener('unhandledrejection', ({ reason }) => heard.push(String(reason)));
+  const failed = ({ message, target }) => heard.push(message ?? `${target.src ?? target.href}`);
+  addEventListener('error', failed, true); // also of elements whose file does not come
+}
+"""
 # A promise that rejects would only say that it did.
 CALL = """
 const [argument, done] = arguments;
@@ -43,16 +54,18 @@ call().then(
 class _Tab:
     """See wasm_torch_web/verify/tab.py."""
 
-    def __init__(self, driver: WebKitGTK, log: Path) -> None:
+    def __init__(self, driver: WebKitGTK, handle: str) -> None:
         self._driver = driver
-        self._log = log
+        self._handle = handle
 
     @property
     def errors(self) -> list[str]:
-        return ERROR.findall(self._log.read_text(errors="replace"))
+        found: list[str] = self.evaluate("() => window.complaints")
+        return found
 
     def goto(self, url: str) -> None:
         self._asked(self._driver.get, url)
+        self.evaluate(LISTEN)
 
     def evaluate(self, function: str, argument: object = None) -> Any:
         answer = self._asked(self._driver.execute_async_script, CALL % function, argument)
@@ -62,6 +75,7 @@ class _Tab:
 
     def _asked(self, action: Any, *arguments: object) -> Any:
         try:
+            self._driver.switch_to.window(self._handle)
             return action(*arguments)
         except WebDriverException as error:
             raise TabError(str(error.msg)) from error
@@ -80,8 +94,8 @@ def started() -> Iterator[Engine]:
         told = subprocess.run(
             [browser, "--version"], env=environment, capture_output=True, text=True, check=True
         )
-        tab = partial(_tab, driver, browser, environment)
-        yield Engine("webkit", told.stdout.strip(), tab)
+        profile = partial(_profile, driver, browser, environment)
+        yield Engine("webkit", told.stdout.strip(), profile)
 
 
 @contextmanager
@@ -99,17 +113,24 @@ def _display() -> Iterator[str]:
 
 
 @contextmanager
-def _tab(driver: str, browser: Path, environment: dict[str, str]) -> Iterator[_Tab]:
+def _profile(
+    driver: str, browser: Path, environment: dict[str, str]
+) -> Iterator[Callable[[], _Tab]]:
     options = Options()
     options.binary_location = str(browser)
-    for argument in ARGUMENTS:
-        options.add_argument(argument)
-    with TemporaryDirectory(prefix="webkit") as folder:
-        log = Path(folder) / "log"
-        service = Service(driver, log_output=str(log), env=environment)
-        window = WebKitGTK(options=options, service=service)
-        try:
-            window.set_script_timeout(PATIENCE_SECONDS)
-            yield _Tab(window, log)
-        finally:
-            window.quit()
+    options.add_argument("--automation")
+    service = Service(driver, env=environment)
+    running = WebKitGTK(options=options, service=service)
+    running.set_script_timeout(PATIENCE_SECONDS)
+    unused = [running.current_window_handle]
+
+    def open_tab() -> _Tab:
+        if unused:  # the one that it starts with
+            return _Tab(running, unused.pop())
+        running.switch_to.new_window("tab")
+        return _Tab(running, running.current_window_handle)
+
+    try:
+        yield open_tab
+    finally:
+        running.quit()

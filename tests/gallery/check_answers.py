@@ -147,28 +147,6 @@ def vad(weights: dict[str, Tensor]) -> voice_activity.SileroVad:
     return model.eval()
 
 
-def test_the_voice_model_is_that_of_its_authors() -> None:
-    """With the weights of their TorchScript archive it gives what the archive gives."""
-    archive = torch.jit.load(str(pretrained.package("silero_vad") / "data/silero_vad.jit"))
-    names = {
-        "stft_conv.weight": "stft.forward_basis_buffer",
-        "lstm_cell": "decoder.rnn",
-        "final_conv": "decoder.decoder.2",
-        **{f"conv{i + 1}": f"encoder.{i}.reparam_conv" for i in range(4)},
-    }
-    theirs = archive.state_dict()
-
-    def of(name: str) -> Tensor:
-        own, _, kind = name.rpartition(".")
-        known = names.get(name) or f"{names[own]}.{kind}"
-        return theirs[f"_model.{known}"]
-
-    model = vad({name: of(name) for name in voice_activity.SileroVad().state_dict()})
-    with torch.no_grad():
-        for block in pretrained.speech()[: 64 * 512].split(512):
-            assert float(model(block[None])) == pytest.approx(float(archive(block[None], RATE)))
-
-
 def test_the_microphone_is_heard(browser: Browser, opened: Open, tmp_path: Path) -> None:
     tone = tmp_path / "tone.wav"
     tone.write_bytes(wav(sine(330, 5, 48000), 48000))

@@ -1,20 +1,12 @@
-"""Each page of the gallery: what it says of its sample, and how it is to use.
-
-Leaves the pictures of the README, docs/images/gallery-*.png, where they are missing.
-"""
+"""Each page of the gallery: what it says of its sample, and how it is to use."""
 
 from __future__ import annotations
 
-import io
-from pathlib import Path
-
 import pytest
 from gallery.conftest import ROOT, Open
-from PIL import Image
 from playwright.sync_api import Page, expect
 
 AXE = ROOT / "node_modules/axe-core/axe.min.js"
-IMAGES = ROOT / "docs/images"
 # Page -> what its first sample comes to, in the status line.
 OUTCOMES = {
     "photo": "Egyptian cat",
@@ -61,24 +53,6 @@ def test_a_desktop_shows_it_in_light_and_dark(name: str, opened: Open) -> None:
         assert tab.errors == []
 
 
-@pytest.mark.parametrize("name", ["index", *OUTCOMES])
-def test_it_has_its_picture_in_the_documentation(name: str, opened: Open) -> None:
-    shown = IMAGES / f"gallery-{name}.png"
-    if not shown.is_file():
-        with opened(name) as tab:
-            finished(tab.page, name).set_viewport_size({"width": 960, "height": 600})
-            save_small(tab.page.screenshot(), shown)
-    assert Image.open(shown).size == (640, 400)
-    assert shown.stat().st_size < 100_000
-
-
-def save_small(shot: bytes, path: Path) -> None:
-    picture = (
-        Image.open(io.BytesIO(shot)).convert("RGB").resize((640, 400), Image.Resampling.LANCZOS)
-    )
-    picture.quantize(192).save(path, optimize=True)
-
-
 def test_a_keyboard_is_enough(opened: Open) -> None:
     with opened("photo") as tab:
         page = finished(tab.page, "photo")
@@ -114,10 +88,3 @@ def test_a_missing_package_is_told(opened: Open, gallery: str) -> None:
         tab.page.goto(f"{gallery}/pitch.html")
         expect(tab.page.get_by_role("alert")).to_contain_text("WTW")
         expect(tab.page.locator("#microphone")).to_be_disabled()
-
-
-def test_each_page_and_its_script_are_an_example_that_one_can_read() -> None:
-    site = ROOT / "demo_site/gallery"
-    for name in OUTCOMES:
-        files = [site / f"{name}.html", site / f"{name}.js"]
-        assert sum(len(file.read_text().splitlines()) for file in files) < 150, name

@@ -1,0 +1,1 @@
+"""What a service does in; metrics, log lines and traces out."""
