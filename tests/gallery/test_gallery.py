@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import voice_activity
-from gallery.conftest import ROOT
 from models import pretrained
 from PIL import Image
 from torch import Tensor
 
+ROOT = Path(__file__).parents[2]
 PAGES = ("photo", "text", "pitch", "sentences", "voice")
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import wasm_torch_web
+from wasm_torch_web.bundle import seal
 from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.validate import validate
 
@@ -45,4 +46,5 @@ def test_wrong_outputs_do_not_pass(tmp_path: Path) -> None:
     built = wasm_torch_web.build(Negated(), (example,), out=tmp_path / "pkg", verify=False)
     wrong = golden.Case({"inputs_0": example}, {"output_0": example * -1.001})
     golden.write(tmp_path / "pkg", built.manifest, [wrong])
+    seal(tmp_path / "pkg", built.manifest)
     assert validate(tmp_path / "pkg").failures() == ["output_0"]
