@@ -3,10 +3,12 @@
 
 #include <cstdlib>
 
+#include "core/convert.h"
 #include "core/memory.h"
 #include "core/session.h"
 
 using wtw::Code;
+using wtw::DType;
 
 namespace {
 
@@ -49,6 +51,14 @@ uint32_t wtw_abi() { return wtw::kAbi; }
 
 void* wtw_alloc(size_t bytes) { return wtw::allocate(bytes); }
 void wtw_free(void* memory) { std::free(memory); }
+
+void wtw_widen(void* floats, const void* halves, size_t count) {
+  wtw::load_as(DType::float32, floats, DType::float16, halves, static_cast<int64_t>(count));
+}
+
+void wtw_narrow(void* halves, const void* floats, size_t count) {
+  wtw::store_as(DType::float16, halves, DType::float32, floats, static_cast<int64_t>(count));
+}
 
 wtw::Model* wtw_model_new(const void* plan, size_t plan_bytes, const void* weights,
                           size_t weights_bytes) {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch.export import ExportedProgram
 
@@ -17,37 +17,46 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
+from wasm_torch_web.quantize.apply import quantize
+from wasm_torch_web.quantize.rounding import Weight
+from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.verify.reference import Flat, Reference
 
 
 @dataclass
 class Compiled:
-    """A model between capture and files."""
+    """A model between capture and files; `weights` are those that were to be quantised."""
 
     graph: Graph
     signature: signature.Signature
     steps: list[Step]
     parameters: int
+    weights: list[Weight] = field(default_factory=list)
 
 
 def compile_program(
     program: ExportedProgram,
     axes: Sequence[DynamicAxis] = (),
     eager: tuple[Reference, Flat] | None = None,
+    spec: Spec | None = None,
 ) -> Compiled:
     """Decomposes, lowers and optimises; `axes` are those that have a name.
 
     `eager`, PyTorch and example inputs, is asked which guards on sizes are needless; without it all
-    of them stay.
+    of them stay. `spec` says how weights get fewer bits.
 
-    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
+    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision,
+    quantize-skip.
     """
     graph = lowered(program, axes)
     if eager is not None:
         drop_needless_guards(graph, *eager)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    return Compiled(graph, names, passes.run(graph), parameters)
+    steps = passes.run(graph, passes.SIMPLIFY)
+    weights = [] if spec is None else quantize(graph, spec)
+    steps += passes.run(graph, passes.ARRANGE)
+    return Compiled(graph, names, steps, parameters, weights)
 
 
 def lowered(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Graph:

@@ -46,6 +46,13 @@ def _mentions(item: Any, drawn: Drawn) -> bool:
     return isinstance(item, sympy.Basic) and not drawn.isdisjoint(item.free_symbols)
 
 
+def interpreter_for(graph: Graph, inputs: Flat) -> Interpreter:
+    """At the sizes of these inputs, before the first run."""
+    sizes = example_sizes(writer.described(graph), inputs)
+    known = {s.symbol: sizes[s.name] for s in graph.symbols if s.name in sizes}
+    return Interpreter(graph, known)
+
+
 @dataclass(frozen=True)
 class Replay:
     """A Reference: eager PyTorch, and where outputs are drawn, what PyTorch makes of the numbers
@@ -56,10 +63,7 @@ class Replay:
 
     def __call__(self, runs: Sequence[Flat]) -> list[Flat]:
         """Raises UserError model-failed."""
-        manifest = writer.described(self.graph)
-        sizes = example_sizes(manifest, runs[0])
-        known = {s.symbol: sizes[s.name] for s in self.graph.symbols if s.name in sizes}
-        interpreter = Interpreter(self.graph, known)
+        interpreter = interpreter_for(self.graph, runs[0])
         drawn = [port.name for port in self.graph.outputs if port.drawn]
         replayed = (interpreter.run(run) for run in runs)
         return [

@@ -243,6 +243,25 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "--dynamic cannot change an archive: its axes were fixed when it was exported",
         "Export again with dynamic_shapes, or build from the module with --model.",
     ),
+    "quantize-kind": (231, U, "quantize: {kind} is none of {kinds}", "Name one of them."),
+    "quantize-skip": (
+        232,
+        U,
+        "no weight of the model has a name like {pattern}",
+        "`wasm-torch-web inspect PKG --json` lists the weights.",
+    ),
+    "quantize-drift": (
+        233,
+        M,
+        "rounding the weights moves {output} by {error} of its norm, more than {limit}",
+        "Leave some weights as they are (--skip), or allow more (--max-error).",
+    ),
+    "quantize-package": (
+        234,
+        U,
+        "{path}: a package, whose weights are arranged for the browser already",
+        "Give the SOURCE that it was built from.",
+    ),
     "io-type-unsupported": (
         211,
         U,
@@ -464,6 +483,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         U,
         "{source} is not the model that {package} was built from: {reason}",
         "Give the source that the package was built from.",
+    ),
+    "bisect-quantized": (
+        616,
+        U,
+        "{package}: its weights are rounded, its values are not those of PyTorch",
+        "Run `wasm-torch-web validate PKG --source SOURCE`, or bisect a build without --quantize.",
     ),
     "package-needed": (
         606,

@@ -167,7 +167,9 @@ def _weights(manifest: Manifest) -> Table:
     for weight in tensors[:_LISTED]:
         table.add_row(
             escape(clean(weight["name"])),
-            weight["dtype"],
+            f"{weight['dtype']}[dim], stored as {weight['storage']}[/]"
+            if "storage" in weight
+            else weight["dtype"],
             escape(shape_text(weight["shape"])),
             weight["layout"],
             bytes_text(weight["bytes"]),

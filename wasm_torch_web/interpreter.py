@@ -17,7 +17,8 @@ from wasm_torch_web.ir import Graph, Node, Value
 
 
 class Interpreter:
-    """Runs a graph that no pass has changed; state persists from run to run."""
+    """Runs a graph that no pass behind `passes.SIMPLIFY` has changed; state persists from run to
+    run."""
 
     def __init__(self, graph: Graph, sizes: Mapping[sympy.Symbol, int]) -> None:
         self.graph = graph

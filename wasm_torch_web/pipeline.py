@@ -29,11 +29,17 @@ from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.passes import Step
 from wasm_torch_web.preprocess import Given
 from wasm_torch_web.provenance import provenance
+from wasm_torch_web.quantize import drift
+from wasm_torch_web.quantize.drift import Drift
+from wasm_torch_web.quantize.reference import quantized_reference, seeded
+from wasm_torch_web.quantize.rounding import Weight
+from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.tokenizer import find as find_tokenizer
 from wasm_torch_web.verify import golden, parity
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.report import Report
+from wasm_torch_web.verify.trials import trials
 
 SLOW = 10.0  # seconds until the package is written; a longer build says what they went into
 
@@ -68,8 +74,11 @@ class BuildResult:
         verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium) or `failed`.
         report: the comparison, where one was made.
         problem: why it was unavailable.
-        reference: eager PyTorch with the package's names: what it is compared with.
+        reference: what the package is compared with, under its names: eager PyTorch, or what
+            quantised weights make of the model.
         example: the example inputs under those names.
+        weights: with `quantize`, what became of each.
+        drift: with `quantize`, how far that moves the outputs from those of the model as it was.
         seconds: step title -> seconds.
         steps: what each pass did.
     """
@@ -80,6 +89,8 @@ class BuildResult:
     notices: list[str]
     reference: Reference
     example: Flat
+    weights: list[Weight] = field(default_factory=list)
+    drift: list[Drift] = field(default_factory=list)
     verification: str = "skipped"
     report: Report | None = None
     problem: UserError | None = None
@@ -104,6 +115,9 @@ def build(
     version: str | None = None,
     license: str | None = None,
     author: str | None = None,
+    quantize: str | None = None,
+    skip: Sequence[str] = (),
+    max_error: float | None = None,
     verify: bool = True,
     force: bool = False,
     source_info: bool = True,
@@ -121,7 +135,8 @@ def build(
     target, line = Path(out), _Line(console or Silent())
     vocabulary = None if tokenizer is None else Path(tokenizer)
     extras = Extras(preprocess, None if labels is None else str(labels), scores, vocabulary)
-    given = (source, example_inputs, options, dynamic, extras)
+    fewer_bits = None if quantize is None else Spec(quantize, tuple(skip), max_error)
+    given = (source, example_inputs, options, dynamic, extras, fewer_bits)
     work = _Build(*given, target, name, version, license, author, source_info, line)
     work.check(force)
     work.run(work.load, work.capture, work.compile)
@@ -140,6 +155,7 @@ class _Build:
     options: Options
     dynamic: Sequence[str]
     extras: Extras
+    quantize: Spec | None
     out: Path
     name: str | None
     version: str | None
@@ -168,10 +184,12 @@ class _Build:
         card.fields(self.license, self.author, None)
         bundle.check_replaceable(self.out, force)
         self.extras.check()
+        if self.quantize is not None:
+            self.quantize.check()
 
     def load(self) -> None:
         self.source = load(self.given, self.options, self.examples)
-        given = self.source, self.options, self.dynamic, self.extras
+        given = self.source, self.options, self.dynamic, self.extras, self.quantize
         self.provenance = provenance(*given) if self.source_info else None
         for notice in self.source.notices:
             self.line.notice(notice)
@@ -185,7 +203,7 @@ class _Build:
     def compile(self) -> None:
         self.example = self.opened.example()
         eager = self.opened.reference(), self.example
-        self.compiled = compile_program(self.opened.program, self.opened.axes, eager)
+        self.compiled = compile_program(self.opened.program, self.opened.axes, eager, self.quantize)
         for constant, value in self.compiled.signature.constants.items():
             text = f"The input {constant} is fixed to {value}: torch.export made it a constant."
             self.line.notice(text)
@@ -216,15 +234,31 @@ class _Build:
         )
         for notice in self.extras.attach(manifest, self.source):
             self.line.notice(notice)
+        steps, notices = self.compiled.steps, self.line.notices
         reference = self.opened.reference()
+        self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
+        if self.quantize is not None:
+            self.measure_drift(self.quantize)
         cases = golden.make_cases(manifest, [self.example], self.golden_reference())
         golden.write(self.folder, manifest, cases)
-        steps, notices = self.compiled.steps, self.line.notices
-        self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
+
+    def measure_drift(self, spec: Spec) -> None:
+        """Verification compares with the quantised model: what that is worth is told beside."""
+        result, eager = self.result, self.opened.reference()
+        result.reference = quantized_reference(self.opened, spec)
+        runs = [run for one in trials(result.manifest, self.example)[:2] for run in one.runs]
+        drawn = golden.drawn(result.manifest)
+        result.weights = self.compiled.weights
+        result.drift = drift.measure(eager, result.reference, runs, drawn)
+        drift.check(result.drift, spec.max_error)
+        result.manifest["quantized"] = spec.entry([one.to_json() for one in result.drift])
 
     def golden_reference(self) -> Reference:
-        """PyTorch; where outputs are drawn, with the package's own random numbers."""
-        reference = self.opened.reference()
+        """What verification compares with; outputs that are drawn, with the package's own random
+        numbers."""
+        reference = self.result.reference
+        if self.quantize is not None:
+            return seeded(reference)
         if not any(port.drawn for port in self.compiled.graph.outputs):
             return reference
         return Replay(reference, lowered(self.opened.program, self.opened.axes))

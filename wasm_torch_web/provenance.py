@@ -13,18 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from wasm_torch_web.extras import Extras
+from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.sources import Options, Source
 
 CHUNK = 1 << 20
 
 
 def provenance(
-    source: Source, options: Options, dynamic: Sequence[str], extras: Extras | None = None
+    source: Source,
+    options: Options,
+    dynamic: Sequence[str],
+    extras: Extras | None = None,
+    quantize: Spec | None = None,
 ) -> dict[str, Any]:
     """The entry `provenance` of model.json; `options` are words of the command line."""
     extras = extras or Extras()
     files = (*source.files, *_named_files(options), *extras.files())
-    words = (*_words(options, dynamic), *extras.words())
+    words = (*_words(options, dynamic), *extras.words(), *(quantize.words() if quantize else ()))
     return {
         "python": platform.python_version(),
         "source": _text(source.name),

@@ -31,6 +31,8 @@ export interface Runtime {
   wtw_failure(): number;
   wtw_set_threads(threads: number): void;
   wtw_sha256(data: number, bytes: number, out: number): void;
+  wtw_widen(floats: number, halves: number, count: number): void;
+  wtw_narrow(halves: number, floats: number, count: number): void;
   /** Only where memory is shared. */
   wtw_helper_new(): number;
   wtw_helper_run(helper: number): void;
@@ -66,6 +68,22 @@ export class Instance {
     const address = this.runtime.wtw_alloc(bytes) >>> 0;
     if (address === 0) throw wtwError('out-of-memory', { bytes });
     return address;
+  }
+
+  /** Puts float16 elements to an address, as float32. */
+  widen(address: number, halves: Uint8Array): void {
+    const copy = this.alloc(halves.length);
+    this.bytes(copy, halves.length).set(halves);
+    this.runtime.wtw_widen(address, copy, halves.length / 2);
+    this.runtime.wtw_free(copy);
+  }
+
+  /** Fills `halves` with the float32 elements at an address, as float16. */
+  narrow(address: number, halves: Uint8Array): void {
+    const copy = this.alloc(halves.length);
+    this.runtime.wtw_narrow(copy, address, halves.length / 2);
+    halves.set(this.bytes(copy, halves.length));
+    this.runtime.wtw_free(copy);
   }
 
   /** In hexadecimal; where the platform's own SHA-256 is absent. */

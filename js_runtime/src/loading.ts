@@ -1,10 +1,11 @@
 // A manifest and an instance in; plan and weights in its memory, and the model made of them, out.
-import type { Hash, Target } from './download.ts';
+import type { Hash } from './download.ts';
 import { Engine, lastFailure } from './engine.ts';
 import type { Fetcher } from './fetching.ts';
 import type { Instance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
 import type { Meter } from './meter.ts';
+import { segmentAt } from './stored.ts';
 import { warmUp } from './warmup.ts';
 
 // Time that a download needs to show its pace.
@@ -25,10 +26,7 @@ export async function loadModel(
   const { plan, weights } = manifest;
   const planAddress = instance.alloc(plan.bytes);
   const weightsAddress = instance.alloc(Math.max(weights.bytes, 1));
-  const heap: Target = {
-    write: (offset, block) => instance.bytes(weightsAddress + offset, block.length).set(block),
-    read: (offset, bytes) => bytes.set(instance.bytes(weightsAddress + offset, bytes.length)),
-  };
+  const heap = segmentAt(instance, weightsAddress, weights);
   const create = () => {
     const places = [planAddress, plan.bytes, weightsAddress, weights.bytes] as const;
     const model = instance.runtime.wtw_model_new(...places);

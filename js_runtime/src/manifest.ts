@@ -3,6 +3,7 @@ import SCHEMA from '../../wasm_torch_web/format/manifest.schema.json';
 import type { Manifest } from '../../build/generated/manifest.ts';
 import { wtwError } from './errors.ts';
 import { faultOf } from './schema.ts';
+import { piecesOf, storedBytes } from './stored.ts';
 
 export type { Manifest } from '../../build/generated/manifest.ts';
 export type Program = Manifest['programs']['forward'];
@@ -42,8 +43,10 @@ function versionFault(data: unknown): string | undefined {
 // What streaming into the heap relies on.
 function weightsFault({ weights }: Manifest): string | undefined {
   const { shards, blockBytes } = weights;
-  const total = shards.reduce((sum, shard) => sum + shard.bytes, 0);
-  if (total !== weights.bytes) return "the shards' sizes do not add up to weights.bytes";
+  const pieces = piecesOf(weights);
+  if (pieces.some(({ bytes }) => bytes < 0)) return 'weights that are stored as float16 overlap';
+  const total = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
+  if (total !== storedBytes(weights)) return "the shards' sizes do not add up to weights.bytes";
   const uneven = shards.find((s) => s.sha256.length !== Math.ceil(s.bytes / blockBytes));
   return uneven && `${uneven.file} has not one hash for each block`;
 }

@@ -16,6 +16,7 @@ import { unlessAborted } from './persistence.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
 import type { Addresses, Summary } from './protocol.ts';
 import { selfTest } from './selftest.ts';
+import { storedBytes } from './stored.ts';
 import type { Progress, SelfTestResult, Variant } from './types.ts';
 import { type Choice, chooseVariant, simdFacts } from './variants.ts';
 
@@ -79,7 +80,8 @@ async function openWith(
   const manifest = await fetcher.parsed(MANIFEST, hash, (text) =>
     parseManifest(text, fetcher.name(MANIFEST)),
   );
-  const meter = new Meter(manifest.plan.bytes + manifest.weights.bytes, options.onProgress);
+  const total = manifest.plan.bytes + storedBytes(manifest.weights);
+  const meter = new Meter(total, options.onProgress);
   fetcher.received = (bytes, fromCache) => meter.add(bytes, fromCache);
   fetcher.cache = caching && (await PackageCache.of(caching, manifest));
 

@@ -16,6 +16,7 @@ from torch.export import Dim, export
 
 import wasm_torch_web
 from wasm_torch_web.engine import Model
+from wasm_torch_web.engine.instance import Instance
 from wasm_torch_web.errors import UserError
 
 
@@ -194,3 +195,21 @@ def test_closed_models_refuse(package: Path) -> None:
     model.close()
     with pytest.raises(UserError, match="WTW407"):
         model.run(inputs())
+
+
+def test_every_float16_is_widened_and_narrowed() -> None:
+    """As weights are that are stored so; NaNs stay NaNs."""
+    halves = numpy.arange(1 << 16, dtype=numpy.uint16)
+    instance = Instance()
+    narrow, wide = instance.alloc(2 << 16), instance.alloc(4 << 16)
+    instance.bytes(narrow, 2 << 16).view(numpy.uint16)[:] = halves
+    instance.call("wtw_widen", wide, narrow, 1 << 16)
+    floats = instance.bytes(wide, 4 << 16).view(numpy.float32).copy()
+    expected = torch.from_numpy(halves.view(numpy.float16)).float().numpy()
+    assert numpy.array_equal(floats, expected, equal_nan=True)
+    assert numpy.array_equal(numpy.signbit(floats), numpy.signbit(expected))
+    instance.bytes(narrow, 2 << 16)[:] = 0
+    instance.call("wtw_narrow", narrow, wide, 1 << 16)
+    back = instance.bytes(narrow, 2 << 16).view(numpy.uint16)
+    numbers = ~numpy.isnan(floats)
+    assert numpy.array_equal(back[numbers], halves[numbers])

@@ -56,6 +56,13 @@ def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
     assert code(package) == "WTW302"
 
 
+def half(offset: int = 0, dtype: str = "float32") -> dict[str, Any]:
+    """A weight that is stored as float16."""
+    shape, layout = [32], "plain"
+    given = {"name": "w", "dtype": dtype, "shape": shape, "layout": layout, "offset": offset}
+    return {**given, "bytes": 128, "storage": "float16"}
+
+
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "format 9": lambda m: m.update(format=9),
     "programs": lambda m: m.pop("programs"),
@@ -63,6 +70,10 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "plan.file": lambda m: m["plan"].update(file="../plan.bin"),
     "shards[0].file": lambda m: m["weights"]["shards"][0].update(file="/etc/passwd"),
     "add up": lambda m: m["weights"].update(bytes=1),
+    "the shards' sizes do not add up": lambda m: m["weights"]["tensors"].append(half()),
+    "stored as float16 overlap": lambda m: m["weights"]["tensors"].extend([half(64), half(128)]),
+    "is no float32": lambda m: m["weights"].update(bytes=100_064, tensors=[half(dtype="int32")]),
+    "'float16' was expected": lambda m: m["weights"].update(tensors=[{**half(), "storage": "x"}]),
     "one hash for each block": lambda m: m["weights"]["shards"][0]["sha256"].pop(),
     "beyond the weights": lambda m: m["weights"]["tensors"].append(
         {

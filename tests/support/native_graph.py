@@ -15,6 +15,7 @@ from support.native import Library, NativeModel
 from torch import Tensor, nn
 
 from wasm_torch_web.format import writer
+from wasm_torch_web.format.stored import read_segment
 from wasm_torch_web.pipeline import Compiled
 
 ROOT = Path(__file__).parents[2]
@@ -40,8 +41,7 @@ def run_native(
         manifest = writer.write(
             compiled.graph, folder, name="model", version="0.1.0", parameters=compiled.parameters
         )
-        shards = [folder / shard["file"] for shard in manifest["weights"]["shards"]]
-        weights = b"".join(shard.read_bytes() for shard in shards)
+        weights = read_segment(folder, manifest["weights"])
         model = NativeModel(library(), (folder / "plan.bin").read_bytes(), weights)
     named = compiled.signature.flatten_inputs(args, {})
     inputs = [named[port.name] for port in compiled.graph.inputs]

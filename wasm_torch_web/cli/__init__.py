@@ -23,7 +23,8 @@ from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
 
 PROGRAM = "wasm-torch-web"
 COMMANDS = (
-    *("build", "validate", "run", "bench", "profile", "inspect", "serve", "bisect", "doctor"),
+    *("build", "optimize", "validate", "run", "bench", "profile", "inspect", "serve"),
+    *("bisect", "doctor"),
 )
 INTERRUPTED = 130
 

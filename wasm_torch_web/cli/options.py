@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wasm_torch_web.labels import SCORES
+from wasm_torch_web.quantize.spec import KINDS
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -122,6 +123,61 @@ def extras_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def package_options(function: F) -> F:
+    """What is written, and how: `--name --version --license --author --no-verify --force
+    --no-source-info`."""
+    for option in reversed(
+        (
+            click.option("--name", help="The npm package's name; default: from SOURCE."),
+            click.option("--version", help="The npm package's version.  [default: 0.1.0]"),
+            click.option("--license", metavar="SPDX", help="The model's licence, such as MIT."),
+            click.option("--author", help="The model's author: NAME, or 'NAME <MAIL> (ADDRESS)'."),
+            click.option(
+                "--no-verify", is_flag=True, help="Skip the check against PyTorch in Chromium."
+            ),
+            click.option("--force", is_flag=True, help="Replace --out whoever wrote it."),
+            click.option(
+                "--no-source-info", is_flag=True, help="Say nothing of the model's code and files."
+            ),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def quantize_options(required: bool) -> Callable[[F], F]:
+    """`--quantize --skip --max-error`."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(
+            (
+                click.option(
+                    "--quantize",
+                    type=click.Choice(KINDS),
+                    required=required,
+                    help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
+                    "float32; dynamic makes linear layers int8, their inputs in the run.",
+                ),
+                click.option(
+                    "--skip",
+                    metavar="PATTERN",
+                    multiple=True,
+                    help="Leave the weights of such names as they are, such as 'head.*'.",
+                ),
+                click.option(
+                    "--max-error",
+                    metavar="SHARE",
+                    type=click.FloatRange(0, 1),
+                    help="Fail where rounding moves an output by more than this share of its norm.",
+                ),
+            )
+        ):
+            function = option(function)
+        return function
+
+    return decorate
 
 
 def variant_option(function: F) -> F:

@@ -40,10 +40,12 @@ def command(
         reference = None
         if source is not None:
             from wasm_torch_web.opening import open_source
+            from wasm_torch_web.quantize.reference import package_reference
 
             console.step("load")
             options = read_options(**reading)
-            reference = open_source(source, options, console.notice, (), package).reference()
+            opened = open_source(source, options, console.notice, (), package)
+            reference = package_reference(opened, package)
         console.step("validate")
         report = validate(package, reference, chosen_variants(variants), console.detail)
     console.print()

@@ -20,6 +20,7 @@ from wasm_torch_web.engine.instance import Instance
 from wasm_torch_web.engine.records import FAILURE, IO, NUMPY, failure
 from wasm_torch_web.errors import InternalError, UserError, summary
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format.stored import pieces, placed
 
 ALL = 0xFFFFFFFF
 FORWARD = "forward"
@@ -162,21 +163,21 @@ class Model:
             raise self._failure(instance)
 
     def _read_weights(self, instance: Instance, address: int) -> None:
-        """Straight from the files into the heap, then each block against its hash."""
+        """Block by block, each against its hash, into the heap."""
         weights = self.manifest["weights"]
-        size = weights["blockBytes"]
+        heap = instance.bytes(address, weights["bytes"])
+        parts, offset = pieces(weights), 0
         for shard in weights["shards"]:
             path = self.package / shard["file"]
-            place = instance.bytes(address, shard["bytes"])
             with path.open("rb") as file:
-                if file.readinto(place.data) != shard["bytes"]:
-                    raise UserError("file-corrupt", path=path, reason="it is too short")
-            for number, expected in enumerate(shard["sha256"]):
-                block = place[number * size : (number + 1) * size]
-                if hashlib.sha256(block.data).hexdigest() != expected:
-                    reason = f"block {number} is damaged"
-                    raise UserError("file-corrupt", path=path, reason=reason)
-            address += shard["bytes"]
+                for number, expected in enumerate(shard["sha256"]):
+                    block = file.read(weights["blockBytes"])
+                    if hashlib.sha256(block).hexdigest() != expected:
+                        reason = f"block {number} is damaged"
+                        raise UserError("file-corrupt", path=path, reason=reason)
+                    for place, content in placed(parts, offset, block):
+                        heap[place : place + len(content)] = content
+                    offset += len(block)
 
     @contextmanager
     def _running(self) -> Iterator[Instance]:

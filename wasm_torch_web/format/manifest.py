@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from wasm_torch_web.errors import InternalError, UserError
+from wasm_torch_web.format.stored import pieces
 
 Manifest = dict[str, Any]
 
@@ -147,6 +148,8 @@ def _faults(manifest: Manifest) -> Iterator[str]:
     for tensor in weights["tensors"]:
         if tensor["offset"] + tensor["bytes"] > weights["bytes"]:
             yield f"tensor {tensor['name']!r} reaches beyond the weights"
+        if "storage" in tensor and tensor["dtype"] != "float32":
+            yield f"tensor {tensor['name']!r} is stored as float16 and is no float32"
     names = [symbol["name"] for symbol in manifest["symbols"]]
     if len(set(names)) < len(names):
         yield "two symbols have the same name"
@@ -154,7 +157,10 @@ def _faults(manifest: Manifest) -> Iterator[str]:
 
 def _shard_faults(weights: dict[str, Any]) -> Iterator[str]:
     shards, block = weights["shards"], weights["blockBytes"]
-    if sum(shard["bytes"] for shard in shards) != weights["bytes"]:
+    parts = pieces(weights)
+    if any(part.bytes < 0 for part in parts):
+        yield "weights that are stored as float16 overlap"
+    if sum(shard["bytes"] for shard in shards) != sum(part.bytes for part in parts):
         yield "the shards' sizes do not add up to weights.bytes"
     for shard in shards:
         if len(shard["sha256"]) != -(-shard["bytes"] // block):

@@ -1,4 +1,7 @@
-"""The weight segment: constants in execution order in, flat shards with hashes out."""
+"""The weight segment: constants in execution order in, flat shards with hashes out.
+
+What float16 holds exactly is stored so, where there is enough of it: half the download.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,17 @@ from typing import IO, Any, Protocol
 import torch
 
 from wasm_torch_web.format.manifest import padding
+from wasm_torch_web.format.stored import extent
 from wasm_torch_web.ir import Value
 from wasm_torch_web.ops.table import dtype_name
 
 ALIGNMENT = 64
 BLOCK_BYTES = 1 << 19  # what is hashed at a time, and a buffer of the loader: stays in cache
+NARROWED_BYTES = 4096  # smaller weights stay as they are in memory
 SHARD_BYTES = 24 << 20  # under the 25 MiB that hosts such as Cloudflare Pages allow for a file
+
+
+_LOOK = 1 << 16  # elements to look at first: most weights are told by them
 
 
 def panel8(matrix: torch.Tensor, groups: int) -> torch.Tensor:
@@ -47,6 +55,15 @@ def _view(data: torch.Tensor) -> memoryview:
     return flat.view(torch.uint8).numpy().data if flat.numel() else memoryview(b"")
 
 
+def is_half(data: torch.Tensor) -> bool:
+    """Whether all elements are float32 and the same as float16; NaN is not."""
+    if data.dtype != torch.float32:
+        return False
+    flat = data.detach().reshape(-1)
+    parts = (flat[first : first + _LOOK] for first in range(0, flat.numel(), _LOOK))
+    return all(torch.equal(part, part.half().float()) for part in parts)
+
+
 class Sink(Protocol):
     """Where a segment's bytes go: `Shards`, or an `io.BytesIO`."""
 
@@ -56,10 +73,18 @@ class Sink(Protocol):
 
 @dataclass
 class Segment:
-    """The weight segment, which goes to `sink` tensor by tensor; equal contents are stored once."""
+    """The weight segment, which goes to `sink` tensor by tensor; equal contents are stored once.
+
+    Attributes:
+        narrows: whether `sink` gets as float16 what that holds exactly.
+        size: bytes in memory.
+        saved: how many of them the sink did not get.
+    """
 
     sink: Sink
+    narrows: bool = False
     size: int = 0
+    saved: int = 0
     entries: list[dict[str, Any]] = field(default_factory=list)
     places: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
@@ -71,13 +96,27 @@ class Segment:
         if key not in self.places:
             self._write(bytes(-self.size % ALIGNMENT))
             self.places[key] = (self.size, len(content))
-            self.entries.append(self._entry(value, *self.places[key]))
-            self._write(content)
+            entry = self._entry(value, *self.places[key])
+            if self.narrows and len(content) >= NARROWED_BYTES and is_half(value.data):
+                entry["storage"] = "float16"
+                self._write_halves(content)
+            else:
+                self._write(content)
+            self.entries.append(entry)
         return self.places[key]
 
     def _write(self, content: bytes | memoryview) -> None:
         self.sink.write(content)
         self.size += len(content)
+
+    def _write_halves(self, content: memoryview) -> None:
+        """float32 elements as float16, and zeros to the end of their extent."""
+        halves = _view(torch.frombuffer(content, dtype=torch.float32).half())
+        room = extent(len(content))
+        self.sink.write(halves)
+        self.sink.write(bytes(room // 2 - len(halves)))
+        self.size += room
+        self.saved += room // 2
 
     @staticmethod
     def _entry(value: Value, offset: int, size: int) -> dict[str, Any]:

@@ -35,13 +35,14 @@ def write(
     `about` is what it says of the model's `license` and `author`.
     """
     with closing(Shards(folder)) as shards:
-        segment = Segment(shards)
+        segment = Segment(shards, narrows=True)
         writer = plan_of(graph, segment)
         plan = writer.finish()
         if spare := manifest_file.padding(len(plan)):
             writer.string("\0" * spare)
             plan = writer.finish()
         weights = shards.finish() | {"tensors": segment.entries, "prepared": _prepared(graph)}
+        weights["bytes"] += segment.saved
     (folder / "plan.bin").write_bytes(plan)
     manifest = {
         "format": manifest_file.FORMAT,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from wasm_torch_web.control import subgraphs
@@ -22,7 +22,8 @@ from wasm_torch_web.passes.winograd import use_winograd
 
 Pass = Callable[[Graph], int]  # changes the graph; gives how many changes it made
 
-PASSES: tuple[Pass, ...] = (
+# What is computed, of which operators: weights are final behind these.
+SIMPLIFY: tuple[Pass, ...] = (
     remove_dead_code,
     merge_duplicates,  # a weight that is rearranged twice stays one
     fold_constants,
@@ -30,6 +31,9 @@ PASSES: tuple[Pass, ...] = (
     merge_duplicates,
     *PATTERNS,
     remove_dead_code,
+)
+# How, and where in memory.
+ARRANGE: tuple[Pass, ...] = (
     use_winograd,
     prepare_at_load,
     update_in_place,
@@ -49,13 +53,13 @@ class Step:
     nodes: int
 
 
-def run(graph: Graph) -> list[Step]:
-    """Runs every pass on the graph, verifying it after each; first on the graphs of its nodes."""
+def run(graph: Graph, passes: Sequence[Pass] = (*SIMPLIFY, *ARRANGE)) -> list[Step]:
+    """Runs the passes on the graph, verifying it after each; first on the graphs of its nodes."""
     for inner in subgraphs(graph):
-        run(inner)
+        run(inner, passes)
     graph.verify("lower")
     steps = []
-    for one in PASSES:
+    for one in passes:
         changes = one(graph)
         graph.verify(one.__name__)
         steps.append(Step(one.__name__, changes, len(graph.nodes)))

@@ -42,9 +42,12 @@ def bisect(
     """Compares every value of a run on the golden inputs, until a few after the first difference;
     that one in every variant, unless one is chosen.
 
-    Raises UserError source-differs where the program has none of the package's values.
+    Raises UserError source-differs where the program has none of the package's values,
+    bisect-quantized.
     """
     manifest = manifests.read(package)
+    if manifest.get("quantized"):
+        raise UserError("bisect-quantized", package=package)
     inputs = golden.read_inputs(package, manifest, 0)
     progress("PyTorch: every operator")
     expected = record(program, inputs)
