@@ -95,8 +95,8 @@ WTW_EXPORT(wtw_failure) const int64_t* wtw_failure();
 // SHA-256 where the platform's own is absent or refuses shared memory; out receives 32 bytes.
 WTW_EXPORT(wtw_sha256) void wtw_sha256(const void* data, size_t bytes, uint8_t* out);
 
-// Weights that are stored as float16: `count` of them as float32, and back (exact for what came from
-// float16, NaN aside). The two arrays do not overlap.
+// Weights that are stored as float16: `count` of them as float32, and back (exact for what came
+// from float16, NaN aside). The two arrays do not overlap.
 WTW_EXPORT(wtw_widen) void wtw_widen(void* floats, const void* halves, size_t count);
 WTW_EXPORT(wtw_narrow) void wtw_narrow(void* halves, const void* floats, size_t count);
 

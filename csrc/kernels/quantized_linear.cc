@@ -211,11 +211,16 @@ Code run(Call& call) {
                     }
                   });
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
-  const Product product = {
-      s, left, scales, call.in(op::weight_).as<int8_t>(), call.in(op::scale_).as<float>(),
-      call.in(op::sums_).as<int32_t>(), call.in(op::bias_).as<float>(),
-      call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr, clamp_of(epilogue),
-      y.as<float>()};
+  const Product product = {s,
+                           left,
+                           scales,
+                           call.in(op::weight_).as<int8_t>(),
+                           call.in(op::scale_).as<float>(),
+                           call.in(op::sums_).as<int32_t>(),
+                           call.in(op::bias_).as<float>(),
+                           call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
+                           clamp_of(epilogue),
+                           y.as<float>()};
   const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels, s.steps * 2);
   pool::parallel(cut.chunks(),
                  [&](int64_t chunk, int) { run_chunk(product, cut, chunk, epilogue); });
