@@ -1,4 +1,4 @@
-"""The runtime in Node: in_node.mjs, on real packages."""
+"""The runtime in Node: the files of in_node/, on real packages."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 
-def test_packages_work_in_node(packages: Path) -> None:
-    script = Path(__file__).with_name("in_node.mjs")
+SCRIPTS = Path(__file__).with_name("in_node")
+
+
+@pytest.mark.parametrize("name", ["running", "loading", "ending"])
+def test_packages_work_in_node(packages: Path, name: str) -> None:
     environment = {**os.environ, "PACKAGES": str(packages)}
-    command = ["node", "--no-warnings", "--test", "--test-reporter=spec", str(script)]
+    script = str(SCRIPTS / f"{name}.mjs")
+    command = ["node", "--no-warnings", "--test", "--test-reporter=spec", script]
     done = subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_file_is_run() -> None:
+    found = {path.stem for path in SCRIPTS.glob("*.mjs")}
+    assert found == {"running", "loading", "ending", "shared"}

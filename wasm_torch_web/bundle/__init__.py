@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 
 from wasm_torch_web.bundle import entry, readme, types
@@ -126,7 +125,7 @@ def write_package_json(folder: Path, manifest: Manifest) -> None:
     """package.json; it lists every file, so that nothing else is ever published."""
     described = {manifests.FILE, *manifests.files(manifest)}
     hashes = {
-        name: None if name in described else sha256((folder / name).read_bytes()).hexdigest()
+        name: None if name in described else manifests.file_sha256(folder / name)
         for name in sorted(_names(folder) - {"package.json"})
     }
     (folder / "package.json").write_text(entry.package_json(manifest, hashes), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -77,7 +76,7 @@ def _listed(folder: Path, name: str) -> str:
     url = f"new URL('./{name}', import.meta.url)"
     if name not in (manifests.FILE, *WASM):
         return f"  '{name}': {url},"
-    digest = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    digest = manifests.file_sha256(folder / name)
     return f"  '{name}': [\n    {url},\n    '{digest}',\n  ],"
 
 
@@ -119,6 +118,6 @@ def package_json(manifest: Manifest, hashes: dict[str, str | None]) -> str:
 
 def offline_files(folder: Path) -> str:
     """Name and SHA-256 of what a service worker keeps, as an object literal of JavaScript."""
-    hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in OFFLINE}
+    hashes = {name: manifests.file_sha256(folder / name) for name in OFFLINE}
     lines = "".join(f"      '{name}': '{digest}',\n" for name, digest in hashes.items())
     return f"{{\n{lines}    }}"

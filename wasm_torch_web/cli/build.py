@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from wasm_torch_web.cli.built import tell, to_json
+from wasm_torch_web.cli.built import concluded, tell, to_json
 from wasm_torch_web.cli.options import (
     dynamic_option,
     everywhere,
@@ -16,7 +16,6 @@ from wasm_torch_web.cli.options import (
     quantize_options,
     source_options,
 )
-from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, columns
 
 if TYPE_CHECKING:
@@ -64,13 +63,7 @@ def command(
     if explain:
         _explain(console, result)
     tell(console, result, size)
-    found = to_json(result, size)
-    with told(found):
-        if result.report is not None:
-            result.report.raise_if_failed()
-        if result.problem is not None:
-            raise result.problem
-    return found
+    return concluded(result, to_json(result, size))
 
 
 def _explain(console: Console, result: BuildResult) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, bytes_text, clean, columns
 
 if TYPE_CHECKING:
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from wasm_torch_web.pipeline import BuildResult
 
 _LISTED = 10
+
+
+def concluded(result: BuildResult, found: dict[str, Any]) -> dict[str, Any]:
+    """`found` again. Raises what verification ended with, which carries it."""
+    with told(found):
+        if result.report is not None:
+            result.report.raise_if_failed()
+        if result.problem is not None:
+            raise result.problem
+    return found
 
 
 def tell(console: Console, result: BuildResult, size: Footprint) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from wasm_torch_web.cli.built import tell, to_json
+from wasm_torch_web.cli.built import concluded, tell, to_json
 from wasm_torch_web.cli.options import (
     dynamic_option,
     everywhere,
@@ -16,7 +16,6 @@ from wasm_torch_web.cli.options import (
     quantize_options,
     source_options,
 )
-from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console
 
 
@@ -60,10 +59,5 @@ def command(
     tell(console, result, size)
     console.print()
     console.print(table(variants))
-    found = to_json(result, size) | {"variants": [one.to_json() for one in variants]}
-    with told(found):
-        if result.report is not None:
-            result.report.raise_if_failed()
-        if result.problem is not None:
-            raise result.problem
-    return found
+    found = {"variants": [one.to_json() for one in variants]}
+    return concluded(result, to_json(result, size) | found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,7 +17,21 @@ if TYPE_CHECKING:
     from wasm_torch_web.sources import Options
 
 MAX_THREADS = 32
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Bytes(click.ParamType[int]):
+    """`512MB`, `2GB`, `1.5GiB`."""
+
+    name = "SIZE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of bytes."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", str(value).strip().lower())
+        if found is None:
+            self.fail(f"{value!r} is no size such as 512MB or 2GB.", param, ctx)
+        return int(float(found[1]) * UNITS[found[2] or ""])
 
 
 class Counts(click.ParamType[tuple[int, ...]]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,24 +10,9 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from wasm_torch_web.cli.options import everywhere
+from wasm_torch_web.cli.options import Bytes, everywhere
 from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, clean, columns
-
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
-
-
-class Bytes(click.ParamType[int]):
-    """`512MB`, `2GB`, `1.5GiB`."""
-
-    name = "SIZE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of bytes."""
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", str(value).strip().lower())
-        if found is None:
-            self.fail(f"{value!r} is no size such as 512MB or 2GB.", param, ctx)
-        return int(float(found[1]) * UNITS[found[2] or ""])
 
 
 @click.command("run", short_help="Run a package here, without a browser.")
@@ -86,6 +70,7 @@ def command(
     Many runs go on where they were interrupted.
     """
     from wasm_torch_web.engine import batch, classes, files, runners
+    from wasm_torch_web.engine.records import dtype_of
     from wasm_torch_web.format import manifest as manifests
 
     manifest = manifests.read(package)
@@ -96,7 +81,7 @@ def command(
         if many is None:
             outputs = run(files.gathered(inputs, given))
             if output is None:
-                dtypes = {name: files.dtype_of(port) for name, port in taken.items()}
+                dtypes = {name: dtype_of(port) for name, port in taken.items()}
                 console.print(table(outputs, dtypes))
                 for name, found in classes.classified(outputs, taken).items():
                     console.print(ranking(name, found))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from wasm_torch_web.cli.options import F
-from wasm_torch_web.cli.run import Bytes
+from wasm_torch_web.cli.options import Bytes, F
 
 SECONDS = click.FloatRange(min=0, min_open=True)
 

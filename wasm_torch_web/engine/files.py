@@ -14,7 +14,7 @@ import numpy
 from wasm_torch_web.engine import images, wav
 from wasm_torch_web.engine.classes import Ports
 from wasm_torch_web.engine.inputs import from_numbers
-from wasm_torch_web.engine.records import NUMPY, of_bfloat16
+from wasm_torch_web.engine.records import NUMPY, SPECIAL, dtype_of, of_bfloat16
 from wasm_torch_web.errors import UserError, summary
 
 ARRAYS = (".npy", ".npz")
@@ -23,9 +23,7 @@ LINES = ".jsonl"
 # What files of these kinds become an input of, where the package prepares it.
 PREPARED = {"image": images.SUFFIXES, "audio": wav.SUFFIXES}
 READERS: dict[str, Callable[[Path], Any]] = {"image": images.read, "audio": wav.read}
-SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 PARTS = {"complex64": "float32", "complex128": "float64", "complex32": "float16"}
-NUMBERS = {"int": "int64", "float": "float64", "bool": "bool"}
 NAMES = {float("inf"): "inf", float("-inf"): "-inf"}
 
 
@@ -47,12 +45,6 @@ class Item:
 def ports_of(manifest: Mapping[str, Any], side: str) -> Ports:
     """The program's `inputs` or `outputs`, by name."""
     return {port["name"]: port for port in manifest["programs"]["forward"][side]}
-
-
-def dtype_of(port: Mapping[str, Any]) -> str:
-    """Of a number one that holds it."""
-    dtype: str = port.get("dtype") or NUMBERS[port["kind"]]
-    return dtype
 
 
 def is_batch(path: Path) -> bool:

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from wasm_torch_web.engine.inputs import Value, taken
 from wasm_torch_web.engine.instance import Instance
-from wasm_torch_web.engine.records import FAILURE, IO, NUMPY, failure
+from wasm_torch_web.engine.records import FAILURE, IO, NUMPY, SPECIAL, dtype_of, failure
 from wasm_torch_web.errors import InternalError, UserError, summary
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.stored import pieces, placed
 
 ALL = 0xFFFFFFFF
 FORWARD = "forward"
-NUMBERS = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
 
 
 @dataclass(frozen=True)
@@ -249,7 +248,7 @@ def _computed(program: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _fixed(value: Any) -> Any:
     """A number of the manifest: JSON has no NaN and no infinities."""
-    return NUMBERS[value] if isinstance(value, str) else value
+    return SPECIAL[value] if isinstance(value, str) else value
 
 
 def _result(instance: Instance, port: dict[str, Any], record: Any) -> Any:
@@ -266,9 +265,6 @@ def _result(instance: Instance, port: dict[str, Any], record: Any) -> Any:
     return raw.view(dtype.base).reshape(shape + dtype.shape)
 
 
-_DTYPES = {"int": "int64", "float": "float64", "bool": "bool"}
-
-
 def _info(manifest: dict[str, Any]) -> Info:
     program = manifest["programs"][FORWARD]
 
@@ -277,7 +273,7 @@ def _info(manifest: dict[str, Any]) -> Info:
             Port(
                 port["name"],
                 port["kind"],
-                port.get("dtype", _DTYPES.get(port["kind"])),
+                dtype_of(port),
                 tuple(port.get("shape", ())),
             )
             for port in program[side]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy
@@ -48,6 +48,18 @@ NUMPY: dict[str, numpy.dtype[Any]] = {
     "complex128": numpy.dtype("<c16"),
     "complex32": numpy.dtype(("<f2", (2,))),
 }
+
+
+# The dtypes that hold what a program takes and gives as numbers.
+_NUMBERS = {"int": "int64", "float": "float64", "bool": "bool"}
+# What JSON has no numbers for.
+SPECIAL = {"nan": float("nan"), "inf": float("inf"), "-inf": float("-inf")}
+
+
+def dtype_of(port: Mapping[str, Any]) -> str:
+    """Of the manifest's input or output; of a number one that holds it."""
+    dtype: str = port.get("dtype") or _NUMBERS[port["kind"]]
+    return dtype
 
 
 def bfloat16_bits(numbers: NDArray[numpy.float32]) -> NDArray[numpy.uint16]:

@@ -75,6 +75,11 @@ def files(manifest: Manifest) -> dict[str, int]:
     return {entry["file"]: entry["bytes"] for entry in described}
 
 
+def file_sha256(path: Path) -> str:
+    """Of all of a small file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def content(folder: Path, entry: dict[str, Any]) -> bytes:
     """All of a file that has one hash (the plan, golden data), as it was built.
 

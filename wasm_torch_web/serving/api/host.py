@@ -7,7 +7,6 @@ axis; whether a model really treats rows one by one is tried out on the first th
 from __future__ import annotations
 
 import functools
-import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -140,7 +139,7 @@ class Host:
 
 @functools.cache
 def _runtime() -> str:
-    return hashlib.sha256(RUNTIME.read_bytes()).hexdigest()
+    return manifests.file_sha256(RUNTIME)
 
 
 def is_finite(value: Any) -> bool:

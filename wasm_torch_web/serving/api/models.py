@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wasm_torch_web.engine.records import dtype_of
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 
@@ -32,7 +33,6 @@ BYTES = {
     **{"BOOL": 1, "UINT8": 1, "INT8": 1, "INT16": 2, "INT32": 4, "INT64": 8},
     **{"FP16": 2, "BF16": 2, "FP32": 4, "FP64": 8},
 }
-NUMBERS = {"int": "int64", "float": "float64", "bool": "bool"}
 WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -124,7 +124,7 @@ def _tensors(manifest: manifests.Manifest, side: str) -> tuple[Tensor, ...]:
     return tuple(
         Tensor(
             port["name"],
-            port.get("dtype") or NUMBERS[port["kind"]],
+            dtype_of(port),
             port["kind"] != "tensor",
             (*port["shape"], *DATATYPES[port["dtype"]][1]) if port["kind"] == "tensor" else (1,),
         )

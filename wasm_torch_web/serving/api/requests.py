@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy
 
-from wasm_torch_web.engine.files import SPECIAL
 from wasm_torch_web.engine.inputs import from_numbers
+from wasm_torch_web.engine.records import SPECIAL
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.serving.api.batching import Array
 from wasm_torch_web.serving.api.models import BYTES, Served, Tensor

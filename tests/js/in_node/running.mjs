@@ -1,47 +1,22 @@
-// What a package does in Node; run by test_in_node.py, which names the folder of the packages.
+// Runs of a package in Node: values, order, state, what is refused.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { MessageChannel, Worker } from 'node:worker_threads';
-
-const folder = process.env.PACKAGES;
-const entry = (name) => pathToFileURL(`${folder}/${name}/index.node.js`).href;
-const { load, isWtwError, diagnose } = await import(entry('sample'));
-const { load: loadCounter } = await import(entry('counter'));
-const { load: loadDice } = await import(entry('dice'));
-const { load: loadLoop } = await import(entry('loop'));
-const { load: loadTally } = await import(entry('tally'));
-
-const wave = (n) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 12.9898));
-const inputs = (batch = 2) => ({
-  x: { data: wave(batch * 64), shape: [batch, 64] },
-  ids: { data: Array(batch).fill(3), shape: [batch] },
-});
-const bits = ({ logits, energy }) =>
-  [logits, energy].map(({ data }) => Buffer.from(data.buffer).toString('hex'));
-
-async function using(options, work, start = load) {
-  const model = await start(options);
-  try {
-    return await work(model);
-  } finally {
-    await model.dispose();
-  }
-}
-
-const fails = async (promise, code, ...parts) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(isWtwError(error), String(error));
-    assert.equal(error.code, code, error.message);
-    for (const part of parts) assert.ok(error.message.includes(part), error.message);
-    return true;
-  });
+import {
+  bits,
+  diagnose,
+  fails,
+  folder,
+  inputs,
+  load,
+  loadCounter,
+  loadDice,
+  loadLoop,
+  loadTally,
+  using,
+  wave,
+} from './shared.mjs';
 
 test('info tells what the model takes and gives', () =>
   using({}, ({ info }) => {
@@ -395,62 +370,6 @@ test('a profiled run changes the state as any other', () =>
     loadCounter,
   ));
 
-test('a slow download changes nothing', async (t) => {
-  const server = createServer(async ({ url }, response) => {
-    const data = await readFile(`${folder}/${url}`);
-    response.setHeader('content-type', url.endsWith('.wasm') ? 'application/wasm' : 'text/plain');
-    if (!url.includes('weights-')) return void response.end(data);
-    response.write(data.subarray(0, 1000));
-    setTimeout(() => response.end(data.subarray(1000)), 300);
-  });
-  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-  t.after(() => server.close().closeAllConnections());
-  const at = (name) => ({ baseUrl: `http://127.0.0.1:${server.address().port}/${name}` });
-  await using({ ...at('sample'), threads: 2 }, async (model) => {
-    assert.equal(model.info.memory.arena, 0); // that of the warm-up is gone
-    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
-  });
-  const count = async (model) => (await model.run({ x: Float32Array.of(1, 1, 1) })).output.data[0];
-  await using(at('counter'), async (model) => assert.equal(await count(model), 2), loadCounter);
-});
-
-test('a package that is served goes on where the connection broke', async (t) => {
-  const ranges = [];
-  const BLOCK = 1 << 19;
-  const plan = (await readFile(`${folder}/sample/plan.bin`)).length;
-  let loaded = 0;
-  const server = createServer(async ({ url, headers }, response) => {
-    const data = await readFile(`${folder}/${url}`);
-    response.setHeader('content-type', url.endsWith('.wasm') ? 'application/wasm' : 'text/plain');
-    if (!url.includes('weights-')) return void response.end(data);
-    ranges.push(headers.range);
-    const first = Number(/\d+/.exec(headers.range)?.[0] ?? 0);
-    response.setHeader('content-length', data.length - first);
-    if (first > 0) {
-      response.setHeader('content-range', `bytes ${first}-${data.length - 1}/${data.length}`);
-      return void response.writeHead(206).end(data.subarray(first));
-    }
-    response.write(data.subarray(0, BLOCK));
-    // A byte at a time, each of which may be reported, until the block is known to be there.
-    for (let at = BLOCK; loaded - plan < BLOCK && at < data.length; ++at) {
-      await new Promise((resolve) => setTimeout(resolve, 60));
-      response.write(data.subarray(at, at + 1));
-    }
-    response.destroy();
-  });
-  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-  t.after(() => server.close().closeAllConnections());
-  const baseUrl = `http://127.0.0.1:${server.address().port}/sample`;
-  for (const worker of [undefined, false]) {
-    loaded = 0;
-    const onProgress = (progress) => ({ loaded } = progress);
-    await using({ baseUrl, worker, onProgress }, async (model) => {
-      assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
-    });
-    assert.deepEqual(ranges.splice(0), [undefined, `bytes=${BLOCK}-`]);
-  }
-});
-
 test('what is impossible is refused, not replaced', async () => {
   await fails(load({ threads: 0 }), 'WTW409', 'threads', '1 to 32');
   await fails(load({ variant: 'avx' }), 'WTW409', 'variant', 'relaxed-threads');
@@ -460,74 +379,6 @@ test('what is impossible is refused, not replaced', async () => {
   await fails(load({ files: { 'plan.bin': 1 } }), 'WTW409', "files['plan.bin']");
   await fails(load({ baseUrl: 'http://' }), 'WTW409', 'baseUrl');
   await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');
-});
-
-test('baseUrl moves every file', () =>
-  using({ baseUrl: pathToFileURL(`${folder}/sample`) }, async (model) => {
-    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
-  }));
-
-const NAMES = ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin'].concat(
-  ['threads', 'single'].map((kind) => `runtime-relaxed-${kind}.wasm`),
-  ['threads', 'single'].map((kind) => `runtime-simd128-${kind}.wasm`),
-);
-const contents = async (as) => {
-  const read = async (name) => [name, as(await readFile(`${folder}/sample/${name}`))];
-  return Object.fromEntries(await Promise.all(NAMES.map(read)));
-};
-const KINDS = {
-  path: () => undefined,
-  Buffer: (data) => data,
-  ArrayBuffer: (data) => new Uint8Array(data).buffer,
-  Blob: (data) => new Blob([data]),
-};
-for (const [kind, as] of Object.entries(KINDS)) {
-  for (const worker of [undefined, false]) {
-    test(`files may be at hand: each a ${kind}, with worker ${worker}`, async () => {
-      const files = kind === 'path' ? {} : await contents(as);
-      const baseUrl = kind === 'path' ? `${folder}/sample` : '/nowhere';
-      await using({ baseUrl, files, worker }, async (model) => {
-        assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]);
-        assert.ok((await model.selfTest()).passed);
-      });
-      for (const data of Object.values(files)) assert.ok((data.size ?? data.byteLength) > 4096);
-    });
-  }
-}
-
-test('what is at hand is checked', async () => {
-  const { variant } = await using({}, ({ info }) => info);
-  for (const name of ['plan.bin', 'weights-00.bin', `runtime-${variant}.wasm`]) {
-    const data = await readFile(`${folder}/sample/${name}`);
-    data[data.length >> 1] ^= 1;
-    await fails(load({ files: { [name]: data } }), 'WTW304', name);
-    await fails(load({ files: { [name]: '/nowhere' } }), 'WTW303', '/nowhere');
-  }
-  const words = await readFile(`${folder}/sample/model.json`, 'utf8');
-  const files = { 'model.json': Buffer.from(words.replace('"max":8', '"max":9')) };
-  await fails(load({ files }), 'WTW304', 'model.json');
-});
-
-test('dispose and abort end what is under way', async () => {
-  const model = await load();
-  const calls = [model.run(inputs()), model.run(inputs()), model.selfTest(), model.reset()];
-  const pending = calls.map((call) => fails(call, 'WTW407'));
-  await Promise.all([model.dispose(), model.dispose()]);
-  await Promise.all(pending);
-  await fails(model.run(inputs()), 'WTW407');
-  await model.dispose();
-  const controller = new AbortController();
-  await fails(load({ signal: controller.signal, onProgress: () => controller.abort() }), 'WTW405');
-  await fails(load({ signal: AbortSignal.abort() }), 'WTW405');
-});
-
-test('a model ends with the block that it is used in', async () => {
-  const [first, second] = await Promise.all([load(), load({ worker: false })]);
-  for (const model of [first, second]) {
-    await model[Symbol.asyncDispose]();
-    await fails(model.run(inputs()), 'WTW407');
-    model[Symbol.dispose]();
-  }
 });
 
 test('a diagnosis tells what load() takes', async () => {
@@ -543,104 +394,4 @@ test('a diagnosis tells what load() takes', async () => {
   assert.equal(advice.length, variant.startsWith('relaxed') ? 0 : 1);
   const required = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
   assert.equal((await required.diagnose()).text.split('\n')[0], text.split('\n')[0]);
-});
-
-for (const worker of [undefined, false]) {
-  for (const phase of ['download', 'prepare']) {
-    test(`an abort ends the phase ${phase}, with worker ${worker}`, async () => {
-      const controller = new AbortController();
-      const onProgress = (progress) => progress.phase === phase && controller.abort();
-      await fails(load({ worker, onProgress, signal: controller.signal }), 'WTW405');
-    });
-  }
-}
-
-const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
-const assets = Object.fromEntries(
-  ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin', 'worker.js']
-    .concat(['relaxed', 'simd128'].map((simd) => `runtime-${simd}-threads.wasm`))
-    .map((name) => [name, pathToFileURL(`${folder}/sample/${name}`)]),
-);
-
-test('a worker that dies is told, and the next load works', async () => {
-  let worker;
-  const start = () => (worker = new Worker(assets['worker.js']));
-  const onProgress = () => void worker.terminate();
-  await fails(loadModel(assets, start, { onProgress }), 'WTW408', 'it ended with code 1');
-  await using(
-    {},
-    async (model) => {
-      const running = [model.run(inputs()), model.run(inputs()), model.reset()].map((call) =>
-        fails(call, 'WTW408', 'it ended with code 1'),
-      );
-      void worker.terminate();
-      await Promise.all(running);
-      await fails(model.run(inputs()), 'WTW408', 'it ended with code 1');
-    },
-    () => loadModel(assets, start),
-  );
-  await using({}, async (model) =>
-    assert.deepEqual(bits(await model.run(inputs())), expected[model.info.simd]),
-  );
-});
-
-test('helpers that die leave the runs to the others', async (t) => {
-  // A worker.js whose helpers can be ended.
-  const script = `
-    const threads = process.getBuiltinModule('node:worker_threads');
-    const { Worker } = threads;
-    const helpers = [];
-    threads.Worker = class extends Worker {
-      constructor(...given) {
-        super(...given);
-        helpers.push(this);
-      }
-    };
-    await import(${JSON.stringify(assets['worker.js'].href)});
-    const channel = new BroadcastChannel('helpers');
-    channel.onmessage = async () => {
-      await Promise.all(helpers.map((helper) => helper.terminate()));
-      channel.postMessage(helpers.length);
-    };`;
-  const path = `${await mkdtemp(join(tmpdir(), 'wtw-'))}/worker.mjs`;
-  t.after(() => rm(dirname(path), { recursive: true }));
-  await writeFile(path, script);
-  const start = () => new Worker(path);
-  await using(
-    { threads: 4 },
-    async (model) => {
-      assert.equal(model.info.threads, 4);
-      const before = bits(await model.run(inputs()));
-      const channel = new BroadcastChannel('helpers');
-      const ended = new Promise((resolve) => (channel.onmessage = ({ data }) => resolve(data)));
-      channel.postMessage('end');
-      assert.equal(await ended, 3);
-      channel.close();
-      for (let i = 0; i < 20; ++i) assert.deepEqual(bits(await model.run(inputs())), before);
-    },
-    (options) => loadModel(assets, start, options),
-  );
-});
-
-test('progress ends with everything', async () => {
-  const reports = [];
-  await using({ onProgress: (progress) => reports.push(progress) }, () => {});
-  const { loaded, total } = reports.at(-1);
-  assert.equal(loaded, total);
-  const phases = [...new Set(reports.map(({ phase }) => phase))];
-  assert.deepEqual(phases, ['download', 'prepare']);
-});
-
-test('require works, and an idle model does not keep the process alive', async () => {
-  const { load: required } = createRequire(import.meta.url)(`${folder}/sample/index.cjs`);
-  await using({}, async (model) => assert.ok(model.info.threads >= 1), required);
-  const weights = `${folder}/sample/weights-00.bin`;
-  const script = `const { load } = await import('${entry('sample')}'); await load();
-    const { readFileSync } = await import('node:fs');
-    await load({ files: { 'weights-00.bin': readFileSync('${weights}') } });
-    console.log('loaded');`;
-  const { status, stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
-    timeout: 60000,
-  });
-  assert.deepEqual([status, String(stdout)], [0, 'loaded\n']);
 });
