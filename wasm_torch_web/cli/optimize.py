@@ -43,7 +43,6 @@ def command(
     The package is verified against PyTorch with the same rounded weights; how far those move the
     outputs is measured and told apart from that.
     """
-    from wasm_torch_web.footprint import measure
     from wasm_torch_web.quantize.variants import optimize, table
 
     with console.working():
@@ -55,7 +54,7 @@ def command(
             source_info=not no_source_info,
             **rest,
         )
-        size = measure(result.out, result.manifest)
+    size = variants[-1].size  # the plain one comes first
     tell(console, result, size)
     console.print()
     console.print(table(variants))
