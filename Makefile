@@ -9,7 +9,7 @@ BENCH =
 FUZZ_SECONDS = 60
 SWEEP =
 ZOO =
-PYTEST_ARGS = -n 2
+PYTEST_ARGS = -n 2 --cov
 BUNDLERS =
 PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
@@ -23,12 +23,14 @@ help:
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
-	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make test           all tests, and how many lines of the Python package they ran (90% or it fails;'
+	@echo '                    PYTEST_ARGS="-k conv": some tests, uncounted)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
+	@echo 'make audit          known holes of the packages that are used; asks PyPI and npm'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
@@ -79,6 +81,9 @@ engines: setup-engines
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
 
+audit: setup
+	@$(PYTHON) scripts/audit.py
+
 format: setup
 	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; $(ACTIVATED) npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
@@ -113,4 +118,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

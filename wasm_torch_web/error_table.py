@@ -170,6 +170,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{license!r} is no SPDX licence expression",
         "Give --license such as MIT (https://spdx.org/licenses lists them); for none, UNLICENSED.",
     ),
+    "path-failed": (
+        128,
+        U,
+        "{path}: {reason}",
+        "Choose another path, or see to its permissions and to the room on its disk.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -519,6 +525,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         E,
         "{option} needs packages that are not installed",
         "Run `pip install 'wasm-torch-web[{extra}]'`.",
+    ),
+    "cluster-failed": (
+        630,
+        E,
+        "the Ray cluster failed: {reason}",
+        "Check --ray-address, and that every node has this version of wasm-torch-web; the same "
+        "command again goes on behind what is done.",
     ),
     # 7xx: the inference service
     "request-invalid": (701, U, "{reason}", "Send what the Open Inference Protocol says."),

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from support.processes import alive
 from support.served import Classifier, Packages
-from support.service import Answer, Client, alive, pids, serving, tensor, until
+from support.service import Answer, Client, pids, serving, tensor, until
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.serving.api import limits

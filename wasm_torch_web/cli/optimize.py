@@ -40,6 +40,9 @@ def command(
 ) -> dict[str, Any]:
     """Make a smaller package, next to the one that `build` makes.
 
+    \b
+    wasm-torch-web optimize model.pth --out small --quantize fp16 --max-error 0.01
+
     The package is verified against PyTorch with the same rounded weights; how far those move the
     outputs is measured and told apart from that.
     """
