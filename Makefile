@@ -9,7 +9,7 @@ BENCH =
 FUZZ_SECONDS = 60
 SWEEP =
 ZOO =
-PYTEST_ARGS = -n 2 --cov
+PYTEST_ARGS = -n 2
 BUNDLERS =
 PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
@@ -23,8 +23,8 @@ help:
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
-	@echo 'make test           all tests, and how many lines of the Python package they ran (90% or it fails;'
-	@echo '                    PYTEST_ARGS="-k conv": some tests, uncounted)'
+	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make coverage       all tests, and how many lines of the Python package they run (90% or it fails)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
@@ -70,6 +70,9 @@ pictures: setup-checks
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
+
+coverage: setup-checks
+	@$(PYTHON) -m pytest --cov $(PYTEST_ARGS)
 
 bundlers: setup-checks
 	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
@@ -118,4 +121,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
-import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from support.service import PATIENCE
 
 import wasm_torch_web
 from wasm_torch_web.cli import COMMANDS, PROGRAM, invoke
@@ -103,16 +105,18 @@ def test_examples(
 
 
 def served(words: list[str]) -> tuple[int, str]:
-    """On a port that is free, until it is interrupted."""
+    """On a port that is free, until it has answered."""
     command = [sys.executable, "-u", "-m", "wasm_torch_web", *words, "--json", "--port", "0"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         try:
             assert process.stderr is not None
-            lines = iter(process.stderr.readline, "")
-            assert any("http://127.0.0.1:" in line for line in lines)
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=120)
+            found = (re.search(r"http://127\S+", line) for line in process.stderr)
+            address = next(match[0] for match in found if match)
+            with urllib.request.urlopen(address) as answer:
+                assert answer.status == 200
+            process.terminate()
+            out, _ = process.communicate(timeout=PATIENCE)
             return process.returncode, out
         finally:
             process.kill()

@@ -90,6 +90,23 @@ def test_a_killed_worker_loses_its_own_requests_alone(packages: Packages) -> Non
         assert client.infer("classifier", tensor("x", numpy.zeros((1, 8)))).status == 200
 
 
+def test_requests_that_wait_outlive_a_worker(packages: Packages) -> None:
+    """None is handed to one that has just ended."""
+    with (
+        serving(packages("classifier"), packages("loop")) as client,
+        ThreadPoolExecutor(5) as clients,
+    ):
+        lost = [clients.submit(loop, client, LONG) for _ in range(2)]
+        until(lambda: jobs(client) == 2)
+        x = tensor("x", numpy.zeros((1, 8)))
+        kept = [clients.submit(client.infer, "classifier", x) for _ in range(3)]
+        until(lambda: waiting(client, "classifier") == 3)
+        [pid] = pids(client)
+        os.kill(pid, signal.SIGKILL)
+        assert {one.result().status for one in lost} == {503}
+        assert {one.result().status for one in kept} == {200}
+
+
 def _asking(client: Client, stop: threading.Event) -> list[int]:
     """Statuses of one request after another."""
     x = tensor("x", numpy.zeros((1, 8)))
