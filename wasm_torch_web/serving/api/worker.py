@@ -7,10 +7,12 @@ and is the only one to do so (`process.py`).
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,10 +36,25 @@ def main() -> None:
     packages = {key: Path(path) for key, path in begin[0]["packages"].items()}
     limits = {name: begin[0][name] for name in ("memory", "timeout", "finite")}
     host = Host(packages, **limits, tell=events.append)
-    while (frame := frames.read(stdin)) is not None:
+    for frame in _ahead(stdin):
         head, blocks = answer(host, *frame)
         _write(stdout, {**head, "events": events, **_memory(host)}, blocks)
         events.clear()
+
+
+def _ahead(stream: IO[bytes]) -> Iterator[frames.Frame]:
+    """Frames to the end. The next is read while one is run: a pipe holds 64 KiB, and for the rest
+    of a request one would wait for the service again and again."""
+    read: queue.Queue[frames.Frame | None] = queue.Queue(1)
+
+    def fill() -> None:
+        while (frame := frames.read(stream)) is not None:
+            read.put(frame)
+        read.put(None)
+
+    threading.Thread(target=fill, daemon=True).start()
+    while (frame := read.get()) is not None:
+        yield frame
 
 
 def _memory(host: Host) -> dict[str, Any]:
