@@ -18,7 +18,9 @@ from wasm_torch_web.serving.api.settings import MIB, Settings
 
 PART = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
 # What `docker build --tag` takes, with a tag.
-TAG = re.compile(rf"((?:[a-zA-Z0-9.-]+(?::\d+)?/)?{PART}(?:/{PART})*):([a-zA-Z0-9_][\w.-]{{0,127}})")
+TAG = re.compile(
+    rf"((?:[a-zA-Z0-9.-]+(?::\d+)?/)?{PART}(?:/{PART})*):([a-zA-Z0-9_][\w.-]{{0,127}})"
+)
 LEAST_WORKER = 512 * MIB
 STEP = 256 * MIB
 PROCESS = 128 * MIB  # Python, numpy and wasmtime
@@ -53,7 +55,7 @@ class Deployment:
     def worker_bytes(self) -> int:
         """What the models of one worker may take: all of them loaded, and as much to run in."""
         weights = (one.manifest["weights"] for one in self.models)
-        loaded = sum(one["bytes"] + one["prepared"]["bytes"] for one in weights)
+        loaded: int = sum(one["bytes"] + one["prepared"]["bytes"] for one in weights)
         return max(LEAST_WORKER, -(-2 * loaded // STEP) * STEP)
 
     @property

@@ -16,7 +16,7 @@ DASHBOARD = "grafana.json"
 
 
 def write(folder: Path, deployment: Deployment) -> None:
-    """Dockerfile, requirements, this tool as a wheel, the site. Raises UserError runtime-missing."""
+    """Dockerfile, requirements, this tool, the site. Raises UserError runtime-missing."""
     if not RUNTIME.is_file():
         raise UserError("runtime-missing", path=RUNTIME)
     site.write(folder / "site", deployment)

@@ -32,7 +32,7 @@ def is_unchanged(folder: Path) -> bool:
     added since."""
     try:
         told = json.loads((folder / FILE).read_bytes())
-        ours, hashes = told["generator"]["name"] == GENERATOR, dict(told["files"])
+        ours, hashes = bool(told["generator"]["name"] == GENERATOR), dict(told["files"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     for name in _names(folder) if ours else ():

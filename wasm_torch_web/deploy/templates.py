@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from wasm_torch_web.bundle.escape import code
 from wasm_torch_web.bundle.templates import filled
@@ -87,6 +88,6 @@ def _from_environment(options: dict[str, str]) -> list[str]:
     return [word for name in options for word in (f"--{name}", f"$({variable(name)})")]
 
 
-def _refusal(slug: str, **given: object) -> str:
+def _refusal(slug: str, **given: Any) -> str:
     """What the service itself would send."""
     return bytes(refusal(UserError(slug, **given)).body).decode()
