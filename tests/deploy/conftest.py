@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from support.deployed import Deployed, fake_package
 from support.served import Packages
 
 from wasm_torch_web.deploy import deploy
+
+BUILD = Path(__file__).parents[2] / "build"
+TOOLS = Path(__file__).with_name("tools.txt")
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +40,16 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, packages: Packages) -> De
         return out
 
     return written
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """The folder of the programs in tools.txt, in an environment of their own."""
+    folder = BUILD / "deploy-tools"
+    wanted = TOOLS.read_text()
+    stamp = folder / "stamp"
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run([folder / "bin/pip", "install", "-q", "-r", TOOLS], check=True)
+        stamp.write_text(wanted)
+    return folder / "bin"
