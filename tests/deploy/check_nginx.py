@@ -1,4 +1,4 @@
-"""nginx in front of the service, as `deploy docker` sets it up: Debian's nginx, the real service."""
+"""The nginx of `deploy docker`, which is Debian's here, in front of the real service."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def test_clients_are_who_nginx_sees(proxy: Front, service: Container) -> None:
 
 def test_too_many_requests(proxy: Front) -> None:
     connection = proxy.connection()
-    for sent in range(50 * RATE):
+    good = -1
+    content, status = b"", 200
+    while status == 200 and good < 50 * RATE:
         connection.request("GET", "/v2/health/live")
         response = connection.getresponse()
-        content = response.read()
-        if response.status != 200:
-            break
-    assert sent >= RATE  # a burst is let through
+        content, status, good = response.read(), response.status, good + 1
+    assert good >= RATE  # a burst is let through
     assert response.status == 429
     assert json.loads(content)["code"] == "WTW707"
     assert response.headers.get_all("retry-after") == ["1"]
@@ -115,13 +115,10 @@ def test_too_large_requests(proxy: Front) -> None:
 
 
 def test_slow_clients_are_left(proxy: Front) -> None:
-    with socket.create_connection(("127.0.0.1", proxy.port), PATIENCE) as plain:
-        with proxy.context().wrap_socket(plain, server_hostname="127.0.0.1") as stream:
-            stream.sendall(b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n")
-            assert stream.recv(1 << 16).partition(b"\r\n")[0] in (
-                b"",
-                b"HTTP/1.1 408 Request Time-out",
-            )
+    plain = socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)
+    with proxy.context().wrap_socket(plain, server_hostname="127.0.0.1") as stream:
+        stream.sendall(b"GET /v2/health/live HTTP/1.1\r\nhost: x\r\n")
+        assert stream.recv(1 << 16) == b""
 
 
 def test_a_service_that_is_away(deployed: Deployed, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,7 @@ from pathlib import Path
 from .container import DEBIAN, sandboxed
 from .debian import environment, unpacked
 from .ports import free_port
-from .tools import PATIENCE, answers
+from .tools import PATIENCE
 
 PACKAGES = ("nginx", "nginx-common", "libnginx-mod-http-brotli-static")
 CERTIFICATE = (
@@ -114,23 +116,35 @@ def front(deployed: Path, service: int, folder: Path) -> Iterator[Front]:
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr, done.stderr
     command, env = nginx(folder / "nginx.conf", folder, places, "-g", "daemon off;")
-    with running(command, env, f"http://127.0.0.1:{found.plain}/nothing", folder):
+    with running(command, env, found.port, folder):
         yield found
 
 
 @contextmanager
 def running(
-    command: Sequence[str], env: Mapping[str, str], url: str, folder: Path
+    command: Sequence[str], env: Mapping[str, str], port: int, folder: Path
 ) -> Iterator[None]:
-    """A server in a sandbox, once it answers; it ends with the sandbox."""
+    """A server in a sandbox, once it listens; it ends with the sandbox."""
     log = folder / "server.log"
     with log.open("w") as stream:
         server = subprocess.Popen(
             command, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
         )
         try:
-            answers(server, url, log)
+            end = time.monotonic() + PATIENCE
+            while not listens(port):
+                assert server.poll() is None and time.monotonic() < end, log.read_text()
+                time.sleep(0.05)
             yield
         finally:
             server.kill()
             server.wait(PATIENCE)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
