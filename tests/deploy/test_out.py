@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,16 @@ def test_the_examples_run(
             *record["files"],
             "deploy.json",
         }
+
+
+def test_torch_is_not_imported(fake: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys, wasm_torch_web.cli as cli\n"
+        "assert cli.invoke(sys.argv[1:]) == 0\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    given = ["deploy", "docker", fake, "--out", tmp_path / "out"]
+    subprocess.run([sys.executable, "-c", script, *given], check=True)
 
 
 def test_a_kind_that_there_is_not(fake: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -54,11 +54,12 @@ def command(
     \b
     wasm-torch-web deploy static pkg --out public
     wasm-torch-web deploy docker pkg other --out containers
-    wasm-torch-web deploy k8s pkg --out k8s --image registry.example.com/team/model:1.0.0
+    wasm-torch-web deploy k8s pkg --out k8s --image example.com/model:1.0.0
 
-    static: the demo page and the package for any web server, with headers for common hosts.
-    docker: an image of the inference service; a compose file with nginx, Prometheus and Grafana.
-    k8s: the image, and manifests for Kubernetes (kustomize).
+    \b
+    static  the demo page and the package for any web host, with its headers
+    docker  an image of the inference service, nginx, Prometheus and Grafana
+    k8s     the image, and manifests for Kubernetes (kustomize)
     """
     from wasm_torch_web.deploy import deploy
 
