@@ -28,7 +28,7 @@ WORKER = "service-worker.js"
 SCRIPT = f'<script src="{WORKER}"></script>'
 HEAD = '<meta charset="utf-8" />'
 PLAN = "plan.bin"
-QUALITY = 9  # of 11, which takes ten times as long for a tenth less
+QUALITY = 9  # of 11, which takes sixteen times as long for a tenth less
 
 
 def write(folder: Path, deployment: Deployment) -> None:
