@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -139,8 +140,12 @@ def test_prometheus_finds_the_service(
 
 
 def asked(port: int, query: str) -> list[str]:
-    """The values that Prometheus has now."""
+    """The values that Prometheus has now; none while it begins."""
     url = f"http://127.0.0.1:{port}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
-    with urllib.request.urlopen(url) as response:
-        found = json.load(response)
+    try:
+        with urllib.request.urlopen(url) as response:
+            found = json.load(response)
+    except urllib.error.HTTPError as error:
+        assert error.code == 503, error
+        return []
     return [one["value"][1] for one in found["data"]["result"]]
