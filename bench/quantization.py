@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -29,7 +30,6 @@ from bench.tables import Grid
 from wasm_torch_web.benchmark.package import Configuration, measure
 from wasm_torch_web.console import bytes_text
 from wasm_torch_web.footprint import measure as footprint
-from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.pipeline import Prepared
 from wasm_torch_web.progress import Line, Silent
 from wasm_torch_web.quantize.drift import Meter, worst
