@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -276,6 +278,7 @@ def test_a_package_alone_becomes_fp16(
     # The weights are those that a build from the source would have.
     words = ["validate", run.out, "--source", state, "--model", f"{code}:make", "--json"]
     assert invoke([*map(str, words)]) == 0
+    run.capsys.readouterr()
     again = run("--quantize", "fp16", given=[run.out])  # nothing is left to do
     assert again["variants"][0]["kind"] == "before" and again["variants"][1]["relError"] == 0
 
@@ -309,3 +312,24 @@ def test_limits_hold_for_packages_too(run: Run, package: Path, code: Path) -> No
     words = ("--quantize", "fp16", "--eval", f"{code}:sharp", "--min-accuracy", "1.5")
     assert run(*words, given=[package])["code"] == "WTW236"
     assert not run.out.exists()
+
+
+def test_the_examples_of_help_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = torch.nn.Sequential()
+    module.add_module("body", torch.nn.Linear(8, 64))
+    module.add_module("head", torch.nn.Linear(64, 64))
+    wasm_torch_web.save(module, (torch.ones(1, 8),), "model.pth")
+    wasm_torch_web.build("model.pth", out="pkg", verify=False)
+    (tmp_path / "photos").mkdir()
+    np.save("photos/one.npy", np.ones((1, 8), "float32"))
+    (tmp_path / "score.py").write_text("def accuracy(model):\n    return 0.95\n")
+    assert invoke(["optimize", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    examples = re.findall(r"wasm-torch-web (optimize \S+ --.+?)(?= wasm-torch-web|  | The )", text)
+    assert len(examples) == 6
+    for example in examples:
+        assert invoke([*shlex.split(example), "--no-verify"]) == 0, example
+        capsys.readouterr()
