@@ -3,7 +3,7 @@ does to the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,8 +24,6 @@ from wasm_torch_web.quantize.spec import KINDS, Mix, Spec
 from wasm_torch_web.quantize.way import Weight
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.trials import trials
-
-MOST_TRIES = 8  # of a size, which is only estimated before a mix is laid out
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def default_runs(graph: Graph, example: Flat) -> list[Flat]:
     return [run for one in trials(writer.described(graph), example)[:2] for run in one.runs]
 
 
-class _Told(Collection[Flat]):
+class _Told:
     """Runs, of which the console is told as they are gone through."""
 
     def __init__(self, runs: Sequence[Flat], console: Console) -> None:
@@ -99,12 +97,6 @@ class _Told(Collection[Flat]):
         for done, run in enumerate(self.runs):
             self.console.part(done, len(self.runs), "calibration")
             yield run
-
-    def __len__(self) -> int:
-        return len(self.runs)
-
-    def __contains__(self, run: object) -> bool:
-        return run in self.runs
 
 
 @dataclass
@@ -151,23 +143,17 @@ class _Work:
         """The fewest steps that fit the target."""
         target = self.spec.target
         assert target is not None
-        excess = stored_bytes(self.graph) - target
-        tried = 0
-        for _ in range(MOST_TRIES):
+        excess, count = stored_bytes(self.graph) - target, 0
+        while True:  # what steps save is only estimated before a mix is laid out
             found = way.first(excess)
-            count = len(way.steps) if found is None else max(found, tried)
+            count = len(way.steps) if found is None else max(found, count)
             size = self.size(way.mix(count))
             if size <= target:
                 return count
             if count == len(way.steps):
-                break
-            tried = count + 1
-            excess += size - target
-        least = self.size(way.mix(len(way.steps)))
-        if least > target:
-            smallest = bytes_text(least)
-            raise UserError("quantize-size", target=bytes_text(target), smallest=smallest)
-        return len(way.steps)
+                sizes = {"target": bytes_text(target), "smallest": bytes_text(size)}
+                raise UserError("quantize-size", **sizes)
+            excess, count = excess + size - target, count + 1
 
     def size(self, mix: Mix) -> int:
         return stored_bytes(self.choice(picked(self.found, mix)).graph)

@@ -97,7 +97,7 @@ class _Work:
     def requantized(self, package: Path, out: Path, force: bool) -> tuple[BuildResult, Comparison]:
         """From a package alone, which may be the one that is replaced."""
         spec, plain = self.wanted.spec, manifests.read(package)
-        check_alone(package, spec)
+        check_alone(package, plain, spec)
         plain_score = self.scored(package)
         runs = calibration_runs(self.wanted.calibration, plain)
         with self.line.step("measure"):

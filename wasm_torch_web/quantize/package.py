@@ -57,8 +57,12 @@ class InEngine:
         return [_tensors(ports, self.model.run(run)) for run in runs]
 
 
-def check_alone(package: Path, spec: Spec) -> None:
-    """Raises UserError quantize-package for what a package alone is not enough for."""
+def check_alone(package: Path, manifest: Manifest, spec: Spec) -> None:
+    """Raises UserError quantize-package for what a package alone is not enough for, and
+    manifest-invalid where it has no example."""
+    if not manifest.get("golden"):
+        path = package / manifests.FILE
+        raise UserError("manifest-invalid", path=path, reason="no golden data")
     if spec.kind != FP16.name or spec.searches:
         raise UserError("quantize-package", path=package)
 
@@ -73,11 +77,12 @@ def requantized(
     """
     manifest = manifests.read(package)
     example = golden.read_inputs(package, manifest, 0)
+    before = load(package)  # which checks every file
     with line.step("write"):
         weights = _write_weights(package, manifest, spec, folder)
         manifest["quantized"] = _entry(manifest, spec, weights)
         manifests.write(folder, manifest)
-    with line.step("quantize"), load(package) as before, load(folder) as after:
+    with line.step("quantize"), before, load(folder) as after:
         runs = runs or [run for one in trials(manifest, example)[:2] for run in one.runs]
         given = InEngine(before), InEngine(after), runs, golden.drawn(manifest)
         moved = drift.measure(*given, lambda done: line.console.part(done, len(runs), "runs"))
@@ -116,7 +121,7 @@ def _entry(manifest: Manifest, spec: Spec, weights: Sequence[Weight]) -> dict[st
 
 def _write_weights(package: Path, manifest: Manifest, spec: Spec, folder: Path) -> list[Weight]:
     """Shards, and the plan that finds weights where they lie now; changes the manifest."""
-    memory = memoryview(bytearray(read_segment(package, manifest["weights"])))
+    memory = memoryview(read_segment(package, manifest["weights"]))
     found: dict[str, Weight] = {}
     places: dict[tuple[int, int], int] = {}
     entries = []
@@ -138,7 +143,11 @@ def _write_weights(package: Path, manifest: Manifest, spec: Spec, folder: Path) 
         weights = shards.finish() | {"tensors": entries}
         weights["bytes"] += segment.saved
     check_skips(spec, found)
-    plan = _moved((package / manifest["plan"]["file"]).read_bytes(), places)
+    try:
+        plan = _moved(manifests.content(package, manifest["plan"]), places)
+    except KeyError as error:
+        reason = "the plan has weights that it does not name"
+        raise UserError("manifest-invalid", path=package / manifests.FILE, reason=reason) from error
     (folder / manifest["plan"]["file"]).write_bytes(plan)
     manifest["plan"]["sha256"] = hashlib.sha256(plan).hexdigest()
     manifest["weights"] |= weights
@@ -155,14 +164,13 @@ def _data(entry: dict[str, Any], content: memoryview) -> torch.Tensor:
 def _rows(entry: dict[str, Any], data: torch.Tensor) -> torch.Tensor:
     """The same with what belongs to an output in a row: panels have eight of them side by side."""
     if entry["layout"] == "panel8":
-        return (
-            data.reshape(-1, entry["stored"][1], 8).transpose(1, 2).reshape(-1, entry["stored"][1])
-        )
+        depth = entry["stored"][1]
+        return data.reshape(-1, depth, 8).transpose(1, 2).reshape(-1, depth)
     return data.reshape(entry["shape"])
 
 
 def _moved(plan: bytes, places: Places) -> bytes:
-    """A plan whose weights lie elsewhere in the segment."""
+    """A plan, its hash checked, whose weights lie elsewhere in the segment."""
     found = bytearray(plan)
     section = SECTIONS.index("buffers")
     first, count = struct.unpack_from("<QQ", plan, HEADER_BYTES + 16 * section)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,7 @@ class Way:
     name: str
     weights: Callable[[Graph, Ranges], list[Weight]]
     apply: Callable[[Graph, Names, Ranges], None]
-    calibrate: Callable[[Graph, Collection[Flat]], Ranges] | None = None
+    calibrate: Callable[[Graph, Iterable[Flat]], Ranges] | None = None
 
 
 def constants(graph: Graph) -> Iterator[Value]:
