@@ -48,6 +48,7 @@ def command(
     max_error: float | None,
     target: int | None,
     calibration: tuple[str, ...],
+    observer: str,
     min_accuracy: float | None,
     evaluate: str | None,
     report: Path | None,
@@ -78,7 +79,7 @@ def command(
     from wasm_torch_web.request import Request
 
     like = Path(source) if given is not None else None
-    spec = Spec(quantize, skip, max_error, target, min_accuracy)
+    spec = Spec(quantize, skip, max_error, target, min_accuracy, observer)
     with console.working():
         result, comparison = optimize(
             Request(given or source, source_info=not no_source_info, like=like, **rest),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wasm_torch_web.labels import SCORES
-from wasm_torch_web.quantize.spec import KINDS
+from wasm_torch_web.quantize.spec import KINDS, OBSERVERS
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
 
 
 def search_options(function: F) -> F:
-    """`--target-size --calibration --min-accuracy --eval --report`."""
+    """`--target-size --calibration --observer --min-accuracy --eval --report`."""
     for option in reversed(
         (
             click.option(
@@ -215,6 +215,14 @@ def search_options(function: F) -> F:
                 multiple=True,
                 help="Real inputs to measure errors on: files and folders as `run --input` takes, "
                 "or module:function, file.py:function that gives some.",
+            ),
+            click.option(
+                "--observer",
+                type=click.Choice(OBSERVERS),
+                default=OBSERVERS[0],
+                show_default=True,
+                help="How much of what static has seen of a value its range covers: all; all but "
+                "the outermost; what makes the squared error least.",
             ),
             click.option(
                 "--min-accuracy",
