@@ -199,7 +199,8 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
 
 
 def search_options(function: F) -> F:
-    """`--target-size --calibration --observer --min-accuracy --eval --report`."""
+    """`--target-size --calibration --observer --min-accuracy --eval --compare
+    --report`."""
     for option in reversed(
         (
             click.option(
@@ -236,6 +237,13 @@ def search_options(function: F) -> F:
                 metavar="MODULE:FUNCTION",
                 help="A function that takes the model, model(x=array) -> dict of arrays, and "
                 "gives a number: the higher, the better.",
+            ),
+            click.option(
+                "--compare",
+                "others",
+                type=click.Choice([*KINDS]),
+                multiple=True,
+                help="Build and measure this beside it.",
             ),
             click.option(
                 "--report",
