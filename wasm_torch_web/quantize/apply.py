@@ -11,7 +11,7 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.quantize.dynamic import DYNAMIC
 from wasm_torch_web.quantize.rounding import FP16
 from wasm_torch_web.quantize.spec import KINDS, Mix, Spec
-from wasm_torch_web.quantize.way import Ranges, Way, Weight
+from wasm_torch_web.quantize.way import Ranges, Way, Weight, constants
 
 WAYS: dict[str, Way] = {way.name: way for way in (DYNAMIC, FP16)}
 
@@ -40,7 +40,7 @@ def offers(graph: Graph, spec: Spec) -> Offers:
     for name in KINDS[spec.kind]:
         for weight in WAYS[name].weights(graph, spec.ranges):
             found.setdefault(weight.name, {})[name] = skipped(weight, spec)
-    check_skips(spec, found)
+    check_skips(spec, {value.name for value in constants(graph)})
     return found
 
 
