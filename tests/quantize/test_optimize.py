@@ -255,7 +255,10 @@ def test_options_that_make_no_sense(run: Run, words: tuple[str, ...], said: str)
 def package(state: Path, code: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("package") / "pkg"
     words = ["build", state, "--model", f"{code}:make", "--out", out, "--name", "small-one"]
+    labels = out.with_name("labels.txt")
+    labels.write_text("\n".join(f"class {number}" for number in range(65)))
     more = ["--preprocess", "image:crop=16", "--dynamic", "input.0=batch:1..4", "--no-verify"]
+    more += ["--labels", str(labels)]
     assert invoke([*map(str, (*words, *more))]) == 0
     return out
 
@@ -290,7 +293,8 @@ def test_a_package_is_rebuilt_from_its_source(run: Run, package: Path) -> None:
     assert run.code == 0
     before, after = manifests.read(package), manifests.read(run.out)
     assert after["name"] == "small-one" and after["symbols"] == before["symbols"]
-    assert after["programs"]["forward"]["inputs"] == before["programs"]["forward"]["inputs"]
+    assert "classes" in before["programs"]["forward"]["outputs"][0]
+    assert after["programs"] == before["programs"]
     assert set(after["quantized"]["ways"]) == {"dynamic"}
     assert found["variants"][0]["relError"] == 0
 
