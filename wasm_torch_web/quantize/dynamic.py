@@ -10,14 +10,12 @@ from collections.abc import Iterator
 
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
-from wasm_torch_web.ops.quantized import MOST_DEPTH, quantize_weight, unpack
+from wasm_torch_web.ops.integers import MOST_DEPTH, packed, round_rows
 from wasm_torch_web.quantize.rounding import loss_between
 from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
 
 LEAST_ELEMENTS = 4096  # a smaller product takes as long as making its input integers
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
-
-OPERANDS = ("weight", "scale", "sums", "bias")
 
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
@@ -62,25 +60,24 @@ def _judge(weight: Value, is_shared: bool) -> Weight:
     if data.shape[1] > MOST_DEPTH:
         why = f"a row has more than {MOST_DEPTH:,} elements"
         return Weight(weight.name, size, size, None, DYNAMIC.name, why)
-    operands = quantize_weight(data, None)
-    loss = loss_between(data, unpack(*operands[:2], *data.shape))
+    whole, scale = round_rows(data)
+    loss = loss_between(data, whole * scale[:, None])
     kept = ""
     if loss is None:
         kept = "it has elements that are not finite"
     elif loss > MOST_LOSS:
         kept = f"int8 moves a row by {loss:.1e} of its norm"
-    packed = sum(operand.nbytes for operand in operands[:3])
-    stored = size if kept else packed + (size if is_shared else 0)
+    stored = size if kept else whole.nbytes + 2 * scale.nbytes + (size if is_shared else 0)
     return Weight(weight.name, size, stored, loss, DYNAMIC.name, kept)
 
 
 def _operands(weight: Value, bias: Value | None) -> list[Value]:
     """Constants; the weights of two layers that differ in bias are stored once."""
     assert weight.data is not None
-    tensors = quantize_weight(weight.data, None if bias is None else bias.data)
+    tensors = packed(weight.data, None if bias is None else bias.data)
     return [
         Value(f"{weight.name}_{name}", data.dtype, tuple(data.shape), "constant", data)
-        for name, data in zip(OPERANDS, tensors, strict=True)
+        for name, data in tensors._asdict().items()
     ]
 
 
