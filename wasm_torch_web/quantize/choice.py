@@ -3,7 +3,7 @@ does to the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from wasm_torch_web.format import writer
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.progress import Console
 from wasm_torch_web.quantize import drift
-from wasm_torch_web.quantize.apply import Offers, apply, mix_of, offers, picked, uniform
+from wasm_torch_web.quantize.apply import WAYS, Offers, apply, mix_of, offers, picked, uniform
 from wasm_torch_web.quantize.drift import Drift
 from wasm_torch_web.quantize.reference import Quantized
 from wasm_torch_web.quantize.search import MOST_ERROR, Path, path
@@ -24,8 +24,6 @@ from wasm_torch_web.quantize.spec import KINDS, Mix, Spec
 from wasm_torch_web.quantize.way import Weight
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.trials import trials
-
-MOST_TRIES = 8  # of a size, which is only estimated before a mix is laid out
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,18 @@ def default_runs(graph: Graph, example: Flat) -> list[Flat]:
     return [run for one in trials(writer.described(graph), example)[:2] for run in one.runs]
 
 
+class _Told:
+    """Runs, of which the console is told as they are gone through."""
+
+    def __init__(self, runs: Sequence[Flat], console: Console) -> None:
+        self.runs, self.console = runs, console
+
+    def __iter__(self) -> Iterator[Flat]:
+        for done, run in enumerate(self.runs):
+            self.console.part(done, len(self.runs), "calibration")
+            yield run
+
+
 @dataclass
 class _Work:
     """What was given, and what was found so far."""
@@ -103,6 +113,10 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.drawn = frozenset(port.name for port in self.graph.outputs if port.drawn)
+        for way in (WAYS[name] for name in KINDS[self.spec.kind]):
+            if way.calibrate is not None:
+                ranges = way.calibrate(self.graph, _Told(self.runs, self.console))
+                self.spec = replace(self.spec, ranges={**self.spec.ranges, **ranges})
         self.found: Offers = offers(self.graph, self.spec)
 
     def telling(self, what: str, total: int) -> Callable[[int], None]:
@@ -129,23 +143,17 @@ class _Work:
         """The fewest steps that fit the target."""
         target = self.spec.target
         assert target is not None
-        excess = stored_bytes(self.graph) - target
-        tried = 0
-        for _ in range(MOST_TRIES):
+        excess, count = stored_bytes(self.graph) - target, 0
+        while True:  # what steps save is only estimated before a mix is laid out
             found = way.first(excess)
-            count = len(way.steps) if found is None else max(found, tried)
+            count = len(way.steps) if found is None else max(found, count)
             size = self.size(way.mix(count))
             if size <= target:
                 return count
             if count == len(way.steps):
-                break
-            tried = count + 1
-            excess += size - target
-        least = self.size(way.mix(len(way.steps)))
-        if least > target:
-            smallest = bytes_text(least)
-            raise UserError("quantize-size", target=bytes_text(target), smallest=smallest)
-        return len(way.steps)
+                sizes = {"target": bytes_text(target), "smallest": bytes_text(size)}
+                raise UserError("quantize-size", **sizes)
+            excess, count = excess + size - target, count + 1
 
     def size(self, mix: Mix) -> int:
         return stored_bytes(self.choice(picked(self.found, mix)).graph)
