@@ -48,6 +48,7 @@ def command(
     max_error: float | None,
     target: int | None,
     calibration: tuple[str, ...],
+    observer: str,
     min_accuracy: float | None,
     evaluate: str | None,
     report: Path | None,
@@ -62,6 +63,7 @@ def command(
     wasm-torch-web optimize model.pth --out small
     wasm-torch-web optimize model.pth --out small --quantize fp16 --skip 'head.*'
     wasm-torch-web optimize model.pth --out small --target-size 50MB --calibration photos/
+    wasm-torch-web optimize model.pth --out small --quantize static --calibration photos/
     wasm-torch-web optimize model.pth --out small --eval score.py:accuracy --min-accuracy 0.9
     wasm-torch-web optimize pkg --out small --quantize fp16
     wasm-torch-web optimize pkg --source model.pth --out small
@@ -78,7 +80,7 @@ def command(
     from wasm_torch_web.request import Request
 
     like = Path(source) if given is not None else None
-    spec = Spec(quantize, skip, max_error, target, min_accuracy)
+    spec = Spec(quantize, skip, max_error, target, min_accuracy, observer)
     with console.working():
         result, comparison = optimize(
             Request(given or source, source_info=not no_source_info, like=like, **rest),

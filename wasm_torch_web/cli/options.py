@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wasm_torch_web.labels import SCORES
-from wasm_torch_web.quantize.spec import KINDS
+from wasm_torch_web.quantize.spec import KINDS, OBSERVERS
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -174,7 +174,8 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
                     default=default,
                     show_default=default is not None,
                     help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
-                    "float32; dynamic makes linear layers int8, their inputs in the run; auto "
+                    "float32; dynamic makes products int8, their inputs in the run; static has "
+                    "their inputs' ranges from calibration and keeps bytes between them; auto "
                     "finds a way for each weight, by what it does to the outputs.",
                 ),
                 click.option(
@@ -199,7 +200,7 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
 
 
 def search_options(function: F) -> F:
-    """`--target-size --calibration --min-accuracy --eval --report`."""
+    """`--target-size --calibration --observer --min-accuracy --eval --report`."""
     for option in reversed(
         (
             click.option(
@@ -215,6 +216,14 @@ def search_options(function: F) -> F:
                 multiple=True,
                 help="Real inputs to measure errors on: files and folders as `run --input` takes, "
                 "or module:function, file.py:function that gives some.",
+            ),
+            click.option(
+                "--observer",
+                type=click.Choice(OBSERVERS),
+                default=OBSERVERS[0],
+                show_default=True,
+                help="How much of what calibration sees a range of static covers: everything, all "
+                "but 1/10,000 on each side, or what makes the error least.",
             ),
             click.option(
                 "--min-accuracy",

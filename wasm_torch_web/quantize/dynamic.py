@@ -60,7 +60,7 @@ def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
     made: dict[Any, list[Value]] = {}
     for one in (graph, *all_subgraphs(graph)):
         layers = {node for node, weight in _candidates(one.nodes) if weight.name in chosen}
-        nodes = []
+        nodes: list[Node] = []
         for node in one.nodes:
             nodes += _replaced(node, made) if node in layers else [node]
         one.nodes = nodes
@@ -68,17 +68,18 @@ def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
 
 def _replaced(node: Node, made: dict[Any, list[Value]]) -> Iterator[Node]:
     """The nodes in its place, of which the last one makes its output."""
-    input, weight, bias, residual = node.inputs
+    input, weight, _, residual = node.inputs
     assert input is not None and weight is not None
+    operands = _operands(node, made)
     attributes = {name: item for name, item in node.attributes.items() if name != "groups"}
     attributes["columns"] = int(weight.shape[0])
     if node.row.name == "linear":
-        yield _moved(node, "quantized_linear", [input, *_operands(node, made), residual], attributes)
+        yield _moved(node, "quantized_linear", [input, *operands, residual], attributes)
     elif _is_pointwise(node):
-        yield from _pointwise(node, _operands(node, made), attributes)
+        yield from _pointwise(node, operands, attributes)
     else:
         attributes["kernel"] = tuple(weight.shape[1:3])
-        yield _moved(node, "quantized_conv2d", [input, *_operands(node, made), residual], attributes)
+        yield _moved(node, "quantized_conv2d", [input, *operands, residual], attributes)
 
 
 def _is_pointwise(node: Node) -> bool:
@@ -128,13 +129,16 @@ def _pointwise(node: Node, operands: list[Value], attributes: dict[str, Any]) ->
             view = _made(node, "slice", [input], bounds, shape, f"strided_{axis}")
             yield view
             input = view.output
-    views = [_permuted(node, value, name) for value, name in ((input, "pixels"), (residual, "residual")) if value is not None]
-    yield from views
-    pixels = [view.output for view in views]
-    more = pixels[1] if residual is not None else None
+    pixels = _permuted(node, input, "pixels")
+    yield pixels
+    more = None
+    if residual is not None:
+        more = _permuted(node, residual, "residual")
+        yield more
     kept = {name: attributes[name] for name in ("columns", "activation", "low", "high")}
     shape = tuple(output.shape[axis] for axis in TO_PIXELS)
-    product = _made(node, "quantized_linear", [pixels[0], *operands, more], kept, shape, "product")
+    inputs = [pixels.output, *operands, None if more is None else more.output]
+    product = _made(node, "quantized_linear", inputs, kept, shape, "product")
     yield product
     yield _moved(node, "permute", [product.output], {"dims": TO_IMAGE})
 

@@ -7,17 +7,18 @@ lies inside gets finer steps.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from wasm_torch_web.drawn import begun
 from wasm_torch_web.ir import Graph, Value
 from wasm_torch_web.ops.integers import STEPS
 from wasm_torch_web.quantize.grid import Grid
 from wasm_torch_web.quantize.layers import observed
-from wasm_torch_web.quantize.reference import begun
+from wasm_torch_web.quantize.spec import OBSERVERS
 from wasm_torch_web.quantize.way import Ranges
 from wasm_torch_web.verify.reference import Flat
 
@@ -74,17 +75,15 @@ def mse(seen: Histogram) -> tuple[float, float]:
     return low, high
 
 
-OBSERVERS: dict[str, Callable[[Histogram], tuple[float, float]]] = {
-    "minmax": minmax,
-    "percentile": percentile,
-    "mse": mse,
-}
+_RANGES: dict[str, Callable[[Histogram], tuple[float, float]]] = dict(
+    zip(OBSERVERS, (minmax, percentile, mse), strict=True)
+)
 
 
-def calibrate(graph: Graph, runs: Sequence[Flat], observer: str = "minmax") -> Ranges:
+def calibrate(graph: Graph, runs: Iterable[Flat], observer: str) -> Ranges:
     """By name of the value: its least and largest element over the runs, each from the initial
     state, as the observer (one of OBSERVERS) has it; 0 is within. Values that were not finite, or
-    always 0, have none. Takes two runs of the graph for each of `runs`."""
+    always 0, have none. Goes through the runs once for `minmax`, else twice."""
     seen: dict[Value, Histogram] = {}
     for value, (low, high) in _ends(graph, runs).items():
         if Grid.fits(low, high):
@@ -93,10 +92,10 @@ def calibrate(graph: Graph, runs: Sequence[Flat], observer: str = "minmax") -> R
         for values in _held(graph, runs):
             for value, histogram in seen.items():
                 histogram.add(values[value])
-    return {value.name: OBSERVERS[observer](histogram) for value, histogram in seen.items()}
+    return {value.name: _RANGES[observer](histogram) for value, histogram in seen.items()}
 
 
-def _ends(graph: Graph, runs: Sequence[Flat]) -> dict[Value, tuple[float, float]]:
+def _ends(graph: Graph, runs: Iterable[Flat]) -> dict[Value, tuple[float, float]]:
     """The least and the largest element of each, or 0; NaN where it is not finite."""
     ends: dict[Value, tuple[float, float]] = {}
     for values in _held(graph, runs):
@@ -110,7 +109,7 @@ def _ends(graph: Graph, runs: Sequence[Flat]) -> dict[Value, tuple[float, float]
     return ends
 
 
-def _held(graph: Graph, runs: Sequence[Flat]) -> Iterator[dict[Value, Tensor]]:
+def _held(graph: Graph, runs: Iterable[Flat]) -> Iterator[dict[Value, Tensor]]:
     """What the values hold that may become bytes, run by run."""
     values = observed(graph)
     for run in runs:

@@ -13,9 +13,13 @@ AUTO = "auto"
 _UNIFORM: dict[str, tuple[str, ...]] = {
     "fp16": ("fp16",),
     "dynamic": ("dynamic",),
+    "static": ("static",),
 }
+# Ways between which `auto` decides: what static gains is time, which it does not measure.
+_SEARCHED = dict.fromkeys(way for ways in _UNIFORM.values() for way in ways if way != "static")
 # What can be asked for -> the ways of `apply.WAYS` that weights may get, the best first.
-KINDS = {**_UNIFORM, AUTO: tuple(dict.fromkeys(way for ways in _UNIFORM.values() for way in ways))}
+KINDS = {**_UNIFORM, AUTO: tuple(_SEARCHED)}
+OBSERVERS = ("minmax", "percentile", "mse")  # what of a range counts; quantize/observe.py
 
 Mix = Mapping[str, str]  # name of a weight -> its way; float32 where there is none
 
@@ -30,6 +34,7 @@ class Spec:
         max_error: the share of its norm by which an output may move.
         target: the most bytes of the weights' files.
         min_accuracy: the least score that the user's own function may give.
+        observer: one of OBSERVERS.
         mix: the way of each weight, where that is decided already.
         ranges: name of a value -> its least and largest element on calibration data.
     """
@@ -39,6 +44,7 @@ class Spec:
     max_error: float | None = None
     target: int | None = None
     min_accuracy: float | None = None
+    observer: str = OBSERVERS[0]
     mix: Mix | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -67,6 +73,8 @@ class Spec:
             yield from ("--target-size", str(self.target))
         if self.min_accuracy is not None:
             yield from ("--min-accuracy", f"{self.min_accuracy:g}")
+        if self.observer != OBSERVERS[0]:
+            yield from ("--observer", self.observer)
 
     def entry(self, drift: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The manifest's `quantized`."""

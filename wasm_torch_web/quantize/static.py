@@ -18,6 +18,7 @@ from wasm_torch_web.quantize.layers import (
     loss_text,
     product_weight,
 )
+from wasm_torch_web.quantize.observe import calibrate
 from wasm_torch_web.quantize.static_nodes import Maker, depthwise_operands
 from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
 
@@ -113,4 +114,4 @@ def _apply(graph: Graph, names: Names, ranges: Ranges) -> None:
     Maker(_flow(graph, layers, ranges)).run()
 
 
-STATIC = Way("static", _weights, _apply, calibrated=True)
+STATIC = Way("static", _weights, _apply, calibrate)

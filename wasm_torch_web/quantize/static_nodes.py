@@ -96,7 +96,7 @@ class Maker:
     def depthwise(self, node: Node, output: Grid | None) -> tuple[str, list[Value | None], Any]:
         operands = depthwise_operands(node, self.flow)
         assert operands is not None and output is not None
-        source, weight = self.source(node)
+        source, _ = self.source(node)
         grid = self.flow.grid(node.inputs[0] or source)
         clamp = _as_clamp(node.attributes, output)
         bounds = (max(clamp["low"], 0), min(clamp["high"], STEPS))
@@ -107,7 +107,10 @@ class Maker:
             "low": round(bounds[0]),
             "high": round(bounds[1]),
         }
-        constants = [_constant(f"{node.output.name}_{name}", data) for name, data in operands._asdict().items()]
+        constants = [
+            _constant(f"{node.output.name}_{name}", data)
+            for name, data in operands._asdict().items()
+        ]
         return "static_depthwise_conv2d", [source, *constants], attributes
 
     def product(self, node: Node, output: Grid | None) -> tuple[str, list[Value | None], Any]:

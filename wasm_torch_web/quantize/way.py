@@ -58,13 +58,14 @@ class Way:
         apply: makes those of these names so, in a simplified graph, in place; what `weights` would
             keep is not among them. The rest stays, so that ways are applied one after the other.
         calibrate: gives the ranges that it needs, from runs of the graph with all weights as they
-            were (which can be gone through more than once); None where it needs none.
+            were (which can be gone through more than once) and the name of an observer; None where
+            it needs none.
     """
 
     name: str
     weights: Callable[[Graph, Ranges], list[Weight]]
     apply: Callable[[Graph, Names, Ranges], None]
-    calibrate: Callable[[Graph, Iterable[Flat]], Ranges] | None = None
+    calibrate: Callable[[Graph, Iterable[Flat], str], Ranges] | None = None
 
 
 def constants(graph: Graph) -> Iterator[Value]:
