@@ -88,8 +88,8 @@ def same_class(expected: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[str
 def cosine(expected: Sequence[Tensor], given: Sequence[Tensor]) -> tuple[str, float]:
     """The least cosine between a sentence's vectors."""
     pairs = zip(expected, given, strict=True)
-    least = min(float(torch.cosine_similarity(a, b).min()) for a, b in pairs)
-    return f"cosine with float32 at least {least:.5f}", max(0.0, least)
+    least = min(float(torch.cosine_similarity(a.double(), b.double()).min()) for a, b in pairs)
+    return f"1 - cosine with float32 at most {max(0.0, 1 - least):.0e}", max(0.0, least)
 
 
 def reader() -> Model:

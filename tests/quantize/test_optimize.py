@@ -118,9 +118,10 @@ def run(capsys: pytest.CaptureFixture[str], state: Path, code: Path, tmp_path: P
 
 def test_auto_keeps_the_error_and_draws_the_report(run: Run, tmp_path: Path) -> None:
     picture = tmp_path / "report.svg"
-    found = run("--report", picture)
+    found = run("--report", picture, "--compare", "fp16")
     assert run.code == 0 and found["picture"] == str(picture)
-    plain, small = found["variants"]
+    plain, halves, small = found["variants"]
+    assert halves["kind"] == "fp16" and 0 < halves["relError"] < small["relError"]
     assert small["kind"] == "auto" and 0 < small["relError"] <= 0.01
     assert small["bytes"]["raw"]["weights"] < 0.6 * plain["bytes"]["raw"]["weights"]
     assert {one["way"] for one in found["layers"]} >= {"fp16", "dynamic"}
@@ -130,7 +131,7 @@ def test_auto_keeps_the_error_and_draws_the_report(run: Run, tmp_path: Path) -> 
     assert ways == {w["name"]: w["way"] for w in found["weights"] if not w["kept"]}
     texts = {one.text for one in ElementTree.parse(picture).iter() if one.text}
     assert any("error by one weight alone" in text for text in texts)
-    assert texts >= {"float32", "auto"}
+    assert texts >= {"float32", "fp16", "auto"}
 
 
 def test_the_mix_is_what_chromium_and_validate_find(run: Run) -> None:
@@ -254,7 +255,10 @@ def test_options_that_make_no_sense(run: Run, words: tuple[str, ...], said: str)
 def package(state: Path, code: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("package") / "pkg"
     words = ["build", state, "--model", f"{code}:make", "--out", out, "--name", "small-one"]
+    labels = out.with_name("labels.txt")
+    labels.write_text("\n".join(f"class {number}" for number in range(65)))
     more = ["--preprocess", "image:crop=16", "--dynamic", "input.0=batch:1..4", "--no-verify"]
+    more += ["--labels", str(labels)]
     assert invoke([*map(str, (*words, *more))]) == 0
     return out
 
@@ -289,7 +293,8 @@ def test_a_package_is_rebuilt_from_its_source(run: Run, package: Path) -> None:
     assert run.code == 0
     before, after = manifests.read(package), manifests.read(run.out)
     assert after["name"] == "small-one" and after["symbols"] == before["symbols"]
-    assert after["programs"]["forward"]["inputs"] == before["programs"]["forward"]["inputs"]
+    assert "classes" in before["programs"]["forward"]["outputs"][0]
+    assert after["programs"] == before["programs"]
     assert set(after["quantized"]["ways"]) == {"dynamic"}
     assert found["variants"][0]["relError"] == 0
 

@@ -51,6 +51,7 @@ def command(
     observer: str,
     min_accuracy: float | None,
     evaluate: str | None,
+    others: tuple[str, ...],
     report: Path | None,
     no_verify: bool,
     force: bool,
@@ -84,7 +85,7 @@ def command(
     with console.working():
         result, comparison = optimize(
             Request(given or source, source_info=not no_source_info, like=like, **rest),
-            Wanted(spec, calibration, evaluate),
+            Wanted(spec, calibration, evaluate, others),
             console,
             out=out,
             verify=not no_verify,

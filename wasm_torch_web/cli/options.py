@@ -174,8 +174,7 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
                     default=default,
                     show_default=default is not None,
                     help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
-                    "float32; dynamic makes products int8, their inputs in the run; static has "
-                    "their inputs' ranges from calibration and keeps bytes between them; auto "
+                    "float32; dynamic makes linear layers int8, their inputs in the run; auto "
                     "finds a way for each weight, by what it does to the outputs.",
                 ),
                 click.option(
@@ -200,7 +199,8 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
 
 
 def search_options(function: F) -> F:
-    """`--target-size --calibration --observer --min-accuracy --eval --report`."""
+    """`--target-size --calibration --observer --min-accuracy --eval --compare
+    --report`."""
     for option in reversed(
         (
             click.option(
@@ -222,8 +222,8 @@ def search_options(function: F) -> F:
                 type=click.Choice(OBSERVERS),
                 default=OBSERVERS[0],
                 show_default=True,
-                help="How much of what calibration sees a range of static covers: everything, all "
-                "but 1/10,000 on each side, or what makes the error least.",
+                help="How much of what static has seen of a value its range covers: all; all but "
+                "the outermost; what makes the squared error least.",
             ),
             click.option(
                 "--min-accuracy",
@@ -237,6 +237,13 @@ def search_options(function: F) -> F:
                 metavar="MODULE:FUNCTION",
                 help="A function that takes the model, model(x=array) -> dict of arrays, and "
                 "gives a number: the higher, the better.",
+            ),
+            click.option(
+                "--compare",
+                "others",
+                type=click.Choice([*KINDS]),
+                multiple=True,
+                help="Build and measure this beside it.",
             ),
             click.option(
                 "--report",

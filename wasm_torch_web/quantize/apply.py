@@ -12,7 +12,7 @@ from wasm_torch_web.quantize.dynamic import DYNAMIC
 from wasm_torch_web.quantize.rounding import FP16
 from wasm_torch_web.quantize.spec import KINDS, Mix, Spec
 from wasm_torch_web.quantize.static import STATIC
-from wasm_torch_web.quantize.way import Ranges, Way, Weight
+from wasm_torch_web.quantize.way import Ranges, Way, Weight, constants
 
 WAYS: dict[str, Way] = {way.name: way for way in (STATIC, DYNAMIC, FP16)}
 
@@ -41,7 +41,7 @@ def offers(graph: Graph, spec: Spec) -> Offers:
     for name in KINDS[spec.kind]:
         for weight in WAYS[name].weights(graph, spec.ranges):
             found.setdefault(weight.name, {})[name] = skipped(weight, spec)
-    check_skips(spec, found)
+    check_skips(spec, {value.name for value in constants(graph)})
     return found
 
 

@@ -115,8 +115,8 @@ class _Work:
         self.drawn = frozenset(port.name for port in self.graph.outputs if port.drawn)
         for way in (WAYS[name] for name in KINDS[self.spec.kind]):
             if way.calibrate is not None:
-                runs = _Told(self.runs, self.console)
-                ranges = way.calibrate(self.graph, runs, self.spec.observer)
+                told = _Told(self.runs, self.console)
+                ranges = way.calibrate(self.graph, told, self.spec.observer)
                 self.spec = replace(self.spec, ranges={**self.spec.ranges, **ranges})
         self.found: Offers = offers(self.graph, self.spec)
 

@@ -16,7 +16,7 @@ from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.integers import Packed, packed
 from wasm_torch_web.ops.quantized_convolution import packed_kernel
 from wasm_torch_web.quantize import cost
-from wasm_torch_web.quantize.layers import LEAST_ELEMENTS, int8_loss, product_weight
+from wasm_torch_web.quantize.layers import int8_loss, product_weight
 from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
 
 FASTER = "float32 is as fast"
@@ -37,7 +37,7 @@ def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
 def _candidates(nodes: Iterable[Node]) -> Iterator[tuple[Node, Value]]:
     for node in nodes:
         weight = product_weight(node)
-        if weight is not None and int(weight.numel) >= LEAST_ELEMENTS:
+        if weight is not None:
             yield node, weight
 
 

@@ -10,7 +10,7 @@ from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops.integers import MOST_DEPTH, round_rows
 from wasm_torch_web.quantize.rounding import loss_between
 
-LEAST_ELEMENTS = 4096  # a smaller product takes as long as making its input integers
+LEAST_ELEMENTS = 4096  # a smaller linear layer takes as long as making its input integers
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
 
 CLAMPS = ("none", "relu", "relu6", "clamp")  # activations that bytes have
@@ -21,7 +21,11 @@ def product_weight(node: Node) -> Value | None:
     """The weight (N, ..., K) of a linear layer or an ungrouped convolution, where it is known."""
     if node.row.name not in ("linear", "conv2d") or node.attributes.get("groups", 1) != 1:
         return None
-    return _known_weight(node)
+    weight = _known_weight(node)
+    is_small = (
+        weight is not None and node.row.name == "linear" and int(weight.numel) < LEAST_ELEMENTS
+    )
+    return None if is_small else weight
 
 
 def depthwise_weight(node: Node) -> Value | None:

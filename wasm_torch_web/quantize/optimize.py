@@ -26,6 +26,7 @@ from wasm_torch_web.quantize.report import PLAIN, Comparison, Variant
 from wasm_torch_web.quantize.sensitivity import Layer
 from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.request import Request
+from wasm_torch_web.verify.reference import Flat
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,13 @@ class Wanted:
     Attributes:
         calibration: words of `--calibration`.
         evaluate: the function of `--eval`.
+        others: kinds to set beside it, which are built and measured but not kept.
     """
 
     spec: Spec
     calibration: Sequence[str] = ()
     evaluate: str | None = None
+    others: Sequence[str] = ()
 
 
 def optimize(
@@ -90,9 +93,20 @@ class _Work:
         self.check(score, plain_score)
         result = prepared.package(out, choice, self.verify, force)
         with self.line.step("measure"):
-            before = self.variant(PLAIN, plain.out, plain.manifest, 0.0, plain_score)
-            after = self.made(result, score)
-        return self.compared(result, [before, after], choice.layers, len(runs))
+            variants = [
+                self.variant(PLAIN, plain.out, plain.manifest, 0.0, plain_score),
+                *(self.beside(prepared, kind, runs) for kind in self.wanted.others),
+                self.made(result, score),
+            ]
+        return self.compared(result, variants, choice.layers, len(runs))
+
+    def beside(self, prepared: Prepared, kind: str, runs: Sequence[Flat]) -> Variant:
+        """One way for all weights, whatever that does."""
+        asked = self.wanted.spec
+        choice = prepared.choose(Spec(kind, asked.skip, observer=asked.observer), runs)
+        tried = self.packed(prepared, choice)
+        score = self.scored(tried.out)
+        return self.variant(kind, tried.out, tried.manifest, worst(choice.drift), score)
 
     def requantized(self, package: Path, out: Path, force: bool) -> tuple[BuildResult, Comparison]:
         """From a package alone, which may be the one that is replaced."""

@@ -142,7 +142,7 @@ def _write_weights(package: Path, manifest: Manifest, spec: Spec, folder: Path) 
             entries += [new | kept for new in segment.entries[count:]]
         weights = shards.finish() | {"tensors": entries}
         weights["bytes"] += segment.saved
-    check_skips(spec, found)
+    check_skips(spec, {entry["name"] for entry in manifest["weights"]["tensors"]})
     try:
         plan = _moved(manifests.content(package, manifest["plan"]), places)
     except KeyError as error:

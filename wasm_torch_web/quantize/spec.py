@@ -19,7 +19,9 @@ _UNIFORM: dict[str, tuple[str, ...]] = {
 _SEARCHED = dict.fromkeys(way for ways in _UNIFORM.values() for way in ways if way != "static")
 # What can be asked for -> the ways of `apply.WAYS` that weights may get, the best first.
 KINDS = {**_UNIFORM, AUTO: tuple(_SEARCHED)}
-OBSERVERS = ("minmax", "percentile", "mse")  # what of a range counts; quantize/observe.py
+
+# How much of what calibration has seen a range covers, for ways that need ranges: observe.py.
+OBSERVERS = ("minmax", "percentile", "mse")
 
 Mix = Mapping[str, str]  # name of a weight -> its way; float32 where there is none
 

@@ -12,7 +12,6 @@ from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.quantize import cost
 from wasm_torch_web.quantize.flow import Flow, has_ranges
 from wasm_torch_web.quantize.layers import (
-    LEAST_ELEMENTS,
     depthwise_weight,
     int8_loss,
     loss_text,
@@ -45,8 +44,6 @@ def _candidates(graph: Graph) -> dict[Node, Value]:
     found = {}
     for node in graph.nodes:
         weight = product_weight(node)
-        if weight is not None and int(weight.numel) < LEAST_ELEMENTS:
-            continue
         weight = weight if weight is not None else depthwise_weight(node)
         if weight is not None:
             found[node] = weight
