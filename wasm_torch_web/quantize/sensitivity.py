@@ -15,11 +15,11 @@ from torch import Tensor
 
 from wasm_torch_web.control import parts_of
 from wasm_torch_web.copying import Copy
+from wasm_torch_web.drawn import begun
 from wasm_torch_web.interpreter import Interpreter
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.quantize.apply import Offers, apply
 from wasm_torch_web.quantize.drift import Meter, worst
-from wasm_torch_web.quantize.reference import begun
 from wasm_torch_web.quantize.way import Ranges
 from wasm_torch_web.verify.reference import Flat
 

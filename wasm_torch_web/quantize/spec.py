@@ -13,11 +13,14 @@ AUTO = "auto"
 _UNIFORM: dict[str, tuple[str, ...]] = {
     "fp16": ("fp16",),
     "dynamic": ("dynamic",),
+    "static": ("static",),
 }
+# Ways between which `auto` decides: what static gains is time, which it does not measure.
+_SEARCHED = dict.fromkeys(way for ways in _UNIFORM.values() for way in ways if way != "static")
 # What can be asked for -> the ways of `apply.WAYS` that weights may get, the best first.
-KINDS = {**_UNIFORM, AUTO: tuple(dict.fromkeys(way for ways in _UNIFORM.values() for way in ways))}
+KINDS = {**_UNIFORM, AUTO: tuple(_SEARCHED)}
 
-# How much of what calibration has seen a range covers, for ways that need ranges.
+# How much of what calibration has seen a range covers, for ways that need ranges: observe.py.
 OBSERVERS = ("minmax", "percentile", "mse")
 
 Mix = Mapping[str, str]  # name of a weight -> its way; float32 where there is none
