@@ -1,5 +1,5 @@
-// One step of an int8 product: four bytes of a row of the left side, 0 to 127, times the same four of
-// each of 8 columns of int8 weights, which lie [8][4]. Sums are int32, and exact.
+// One step of an int8 product: four bytes of a row of the left side, 0 to 127, times the same four
+// of each of 8 columns of int8 weights, which lie [8][4]. Sums are int32, and exact.
 //
 // The left side has 7 bits, so that pairs of products fit 16 bits whatever relaxed instructions do
 // with them: all variants give the same sums.

@@ -53,8 +53,7 @@ Scale scale_of(const Range& range) {
     return {span < kLeastRange ? 0 : __builtin_nanf(""), 0, 0};
   }
   const float inverse = kMost / span;
-  return {span / kMost, inverse,
-          static_cast<int32_t>(__builtin_nearbyintf(-range.low * inverse))};
+  return {span / kMost, inverse, static_cast<int32_t>(__builtin_nearbyintf(-range.low * inverse))};
 }
 
 void round_bytes(const Scale& scale, const float* x, int64_t n, uint8_t* out) {

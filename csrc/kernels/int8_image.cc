@@ -114,9 +114,8 @@ void convolve(const Windows& windows, const uint8_t* image, const int8_t* weight
     int64_t x = pointwise ? 0 : first % g.x.out, y = pointwise ? 0 : first / g.x.out % g.y.out;
     int64_t n = pointwise ? 0 : first / g.x.out / g.y.out;
     for (int64_t r = 0; r < count; ++r) {
-      const int64_t pixel = pointwise
-                                ? first + r
-                                : (n * height + y * g.y.stride) * width + x * g.x.stride;
+      const int64_t pixel =
+          pointwise ? first + r : (n * height + y * g.y.stride) * width + x * g.x.stride;
       rows[r] = image + pixel * channels;
       if (++x < g.x.out) continue;
       x = 0;
@@ -125,9 +124,8 @@ void convolve(const Windows& windows, const uint8_t* image, const int8_t* weight
       ++n;
     }
   };
-  pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
-    run_chunk(product, cut, chunk, output, find);
-  });
+  pool::parallel(cut.chunks(),
+                 [&](int64_t chunk, int) { run_chunk(product, cut, chunk, output, find); });
 }
 
 }  // namespace wtw::int8

@@ -32,7 +32,7 @@ constexpr Attributes attributes_of_static() {
 struct Quantized {
   Windows windows;
   int64_t image, offsets, scales, ranges;  // bytes, rounded up
-  int64_t chunks;                         // of an image, for its range
+  int64_t chunks;                          // of an image, for its range
 
   int64_t bytes() const { return image + offsets + scales + ranges; }
 };
@@ -80,8 +80,8 @@ Code run_quantized(Call& call) {
   auto* ranges = reinterpret_cast<Range*>(scratch += memo.scales);
   find_scales(call.in(0), memo, ranges, scales);
   pad(memo.windows, call.in(0), scales, 0, image);
-  const Output output = output_of(call, names_of_quantized(), g.out_channels, scales,
-                                  g.y.out * g.x.out);
+  const Output output =
+      output_of(call, names_of_quantized(), g.out_channels, scales, g.y.out * g.x.out);
   convolve(memo.windows, image, call.in(1).as<int8_t>(), offsets, output);
   return Code::ok;
 }

@@ -159,7 +159,8 @@ void run_line(const Call& call, const Memo& memo, const uint8_t* image, int64_t 
   const uint8_t* from = image + (n * g.y.padded() + y * g.y.stride) * row;
   uint8_t* to = call.out().as<uint8_t>() + index * g.x.out * channels;
   const Tile tile = tile_of(g);
-  const int64_t block = std::min<int64_t>(kChannels, channels), width = channels < kChannels ? 1 : block;
+  const int64_t block = std::min<int64_t>(kChannels, channels),
+                width = channels < kChannels ? 1 : block;
   for (int64_t begin = 0; begin < channels; begin += width) {
     const int64_t c = std::min(begin, channels - width);
     const Line line = line_of(call, memo, c);

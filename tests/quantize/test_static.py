@@ -25,7 +25,7 @@ from wasm_torch_web.quantize.way import Way, Weight
 from wasm_torch_web.variants import VARIANTS
 from wasm_torch_web.verify.reference import Flat
 
-IMAGE = torch.randn(2, 3, 33, 30, generator=torch.Generator().manual_seed(1))
+IMAGE = torch.randn(2, 3, 37, 34, generator=torch.Generator().manual_seed(1))
 
 
 def conv(i: int, o: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -135,6 +135,13 @@ def test_a_value_that_is_an_output_too_is_floats_besides() -> None:
     [after] = Quantized(graph)([{"x": x}])
     for name, expected in before.items():
         assert (after[name] - expected).norm() < 0.03 * expected.norm()
+
+
+def test_an_activation_that_is_no_clamp_ends_a_chain() -> None:
+    x = torch.randn(64, 96)
+    graph = simplified(nn.Sequential(nn.Linear(96, 96), nn.GELU(), nn.Linear(96, 96)), x)
+    quantized(graph, STATIC, [{"input": x}])
+    assert operators(graph) == ["quantize", "static_linear"] * 2
 
 
 def test_layers_of_other_names_stay() -> None:

@@ -92,6 +92,8 @@ class Maker:
         self.add(Node(ROWS[row], inputs, attributes, [output], node.origin))
         if gives_bytes:
             self.to_floats(value, node.origin)
+        else:
+            self.to_bytes(value)
 
     def depthwise(self, node: Node, output: Grid | None) -> tuple[str, list[Value | None], Any]:
         operands = depthwise_operands(node, self.flow)
