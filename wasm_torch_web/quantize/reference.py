@@ -14,12 +14,11 @@ import torch
 
 from wasm_torch_web import passes
 from wasm_torch_web.compiler import lowered
-from wasm_torch_web.drawn import interpreter_for
+from wasm_torch_web.drawn import begun
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.opening import Opened
-from wasm_torch_web.ops.random import STATE
-from wasm_torch_web.quantize.apply import quantize
+from wasm_torch_web.quantize.apply import apply
 from wasm_torch_web.quantize.spec import Spec, spec_of
 from wasm_torch_web.verify.reference import Flat, Reference
 
@@ -33,10 +32,7 @@ class Quantized:
 
     def __call__(self, runs: Sequence[Flat]) -> list[Flat]:
         """Each run finds the state that the one before has left."""
-        interpreter = interpreter_for(self.graph, runs[0])
-        for state, _ in self.graph.updates:
-            if state.name == STATE:
-                interpreter.states[state] = torch.tensor(torch.initial_seed(), dtype=torch.int64)
+        interpreter = begun(self.graph, runs[0])
         return [interpreter.run(run) for run in runs]
 
 
@@ -58,8 +54,8 @@ def package_reference(opened: Opened, package: Path) -> Reference:
 
 
 def quantized_reference(opened: Opened, spec: Spec) -> Quantized:
-    """Lowers the program anew: the passes behind change graphs in place."""
+    """Lowers the program anew: the passes behind change graphs in place. `spec` has a mix."""
     graph = lowered(opened.program, opened.axes)
     passes.run(graph, passes.SIMPLIFY)
-    quantize(graph, spec)
+    apply(graph, spec.mix or {}, spec.ranges)
     return Quantized(graph)
