@@ -18,8 +18,8 @@ from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
 from wasm_torch_web.quantize.apply import quantize
-from wasm_torch_web.quantize.rounding import Weight
 from wasm_torch_web.quantize.spec import Spec
+from wasm_torch_web.quantize.way import Weight
 from wasm_torch_web.verify.reference import Flat, Reference
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,10 +30,11 @@ from wasm_torch_web.passes import Step
 from wasm_torch_web.preprocess import Given
 from wasm_torch_web.provenance import provenance
 from wasm_torch_web.quantize import drift
+from wasm_torch_web.quantize.apply import mix_of
 from wasm_torch_web.quantize.drift import Drift
 from wasm_torch_web.quantize.reference import quantized_reference, seeded
-from wasm_torch_web.quantize.rounding import Weight
 from wasm_torch_web.quantize.spec import Spec
+from wasm_torch_web.quantize.way import Weight
 from wasm_torch_web.sources import Options, Source, load
 from wasm_torch_web.tokenizer import find as find_tokenizer
 from wasm_torch_web.verify import golden, parity
@@ -245,13 +246,14 @@ class _Build:
     def measure_drift(self, spec: Spec) -> None:
         """Verification compares with the quantised model: what that is worth is told beside."""
         result, eager = self.result, self.opened.reference()
-        result.reference = quantized_reference(self.opened, spec)
+        mix = mix_of(self.compiled.weights)
+        result.reference = quantized_reference(self.opened, replace(spec, mix=mix))
         runs = [run for one in trials(result.manifest, self.example)[:2] for run in one.runs]
         drawn = golden.drawn(result.manifest)
         result.weights = self.compiled.weights
         result.drift = drift.measure(eager, result.reference, runs, drawn)
         drift.check(result.drift, spec.max_error)
-        result.manifest["quantized"] = spec.entry([one.to_json() for one in result.drift])
+        result.manifest["quantized"] = spec.entry(mix, [one.to_json() for one in result.drift])
 
     def golden_reference(self) -> Reference:
         """What verification compares with; outputs that are drawn, with the package's own random

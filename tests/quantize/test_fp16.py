@@ -79,8 +79,8 @@ def test_it_is_half_as_large_and_moves_the_outputs(result: BuildResult) -> None:
         eager = Vision().eval()(IMAGE)
     assert not compare("output", eager, result.reference([{"x": IMAGE}])[0]["output"]).passed
     assert manifests.read(result.out)["quantized"] == {
-        "weights": "float16",
-        "skip": [],
+        "kind": "fp16",
+        "ways": {"fp16": sorted(weight.name for weight in result.weights)},
         "drift": [drift.to_json()],
     }
 

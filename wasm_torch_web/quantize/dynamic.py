@@ -6,12 +6,13 @@ of that is exact, so that a quantised package is verified like any other.
 
 from __future__ import annotations
 
-from wasm_torch_web.control import all_subgraphs
+from collections.abc import Iterator
+
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.quantized import MOST_DEPTH, quantize_weight, unpack
-from wasm_torch_web.quantize.rounding import Weight, loss_between
-from wasm_torch_web.quantize.spec import Spec
+from wasm_torch_web.quantize.rounding import loss_between
+from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
 
 LEAST_ELEMENTS = 4096  # a smaller product takes as long as making its input integers
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
@@ -19,48 +20,58 @@ MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
 OPERANDS = ("weight", "scale", "sums", "bias")
 
 
-def quantize_linear(graph: Graph, spec: Spec) -> list[Weight]:
-    """Replaces `linear` by `quantized_linear`; gives the weights, and why some stay."""
-    found: dict[Value, Weight] = {}
+def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
+    """Those of linear layers."""
+    nodes = list(_candidates(graph))
+    others = {v for node in all_nodes(graph) if node not in nodes for v in node.inputs}
+    values = dict.fromkeys(_weight(node) for node in nodes)
+    return [_judge(value, value in others) for value in values]
+
+
+def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
     made: dict[tuple[Value, Value | None], list[Value]] = {}
-    for one in (graph, *all_subgraphs(graph)):
-        for node in one.nodes:
-            if not _is_candidate(node):
-                continue
+    for node in list(_candidates(graph)):
+        weight, bias = _weight(node), node.inputs[2]
+        if weight.name in chosen:
+            if (weight, bias) not in made:
+                made[weight, bias] = _operands(weight, bias)
+            _replace(node, made[weight, bias])
+
+
+def _candidates(graph: Graph) -> Iterator[Node]:
+    """Linear layers of known weights."""
+    for node in all_nodes(graph):
+        if node.row.name == "linear":
             _, weight, bias, _ = node.inputs
-            assert weight is not None
-            if weight not in found:
-                found[weight] = _judge(weight, spec)
-            if not found[weight].kept:
-                if (weight, bias) not in made:
-                    made[weight, bias] = _operands(weight, bias)
-                _replace(node, made[weight, bias])
-    return list(found.values())
+            known = all(value is None or value.is_constant for value in (weight, bias))
+            if known and weight is not None and int(weight.numel) >= LEAST_ELEMENTS:
+                yield node
 
 
-def _is_candidate(node: Node) -> bool:
-    """A linear layer of known weights."""
-    if node.row.name != "linear":
-        return False
-    _, weight, bias, _ = node.inputs
-    known = all(value is None or value.is_constant for value in (weight, bias))
-    return known and weight is not None and int(weight.numel) >= LEAST_ELEMENTS
+def _weight(node: Node) -> Value:
+    weight = node.inputs[1]
+    assert weight is not None
+    return weight
 
 
-def _judge(weight: Value, spec: Spec) -> Weight:
+def _judge(weight: Value, is_shared: bool) -> Weight:
+    """`is_shared`: something else reads it, as float32."""
     data = weight.data
     assert data is not None
     size = data.numel() * data.itemsize
-    if spec.skips(weight.name):
-        return Weight(weight.name, size, None, "skipped")
     if data.shape[1] > MOST_DEPTH:
-        return Weight(weight.name, size, None, f"a row has more than {MOST_DEPTH:,} elements")
-    packed, scale, _, _ = quantize_weight(data, None)
-    loss = loss_between(data, unpack(packed, scale, *data.shape))
+        why = f"a row has more than {MOST_DEPTH:,} elements"
+        return Weight(weight.name, size, size, None, DYNAMIC.name, why)
+    operands = quantize_weight(data, None)
+    loss = loss_between(data, unpack(*operands[:2], *data.shape))
+    kept = ""
     if loss is None:
-        return Weight(weight.name, size, None, "it has elements that are not finite")
-    kept = f"int8 moves a row by {loss:.1e} of its norm" if loss > MOST_LOSS else ""
-    return Weight(weight.name, size, loss, kept)
+        kept = "it has elements that are not finite"
+    elif loss > MOST_LOSS:
+        kept = f"int8 moves a row by {loss:.1e} of its norm"
+    packed = sum(operand.nbytes for operand in operands[:3])
+    stored = size if kept else packed + (size if is_shared else 0)
+    return Weight(weight.name, size, stored, loss, DYNAMIC.name, kept)
 
 
 def _operands(weight: Value, bias: Value | None) -> list[Value]:
@@ -79,3 +90,6 @@ def _replace(node: Node, operands: list[Value]) -> None:
     node.row = ROWS["quantized_linear"]
     node.inputs = [input, *operands, residual]
     node.attributes = {"columns": int(weight.shape[0]), **node.attributes}
+
+
+DYNAMIC = Way("dynamic", _weights, _apply)

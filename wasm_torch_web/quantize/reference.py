@@ -19,7 +19,7 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.opening import Opened
 from wasm_torch_web.ops.random import STATE
-from wasm_torch_web.quantize.apply import quantize
+from wasm_torch_web.quantize.apply import apply
 from wasm_torch_web.quantize.spec import Spec, spec_of
 from wasm_torch_web.verify.reference import Flat, Reference
 
@@ -58,8 +58,8 @@ def package_reference(opened: Opened, package: Path) -> Reference:
 
 
 def quantized_reference(opened: Opened, spec: Spec) -> Quantized:
-    """Lowers the program anew: the passes behind change graphs in place."""
+    """Lowers the program anew: the passes behind change graphs in place. `spec` has a mix."""
     graph = lowered(opened.program, opened.axes)
     passes.run(graph, passes.SIMPLIFY)
-    quantize(graph, spec)
+    apply(graph, spec.mix or {}, spec.ranges)
     return Quantized(graph)
