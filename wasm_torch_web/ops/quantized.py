@@ -1,4 +1,5 @@
-"""Products with int8 weights: what each row of the input becomes, exact sums, and back to float."""
+"""Products with int8 weights: what each row of the input becomes, exact sums, and back to float.
+Rows of such weights by number."""
 
 from __future__ import annotations
 
@@ -7,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
-from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
+from wasm_torch_web.ops.samples import corners, normal, numbers
+from wasm_torch_web.ops.table import F32, INDEX, Attributes, Case, Shapes, integer, row, tensor
 
 COLUMNS, DEPTH = 8, 4  # of a panel; csrc/kernels/int8.h
 MOST_DEPTH = 1 << 17  # sums of so many products fit 32 bits
@@ -37,7 +39,7 @@ def quantize_rows(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 def pack(weight: torch.Tensor) -> torch.Tensor:
     """(N, K) int8 as the kernel reads it: [ceil(N / 8)][ceil(K / 4)][8][4], padded with zeros."""
     n, k = weight.shape
-    padded = torch.nn.functional.pad(weight, (0, -k % DEPTH, 0, -n % COLUMNS))
+    padded = F.pad(weight, (0, -k % DEPTH, 0, -n % COLUMNS))
     panels = padded.reshape(-1, COLUMNS, padded.shape[1] // DEPTH, DEPTH)
     return panels.permute(0, 2, 1, 3).contiguous()
 
@@ -79,8 +81,7 @@ def quantize_weight(
     more = (0, -len(weight) % COLUMNS)
     offset = torch.zeros_like(scale) if bias is None else bias
     sums = whole.sum(1, dtype=torch.int32)
-    pad = torch.nn.functional.pad
-    return pack(whole), pad(scale, more), pad(sums, more), pad(offset, more)
+    return pack(whole), F.pad(scale, more), F.pad(sums, more), F.pad(offset, more)
 
 
 def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
@@ -133,4 +134,34 @@ row(
     reference=_quantized_linear,
     flops=_flops,
     cases=_cases,
+)
+
+
+def _quantized_embedding(
+    weight: torch.Tensor, scale: torch.Tensor, indices: torch.Tensor, rows: int, width: int
+) -> torch.Tensor:
+    whole = F.embedding(indices, _matrix(weight)[:rows, :width])
+    return whole * F.embedding(indices, scale[:rows, None])
+
+
+def _embedding_cases() -> Iterator[Case]:
+    for rows, width in ((1, 1), (9, 3), (11, 4), (16, 17), (300, 384)):
+        weight, scale, _, _ = quantize_weight(normal(rows, width), None)
+        attributes = {"rows": rows, "width": width}
+        for indices in (numbers(3, 5, below=rows).t(), numbers(below=rows).int()):
+            yield Case((weight, scale, indices), attributes)
+    yield Case((weight, scale, numbers(2, 0, below=300)), attributes)
+
+
+row(
+    "quantized_embedding",
+    inputs=[
+        tensor("weight", (torch.int8,)),
+        tensor("scale", F32),
+        tensor("indices", INDEX, "strided"),
+    ],
+    outputs=[tensor("output", F32)],
+    attributes=[integer("rows"), integer("width")],
+    reference=_quantized_embedding,
+    cases=_embedding_cases,
 )

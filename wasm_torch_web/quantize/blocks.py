@@ -12,26 +12,19 @@ from wasm_torch_web.ops.int4 import BLOCK, COLUMNS, MOST, by_panel, pack
 
 # Shares of a block's range that are spread over the 16 numbers: what lies outside becomes the first
 # or the last one, and the others are closer together.
-SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.74)
-_ELEMENTS = 1 << 20  # that are searched at a time
+SHARES = (1.0, 0.9, 0.8)
+_ELEMENTS = 1 << 18  # that are searched at a time
 
 
-def round_blocks(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The numbers 0 to 15 (N, B, 32), scales as bfloat16 (N, B) and zero points (N, B) with the
-    least squared errors that a search finds; N is made a multiple of 8, K one of 32, by zeros."""
+def int4_weight(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The operands weight, scale and zero of a (N, K) matrix: those with the least squared errors
+    that a search finds."""
     n, k = weight.shape
     blocks = pad(weight, (0, -k % BLOCK, 0, -n % COLUMNS)).unflatten(1, (-1, BLOCK))
     rows = max(_ELEMENTS // max(blocks[0].numel(), 1), 1)
     parts = [_search(part) for part in blocks.split(rows)]
     q, scale, zero = (torch.cat(list(one)) for one in zip(*parts, strict=True))
-    return q, scale, zero
-
-
-def int4_operands(weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The operands weight, scale, zero and bias of a (N, K) matrix."""
-    q, scale, zero = round_blocks(weight)
-    offset = weight.new_zeros(len(weight)) if bias is None else bias
-    return pack(q), by_panel(scale), by_panel(zero), pad(offset, (0, -len(weight) % COLUMNS))
+    return pack(q), by_panel(scale), by_panel(zero)
 
 
 def _search(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -1,63 +1,59 @@
-"""A simplified graph in, the same with int8 weights in its linear layers out.
+"""A simplified graph in, the same with int8 weights in its linear layers and embeddings out.
 
-A layer's input becomes integers in the run, each row by its own range. What the operator table says
-of that is exact, so that a quantised package is verified like any other.
+A linear layer's input becomes integers in the run, each row by its own range. What the operator
+table says of that is exact, so that a quantised package is verified like any other. A table that is
+read by both is stored once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import torch
 
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.quantized import MOST_DEPTH, quantize_weight, unpack
+from wasm_torch_web.quantize.layers import (
+    bias_of,
+    constant,
+    data_of,
+    layers,
+    read_elsewhere,
+    weight_of,
+)
 from wasm_torch_web.quantize.rounding import loss_between
-from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
+from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight
 
-LEAST_ELEMENTS = 4096  # a smaller product takes as long as making its input integers
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
 
+READERS = ("linear", "embedding")
 OPERANDS = ("weight", "scale", "sums", "bias")
 
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
-    """Those of linear layers."""
+    """Those of linear layers and embeddings."""
     nodes = list(_candidates(graph))
-    others = {v for node in all_nodes(graph) if node not in nodes for v in node.inputs}
-    values = dict.fromkeys(_weight(node) for node in nodes)
+    others = read_elsewhere(graph, nodes)
+    values = dict.fromkeys(map(weight_of, nodes))
     return [_judge(value, value in others) for value in values]
 
 
 def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
     made: dict[tuple[Value, Value | None], list[Value]] = {}
     for node in list(_candidates(graph)):
-        weight, bias = _weight(node), node.inputs[2]
+        weight, bias = weight_of(node), bias_of(node)
         if weight.name in chosen:
             if (weight, bias) not in made:
                 made[weight, bias] = _operands(weight, bias)
             _replace(node, made[weight, bias])
 
 
-def _candidates(graph: Graph) -> Iterator[Node]:
-    """Linear layers of known weights."""
-    for node in all_nodes(graph):
-        if node.row.name == "linear":
-            _, weight, bias, _ = node.inputs
-            known = all(value is None or value.is_constant for value in (weight, bias))
-            if known and weight is not None and int(weight.numel) >= LEAST_ELEMENTS:
-                yield node
-
-
-def _weight(node: Node) -> Value:
-    weight = node.inputs[1]
-    assert weight is not None
-    return weight
+def _candidates(graph: Graph) -> list[Node]:
+    return [node for node in layers(graph, *READERS) if weight_of(node).dtype == torch.float32]
 
 
 def _judge(weight: Value, is_shared: bool) -> Weight:
     """`is_shared`: something else reads it, as float32."""
-    data = weight.data
-    assert data is not None
+    data = data_of(weight)
     size = data.numel() * data.itemsize
     if data.shape[1] > MOST_DEPTH:
         why = f"a row has more than {MOST_DEPTH:,} elements"
@@ -76,20 +72,22 @@ def _judge(weight: Value, is_shared: bool) -> Weight:
 
 def _operands(weight: Value, bias: Value | None) -> list[Value]:
     """Constants; the weights of two layers that differ in bias are stored once."""
-    assert weight.data is not None
-    tensors = quantize_weight(weight.data, None if bias is None else bias.data)
+    tensors = quantize_weight(data_of(weight), None if bias is None else bias.data)
     return [
-        Value(f"{weight.name}_{name}", data.dtype, tuple(data.shape), "constant", data)
+        constant(f"{weight.name}_{name}", data)
         for name, data in zip(OPERANDS, tensors, strict=True)
     ]
 
 
 def _replace(node: Node, operands: list[Value]) -> None:
-    input, weight, _, residual = node.inputs
-    assert weight is not None
-    node.row = ROWS["quantized_linear"]
-    node.inputs = [input, *operands, residual]
-    node.attributes = {"columns": int(weight.shape[0]), **node.attributes}
+    rows, width = map(int, weight_of(node).shape)
+    if node.row.name == "embedding":
+        node.inputs = [*operands[:2], node.inputs[1]]
+        node.attributes = {"rows": rows, "width": width}
+    else:
+        node.inputs = [node.inputs[0], *operands, node.inputs[3]]
+        node.attributes = {"columns": rows, **node.attributes}
+    node.row = ROWS[f"quantized_{node.row.name}"]
 
 
 DYNAMIC = Way("dynamic", _weights, _apply)

@@ -13,6 +13,7 @@ from wasm_torch_web.errors import UserError
 KINDS: dict[str, tuple[str, ...]] = {
     "fp16": ("fp16",),
     "dynamic": ("dynamic",),
+    "int4": ("int4", "dynamic"),
 }
 
 Mix = Mapping[str, str]  # name of a weight -> its way; float32 where there is none
