@@ -162,7 +162,7 @@ def package_options(function: F) -> F:
     return function
 
 
-def quantize_options(required: bool) -> Callable[[F], F]:
+def quantize_options(default: str | None) -> Callable[[F], F]:
     """`--quantize --skip --max-error`."""
 
     def decorate(function: F) -> F:
@@ -170,10 +170,12 @@ def quantize_options(required: bool) -> Callable[[F], F]:
             (
                 click.option(
                     "--quantize",
-                    type=click.Choice(KINDS),
-                    required=required,
+                    type=click.Choice([*KINDS]),
+                    default=default,
+                    show_default=default is not None,
                     help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
-                    "float32; dynamic makes linear layers int8, their inputs in the run.",
+                    "float32; dynamic makes linear layers int8, their inputs in the run; auto "
+                    "finds a way for each weight, by what it does to the outputs.",
                 ),
                 click.option(
                     "--skip",
@@ -185,7 +187,8 @@ def quantize_options(required: bool) -> Callable[[F], F]:
                     "--max-error",
                     metavar="SHARE",
                     type=click.FloatRange(0, 1),
-                    help="Fail where rounding moves an output by more than this share of its norm.",
+                    help="Fail where an output moves by more than this share of its norm; the "
+                    "limit of auto.  [auto: 0.01]",
                 ),
             )
         ):
@@ -193,6 +196,49 @@ def quantize_options(required: bool) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def search_options(function: F) -> F:
+    """`--target-size --calibration --min-accuracy --eval --report`."""
+    for option in reversed(
+        (
+            click.option(
+                "--target-size",
+                "target",
+                type=Bytes(),
+                help="The most that the weights' files may take, such as 50MB: the most accurate "
+                "mix that fits.",
+            ),
+            click.option(
+                "--calibration",
+                metavar="FILES",
+                multiple=True,
+                help="Real inputs to measure errors on: files and folders as `run --input` takes, "
+                "or module:function, file.py:function that gives some.",
+            ),
+            click.option(
+                "--min-accuracy",
+                metavar="SCORE",
+                type=float,
+                help="The least that the function of --eval may give.",
+            ),
+            click.option(
+                "--eval",
+                "evaluate",
+                metavar="MODULE:FUNCTION",
+                help="A function that takes the model, model(x=array) -> dict of arrays, and "
+                "gives a number: the higher, the better.",
+            ),
+            click.option(
+                "--report",
+                metavar="FILE.svg",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Draw the comparison.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
 
 
 def variant_option(function: F) -> F:

@@ -20,13 +20,12 @@ Offers = Mapping[str, Mapping[str, Weight]]  # name of a weight -> way -> as it 
 
 
 def quantize(graph: Graph, spec: Spec) -> list[Weight]:
-    """Every weight gets the first of the kind's ways that can take it, or what the spec's mix has.
-    Gives the weights that could have fewer bits, and what became of each.
+    """Every weight gets the first of the kind's ways that can take it. Gives those that could have
+    fewer bits, and what became of each.
 
     Raises UserError quantize-skip for a pattern that names none of them.
     """
-    found = offers(graph, spec)
-    chosen = uniform(found, KINDS[spec.kind]) if spec.mix is None else picked(found, spec.mix)
+    chosen = uniform(offers(graph, spec), KINDS[spec.kind])
     apply(graph, mix_of(chosen), spec.ranges)
     return chosen
 

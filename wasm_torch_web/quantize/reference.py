@@ -16,6 +16,7 @@ from wasm_torch_web import passes
 from wasm_torch_web.compiler import lowered
 from wasm_torch_web.drawn import interpreter_for
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.interpreter import Interpreter
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.opening import Opened
 from wasm_torch_web.ops.random import STATE
@@ -33,11 +34,18 @@ class Quantized:
 
     def __call__(self, runs: Sequence[Flat]) -> list[Flat]:
         """Each run finds the state that the one before has left."""
-        interpreter = interpreter_for(self.graph, runs[0])
-        for state, _ in self.graph.updates:
-            if state.name == STATE:
-                interpreter.states[state] = torch.tensor(torch.initial_seed(), dtype=torch.int64)
+        interpreter = begun(self.graph, runs[0])
         return [interpreter.run(run) for run in runs]
+
+
+def begun(graph: Graph, inputs: Flat) -> Interpreter:
+    """At the sizes of these inputs, before the first run; what is drawn follows from the seed of
+    PyTorch's own generator."""
+    interpreter = interpreter_for(graph, inputs)
+    for state, _ in graph.updates:
+        if state.name == STATE:
+            interpreter.states[state] = torch.tensor(torch.initial_seed(), dtype=torch.int64)
+    return interpreter
 
 
 def seeded(reference: Reference, seed: int = 0) -> Reference:

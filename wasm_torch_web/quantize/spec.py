@@ -9,12 +9,14 @@ from typing import Any
 
 from wasm_torch_web.errors import UserError
 
-# What can be asked for -> the ways of `apply.WAYS` that weights may get, the best first.
-KINDS: dict[str, tuple[str, ...]] = {
+AUTO = "auto"
+_UNIFORM: dict[str, tuple[str, ...]] = {
     "fp16": ("fp16",),
     "dynamic": ("dynamic",),
     "int4": ("int4", "dynamic"),
 }
+# What can be asked for -> the ways of `apply.WAYS` that weights may get, the best first.
+KINDS = {**_UNIFORM, AUTO: tuple(dict.fromkeys(way for ways in _UNIFORM.values() for way in ways))}
 
 Mix = Mapping[str, str]  # name of a weight -> its way; float32 where there is none
 
@@ -27,6 +29,8 @@ class Spec:
         kind: one of KINDS.
         skip: patterns of names of weights that stay as they are.
         max_error: the share of its norm by which an output may move.
+        target: the most bytes of the weights' files.
+        min_accuracy: the least score that the user's own function may give.
         mix: the way of each weight, where that is decided already.
         ranges: name of a value -> its least and largest element on calibration data.
     """
@@ -34,6 +38,8 @@ class Spec:
     kind: str
     skip: tuple[str, ...] = ()
     max_error: float | None = None
+    target: int | None = None
+    min_accuracy: float | None = None
     mix: Mix | None = None
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -41,6 +47,11 @@ class Spec:
         """Raises UserError quantize-kind."""
         if self.kind not in KINDS:
             raise UserError("quantize-kind", kind=self.kind, kinds=", ".join(KINDS))
+
+    @property
+    def searches(self) -> bool:
+        """Whether the mix is to be found; else each weight gets the first way that can take it."""
+        return self.kind == AUTO or self.target is not None
 
     def skips(self, name: str) -> bool:
         """Whether a weight is left alone."""
@@ -53,11 +64,15 @@ class Spec:
             yield from ("--skip", pattern)
         if self.max_error is not None:
             yield from ("--max-error", f"{self.max_error:g}")
+        if self.target is not None:
+            yield from ("--target-size", str(self.target))
+        if self.min_accuracy is not None:
+            yield from ("--min-accuracy", f"{self.min_accuracy:g}")
 
-    def entry(self, mix: Mix, drift: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    def entry(self, drift: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The manifest's `quantized`."""
         ways: dict[str, list[str]] = {}
-        for name, way in sorted(mix.items()):
+        for name, way in sorted((self.mix or {}).items()):
             ways.setdefault(way, []).append(name)
         entry = {"kind": self.kind, "ways": ways, "drift": list(drift)}
         ranges = {name: list(range) for name, range in self.ranges.items()}
