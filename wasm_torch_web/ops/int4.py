@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
+from wasm_torch_web.ops.integers import NO_ACTIVATION
 from wasm_torch_web.ops.samples import corners, normal
 from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
 
@@ -94,10 +95,8 @@ def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
 
 
 def _cases() -> Iterator[Case]:
-    none = {"activation": "none", "low": -math.inf, "high": math.inf}
-
     def case(
-        x: Tensor, n: int, residual: Tensor | None = None, attributes: dict[str, Any] = none
+        x: Tensor, n: int, residual: Tensor | None = None, attributes: dict[str, Any] = NO_ACTIVATION
     ) -> Case:
         blocks = -(-x.shape[-1] // BLOCK)
         rows = -(-n // COLUMNS) * COLUMNS
@@ -126,7 +125,7 @@ def _cases() -> Iterator[Case]:
         weight = torch.full((8, 3, BLOCK), MOST - zero)
         panels = by_panel(torch.ones(8, 3))
         operands = (pack(weight), panels.bfloat16(), (panels * zero).to(torch.uint8))
-        yield Case((x, *operands, torch.zeros(8), None), {**none, "columns": 8})
+        yield Case((x, *operands, torch.zeros(8), None), {**NO_ACTIVATION, "columns": 8})
 
 
 row(

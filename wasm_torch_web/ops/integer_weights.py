@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
-from wasm_torch_web.ops.quantized import COLUMNS, pack, unpack
+from wasm_torch_web.ops.integers import COLUMNS, NO_ACTIVATION, pack, unpack
 from wasm_torch_web.ops.samples import normal, numbers
 from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
 
 MOST_DEPTH = 1 << 15  # sums of so many products of 8 bits each, zero point included, fit 32
 BYTES = (torch.int8, torch.uint8)
-NO_ACTIVATION = {"activation": "none", "low": -math.inf, "high": math.inf}
 
 
 def padded(columns: Tensor) -> Tensor:

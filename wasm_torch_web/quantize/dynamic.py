@@ -11,7 +11,7 @@ import torch
 
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
-from wasm_torch_web.ops.quantized import MOST_DEPTH, quantize_weight, unpack
+from wasm_torch_web.ops.integers import MOST_DEPTH, packed, round_rows
 from wasm_torch_web.quantize.layers import (
     bias_of,
     constant,
@@ -26,7 +26,6 @@ from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
 
 READERS = ("linear", "embedding")
-OPERANDS = ("weight", "scale", "sums", "bias")
 
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
@@ -58,25 +57,21 @@ def _judge(weight: Value, is_shared: bool) -> Weight:
     if data.shape[1] > MOST_DEPTH:
         why = f"a row has more than {MOST_DEPTH:,} elements"
         return Weight(weight.name, size, size, None, DYNAMIC.name, why)
-    operands = quantize_weight(data, None)
-    loss = loss_between(data, unpack(*operands[:2], *data.shape))
+    whole, scale = round_rows(data)
+    loss = loss_between(data, whole * scale[:, None])
     kept = ""
     if loss is None:
         kept = "it has elements that are not finite"
     elif loss > MOST_LOSS:
         kept = f"int8 moves a row by {loss:.1e} of its norm"
-    packed = sum(operand.nbytes for operand in operands[:3])
-    stored = size if kept else packed + (size if is_shared else 0)
+    stored = size if kept else whole.nbytes + 2 * scale.nbytes + (size if is_shared else 0)
     return Weight(weight.name, size, stored, loss, DYNAMIC.name, kept)
 
 
 def _operands(weight: Value, bias: Value | None) -> list[Value]:
     """Constants; the weights of two layers that differ in bias are stored once."""
-    tensors = quantize_weight(data_of(weight), None if bias is None else bias.data)
-    return [
-        constant(f"{weight.name}_{name}", data)
-        for name, data in zip(OPERANDS, tensors, strict=True)
-    ]
+    tensors = packed(data_of(weight), None if bias is None else bias.data)
+    return [constant(f"{weight.name}_{name}", data) for name, data in tensors._asdict().items()]
 
 
 def _replace(node: Node, operands: list[Value]) -> None:
