@@ -205,7 +205,8 @@ row(
 
 
 def _dequantize_weight(weight: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
-    groups = weight.reshape(*scale.shape, -1).float()
+    size = math.prod(weight.shape[1:]) // scale.shape[1]
+    groups = weight.reshape(*scale.shape, size).float()
     return ((groups - zero[..., None].float()) * scale[..., None]).reshape(weight.shape)
 
 
