@@ -140,7 +140,7 @@ def _integer_linear(
     matrix = unpack(weight)[:, : input.shape[-1]]
     total = (input.double() @ matrix.double().t()).to(torch.int32)  # whole numbers
     if scale is None:
-        return total[..., :columns]
+        return total[..., :columns].contiguous()
     assert sums is not None and row_zero is not None
     moved = total - row_zero.to(torch.int32) * sums
     y = moved.float() * (row_scale * scale) + bias
