@@ -29,8 +29,10 @@ def int4_weight(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _search(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The best of some scales and zero points for each block of (N, B, 32)."""
+    exponent = torch.frexp(w.abs().amax(-1)).exponent.clamp(-100, 127)
+    w = torch.ldexp(w, -exponent[..., None])  # squares of small or large numbers are no numbers
     best_q = torch.zeros_like(w, dtype=torch.uint8)
-    best_scale = torch.zeros(w.shape[:-1], dtype=torch.bfloat16)
+    best_scale = torch.zeros(w.shape[:-1])
     best_zero = torch.zeros(w.shape[:-1], dtype=torch.uint8)
     least = torch.full(w.shape[:-1], torch.inf)
     for scale, zero in _candidates(w):
@@ -39,9 +41,9 @@ def _search(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         better = error < least
         least = torch.where(better, error, least)
         best_q = torch.where(better[..., None], q.to(torch.uint8), best_q)
-        best_scale = torch.where(better, scale[..., 0].bfloat16(), best_scale)
+        best_scale = torch.where(better, scale[..., 0], best_scale)
         best_zero = torch.where(better, zero[..., 0].to(torch.uint8), best_zero)
-    return best_q, best_scale, best_zero
+    return best_q, torch.ldexp(best_scale, exponent).bfloat16(), best_zero
 
 
 def _candidates(w: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -53,9 +55,8 @@ def _candidates(w: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         zero = (-low * share / _divisor(scale)).round().clamp(0, MOST)
         yield scale, zero
         centred = _rounded(w, scale, zero) - zero
-        fit = (w * centred).sum(-1, keepdim=True) / centred.square().sum(-1, keepdim=True).clamp(
-            min=1
-        )
+        norm = centred.square().sum(-1, keepdim=True).clamp(min=1)
+        fit = (w * centred).sum(-1, keepdim=True) / norm
         yield _held(fit.clamp(min=0)), zero
 
 
