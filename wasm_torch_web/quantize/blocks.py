@@ -47,13 +47,12 @@ def _search(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _candidates(w: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scales that bfloat16 holds, and zero points; the second of a pair is the scale that fits the
-    numbers of the first one best."""
+    """Scales that bfloat16 holds, and zero points: of each share, the scale that fits the numbers
+    best which the block becomes by it."""
     low, high = w.amin(-1, keepdim=True).clamp(max=0), w.amax(-1, keepdim=True).clamp(min=0)
     for share in SHARES:
         scale = _held((high - low) * (share / MOST))
         zero = (-low * share / _divisor(scale)).round().clamp(0, MOST)
-        yield scale, zero
         centred = _rounded(w, scale, zero) - zero
         norm = centred.square().sum(-1, keepdim=True).clamp(min=1)
         fit = (w * centred).sum(-1, keepdim=True) / norm
