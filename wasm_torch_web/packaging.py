@@ -34,7 +34,8 @@ class BuildResult:
     """What a build made.
 
     Attributes:
-        verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium) or `failed`.
+        verification: `passed`, `skipped` (asked for), `unavailable` (no Chromium), `failed`, or
+            `wasmtime` where Chromium was compared with that, PyTorch not being at hand.
         report: the comparison, where one was made.
         problem: why it was unavailable.
         reference: what the package is compared with, under its names: eager PyTorch, or what
@@ -88,19 +89,21 @@ class Packaging:
 
     def write(self) -> None:
         """Plan, weights, golden data, manifest."""
-        request = self.request
+        request, earlier = self.request, self.request.earlier
+        told = request.license or earlier.get("license"), request.author or earlier.get("author")
         manifest = writer.write(
             self.compiled.graph,
             self.folder,
-            name=request.name or bundle.suggest_name(self.source.name),
-            version=request.version or "0.1.0",
+            name=request.name or earlier.get("name") or bundle.suggest_name(self.source.name),
+            version=request.version or earlier.get("version") or "0.1.0",
             parameters=self.compiled.parameters,
             source_info=request.source_info,
             provenance=self._provenance(),
-            about=card.fields(request.license, request.author, self.source.card),
+            about=card.fields(*told, self.source.card),
         )
         for notice in request.extras.attach(manifest, self.source):
             self.line.notice(notice)
+        request.inherit(manifest)
         steps, notices = self.compiled.steps, self.line.notices
         reference = self.opened.reference()
         self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from wasm_torch_web import bundle
-from wasm_torch_web.axes import parse_dynamic, sizes_that_follow
+from wasm_torch_web.axes import sizes_that_follow
 from wasm_torch_web.compiler import Compiled, compile_program, simplified
-from wasm_torch_web.opening import Opened, capture_source
+from wasm_torch_web.opening import Opened, axes_for, capture_source
 from wasm_torch_web.ops.table import INTS
 from wasm_torch_web.packaging import BuildResult, Packaging
 from wasm_torch_web.preprocess import Given
@@ -140,7 +140,7 @@ class Prepared:
         return work.result
 
     def _capture(self) -> Opened:
-        axes = [parse_dynamic(spec) for spec in self.request.dynamic]
+        axes = axes_for(self.source, self.request.dynamic, self.request.like)
         if axes:
             self.line.console.detail("dynamic: " + ", ".join(axis.name for axis in axes))
         return capture_source(self.source, axes, self.line.notice)

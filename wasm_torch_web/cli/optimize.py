@@ -23,6 +23,12 @@ from wasm_torch_web.console import Console
 @click.command("optimize", short_help="Make a smaller package, with the loss known.")
 @click.argument("source", metavar="SOURCE|PKG")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The package's folder.")
+@click.option(
+    "--source",
+    "given",
+    metavar="SOURCE",
+    help="What PKG was built from; its inputs, axes, name, labels and so on stay those of PKG.",
+)
 @quantize_options(default="auto")
 @search_options
 @source_options
@@ -35,6 +41,7 @@ def command(
     console: Console,
     /,
     source: str,
+    given: str | None,
     out: Path,
     quantize: str,
     skip: tuple[str, ...],
@@ -56,6 +63,8 @@ def command(
     wasm-torch-web optimize model.pth --out small --quantize fp16 --skip 'head.*'
     wasm-torch-web optimize model.pth --out small --target-size 50MB --calibration photos/
     wasm-torch-web optimize model.pth --out small --eval score.py:accuracy --min-accuracy 0.9
+    wasm-torch-web optimize pkg --out small --quantize fp16
+    wasm-torch-web optimize pkg --source model.pth --out small
 
     The package is verified against PyTorch with the same rounded weights; how far those move the
     outputs is measured and told apart from that.
@@ -68,10 +77,11 @@ def command(
     from wasm_torch_web.quantize.spec import Spec
     from wasm_torch_web.request import Request
 
+    like = Path(source) if given is not None else None
     spec = Spec(quantize, skip, max_error, target, min_accuracy)
     with console.working():
         result, comparison = optimize(
-            Request(source, source_info=not no_source_info, **rest),
+            Request(given or source, source_info=not no_source_info, like=like, **rest),
             Wanted(spec, calibration, evaluate),
             console,
             out=out,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -40,13 +40,23 @@ def offers(graph: Graph, spec: Spec) -> Offers:
     found: dict[str, dict[str, Weight]] = {}
     for name in KINDS[spec.kind]:
         for weight in WAYS[name].weights(graph, spec.ranges):
-            if spec.skips(weight.name):
-                weight = replace(weight, stored=weight.bytes, kept="skipped")
-            found.setdefault(weight.name, {})[name] = weight
-    for pattern in spec.skip:
-        if not any(fnmatchcase(name, pattern) for name in found):
-            raise UserError("quantize-skip", pattern=pattern)
+            found.setdefault(weight.name, {})[name] = skipped(weight, spec)
+    check_skips(spec, found)
     return found
+
+
+def skipped(weight: Weight, spec: Spec) -> Weight:
+    """The weight, kept as it is where a pattern says so."""
+    if not spec.skips(weight.name):
+        return weight
+    return replace(weight, stored=weight.bytes, kept="skipped")
+
+
+def check_skips(spec: Spec, names: Collection[str]) -> None:
+    """Raises UserError quantize-skip for a pattern that fits none of them."""
+    for pattern in spec.skip:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise UserError("quantize-skip", pattern=pattern)
 
 
 def uniform(found: Offers, ways: Sequence[str]) -> list[Weight]:

@@ -61,11 +61,11 @@ def _by_name(function: UserFunction, given: Any, names: Sequence[str]) -> dict[s
 
 def _flat(ports: list[dict[str, Any]], given: Mapping[str, Any]) -> Flat:
     values = zip(ports, taken(ports, given), strict=True)
-    return {port["name"]: _value(port, value) for port, value in values}
+    return {port["name"]: as_tensor(port, value) for port, value in values}
 
 
-def _value(port: Port, value: Value) -> torch.Tensor | float:
-    """As PyTorch takes it."""
+def as_tensor(port: Port, value: Value) -> torch.Tensor | float:
+    """An input or output of the engine as PyTorch has it."""
     if isinstance(value, numpy.ndarray):
         shape = value.shape[:-1] if port["dtype"] == "complex32" else value.shape
         return tensor_from(value.tobytes(), port["dtype"], shape)

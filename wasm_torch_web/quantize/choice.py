@@ -3,7 +3,7 @@ does to the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from wasm_torch_web.format import writer
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.progress import Console
 from wasm_torch_web.quantize import drift
-from wasm_torch_web.quantize.apply import Offers, apply, mix_of, offers, picked, uniform
+from wasm_torch_web.quantize.apply import WAYS, Offers, apply, mix_of, offers, picked, uniform
 from wasm_torch_web.quantize.drift import Drift
 from wasm_torch_web.quantize.reference import Quantized
 from wasm_torch_web.quantize.search import MOST_ERROR, Path, path
@@ -89,6 +89,24 @@ def default_runs(graph: Graph, example: Flat) -> list[Flat]:
     return [run for one in trials(writer.described(graph), example)[:2] for run in one.runs]
 
 
+class _Told(Collection[Flat]):
+    """Runs, of which the console is told as they are gone through."""
+
+    def __init__(self, runs: Sequence[Flat], console: Console) -> None:
+        self.runs, self.console = runs, console
+
+    def __iter__(self) -> Iterator[Flat]:
+        for done, run in enumerate(self.runs):
+            self.console.part(done, len(self.runs), "calibration")
+            yield run
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __contains__(self, run: object) -> bool:
+        return run in self.runs
+
+
 @dataclass
 class _Work:
     """What was given, and what was found so far."""
@@ -103,6 +121,10 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.drawn = frozenset(port.name for port in self.graph.outputs if port.drawn)
+        for way in (WAYS[name] for name in KINDS[self.spec.kind]):
+            if way.calibrate is not None:
+                ranges = way.calibrate(self.graph, _Told(self.runs, self.console))
+                self.spec = replace(self.spec, ranges={**self.spec.ranges, **ranges})
         self.found: Offers = offers(self.graph, self.spec)
 
     def telling(self, what: str, total: int) -> Callable[[int], None]:

@@ -14,13 +14,16 @@ from wasm_torch_web.engine import load
 from wasm_torch_web.errors import Kind, UserError, WtwError
 from wasm_torch_web.footprint import measure as footprint
 from wasm_torch_web.format import manifest as manifests
+from wasm_torch_web.format.manifest import Manifest
 from wasm_torch_web.pipeline import BuildResult, Prepared
 from wasm_torch_web.progress import Console, Line, Silent
 from wasm_torch_web.quantize.calibration import calibration_runs
 from wasm_torch_web.quantize.choice import Choice
 from wasm_torch_web.quantize.drift import worst
 from wasm_torch_web.quantize.functions import SCORED, UserFunction
+from wasm_torch_web.quantize.package import check_alone, compare, requantized
 from wasm_torch_web.quantize.report import PLAIN, Comparison, Variant
+from wasm_torch_web.quantize.sensitivity import Layer
 from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.request import Request
 
@@ -53,10 +56,11 @@ def optimize(
     outputs differ from the reference, the result says so."""
     wanted.spec.check()
     bundle.check_replaceable(out, force)
-    if manifests.is_ours(Path(str(request.source))):
-        raise UserError("quantize-package", path=request.source)
+    package = Path(str(request.source))
     with TemporaryDirectory() as scratch:
         work = _Work(wanted, Line(console), Path(scratch), verify)
+        if manifests.is_ours(package):
+            return work.requantized(package, out, force)
         return work.optimized(Prepared(request, work.line), out, force)
 
 
@@ -86,12 +90,36 @@ class _Work:
         self.check(score, plain_score)
         result = prepared.package(out, choice, self.verify, force)
         with self.line.step("measure"):
-            variants = [
-                self.variant(PLAIN, plain, 0.0, plain_score),
-                self.variant(self.wanted.spec.kind, result, worst(choice.drift), score),
-            ]
+            before = self.variant(PLAIN, plain.out, plain.manifest, 0.0, plain_score)
+            after = self.made(result, score)
+        return self.compared(result, [before, after], choice.layers, len(runs))
+
+    def requantized(self, package: Path, out: Path, force: bool) -> tuple[BuildResult, Comparison]:
+        """From a package alone, which may be the one that is replaced."""
+        spec, plain = self.wanted.spec, manifests.read(package)
+        check_alone(package, spec)
+        plain_score = self.scored(package)
+        runs = calibration_runs(self.wanted.calibration, plain)
+        with self.line.step("measure"):
+            kind = "before" if plain.get("quantized") else PLAIN
+            before = self.variant(kind, package, plain, 0.0, plain_score)
+        with bundle.staged(out, force) as folder:
+            result = requantized(package, spec, runs, self.line, folder, out)
+            score = self.scored(folder)
+            self.check(score, plain_score)
+            if self.verify:
+                with self.line.step("verify"):
+                    compare(result, folder, self.line.console)
+        with self.line.step("measure"):
+            after = self.made(result, score)
+        return self.compared(result, [before, after], [], len(runs))
+
+    def compared(
+        self, result: BuildResult, variants: list[Variant], layers: list[Layer], runs: int
+    ) -> tuple[BuildResult, Comparison]:
+        result.seconds = dict(self.line.seconds)
         metric = None if self.score is None else self.score.spec
-        return result, Comparison(variants, choice.layers, choice.weights, metric, len(runs))
+        return result, Comparison(variants, layers, result.weights, metric, runs)
 
     def packed(self, prepared: Prepared, choice: Choice | None = None) -> BuildResult:
         """A package in a folder of its own, without a word."""
@@ -118,9 +146,16 @@ class _Work:
             scores = {"score": f"{score:g}", "plain": f"{plain:g}", "least": f"{least:g}"}
             raise WtwError("quantize-accuracy", function=self.wanted.evaluate, **scores)
 
-    def variant(self, kind: str, result: BuildResult, error: float, score: float | None) -> Variant:
-        size = footprint(result.out, result.manifest)
-        figures = timed(result.out, self.line.console) if self.verify else None
+    def made(self, result: BuildResult, score: float | None) -> Variant:
+        """What was asked for."""
+        kind, error = self.wanted.spec.kind, worst(result.drift)
+        return self.variant(kind, result.out, result.manifest, error, score)
+
+    def variant(
+        self, kind: str, package: Path, manifest: Manifest, error: float, score: float | None
+    ) -> Variant:
+        size = footprint(package, manifest)
+        figures = timed(package, self.line.console) if self.verify else None
         return Variant(kind, size, error, score, figures)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from wasm_torch_web.format.weights import NARROWED_BYTES, is_half
-from wasm_torch_web.ir import Graph, Value
+from wasm_torch_web.ir import Graph
 from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, constants
 
 # Of a row's norm. Rounding costs 2^-12 on average, 2^-11 at most; what is below float16's least
@@ -22,8 +22,9 @@ LEAST_ROW = 1e-3
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
     """All that are large enough to be stored as float16."""
-    values = dict.fromkeys(value for value in constants(graph) if _is_candidate(value))
-    return [_judge(value) for value in values]
+    values = dict.fromkeys(constants(graph))
+    given = ((value.name, value.data) for value in values)
+    return [judge(name, data) for name, data in given if data is not None and is_candidate(data)]
 
 
 def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
@@ -32,24 +33,21 @@ def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
             value.data = value.data.half().float()
 
 
-def _is_candidate(value: Value) -> bool:
-    data = value.data
-    if data is None or data.dtype != torch.float32:
-        return False
-    return data.numel() * data.itemsize >= NARROWED_BYTES
+def is_candidate(data: Tensor) -> bool:
+    """Whether it could be stored as float16."""
+    return data.dtype == torch.float32 and data.nbytes >= NARROWED_BYTES
 
 
-def _judge(value: Value) -> Weight:
-    data = value.data
-    assert data is not None
-    size = data.numel() * data.itemsize
+def judge(name: str, data: Tensor) -> Weight:
+    """What becomes of a candidate."""
+    size = data.nbytes
     loss = 0.0 if is_half(data) else loss_between(data, data.half().float())
     kept = ""
     if loss is None:
         kept = "it has elements that float16 cannot hold"
     elif loss > MOST_LOSS:
         kept = f"rounding moves a row by {loss:.1e} of its norm"
-    return Weight(value.name, size, size if kept else size // 2, loss, FP16.name, kept)
+    return Weight(name, size, size if kept else size // 2, loss, FP16.name, kept)
 
 
 def loss_between(data: Tensor, rounded: Tensor) -> float | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from wasm_torch_web.control import all_subgraphs
 from wasm_torch_web.ir import Graph, Node, Value
+from wasm_torch_web.verify.reference import Flat
 
 # Of what calibration has seen: name of a value of the simplified graph -> its least and largest
 # element, as the way that asked for them wants them counted.
@@ -56,13 +57,14 @@ class Way:
             would be; `kept` says why one cannot be. Changes nothing.
         apply: makes those of these names so, in a simplified graph, in place; what `weights` would
             keep is not among them. The rest stays, so that ways are applied one after the other.
-        calibrated: whether it needs ranges.
+        calibrate: gives the ranges that it needs, from runs of the graph with all weights as they
+            were (which can be gone through more than once); None where it needs none.
     """
 
     name: str
     weights: Callable[[Graph, Ranges], list[Weight]]
     apply: Callable[[Graph, Names, Ranges], None]
-    calibrated: bool = False
+    calibrate: Callable[[Graph, Collection[Flat]], Ranges] | None = None
 
 
 def constants(graph: Graph) -> Iterator[Value]:
