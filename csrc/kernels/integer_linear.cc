@@ -21,8 +21,8 @@ namespace op = op::integer_linear;
 constexpr int kColumns = 8, kDepth = 4;  // of a panel; of a step of it
 constexpr int kStep = kColumns * kDepth;
 constexpr int kVectors = kColumns / 4;
-constexpr int kRows = 2;                   // of a tile
-constexpr int64_t kMostDepth = 1 << 15;    // sums of so many products, with a zero point, fit 32
+constexpr int kRows = 2;                     // of a tile
+constexpr int64_t kMostDepth = 1 << 15;      // sums of so many products, with a zero point, fit 32
 constexpr int64_t kChunkNumbers = 64 << 10;  // that are widened
 
 struct Sizes {

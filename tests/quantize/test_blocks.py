@@ -55,6 +55,6 @@ def test_zeros_tails_and_extremes() -> None:
 
 
 def test_scales_are_what_bfloat16_holds_and_nothing_is_infinite() -> None:
-    weight, scale, zero = int4_weight(torch.randn(8, 32) * 1e38)
+    _, scale, zero = int4_weight(torch.randn(8, 32) * 1e38)
     assert scale.dtype == torch.bfloat16 and bool(scale.isfinite().all())
     assert int(zero.max()) <= 15

@@ -80,9 +80,7 @@ def torchao(config: Any) -> Layers:
 CONFIGS: dict[str, Callable[[], Any]] = {
     "int8": ao.Int8WeightOnlyConfig,
     "int8 dynamic": ao.Int8DynamicActivationInt8WeightConfig,
-    "int4": lambda: ao.IntxWeightOnlyConfig(
-        weight_dtype=torch.int4, granularity=ao.PerGroup(32)
-    ),
+    "int4": lambda: ao.IntxWeightOnlyConfig(weight_dtype=torch.int4, granularity=ao.PerGroup(32)),
     "int4 dynamic": lambda: ao.Int8DynamicActivationIntxWeightConfig(
         weight_dtype=torch.int4, weight_granularity=ao.PerGroup(32)
     ),
@@ -100,9 +98,7 @@ def rows_of(program: ExportedProgram, x: Tensor) -> Counter[str]:
         error = (given - expected).abs().max() / expected.abs().max()
         assert error < 1e-4
     values = {v for node in (*graph.prepare, *graph.nodes) for v in node.inputs if v is not None}
-    large = sum(
-        v.is_constant and v.dtype == torch.float32 and int(v.numel) > 2000 for v in values
-    )
+    large = sum(v.is_constant and v.dtype == torch.float32 and int(v.numel) > 2000 for v in values)
     rows = Counter(node.row.name for node in (*graph.prepare, *graph.nodes))
     return rows + Counter(large=large)
 

@@ -1,8 +1,8 @@
 """Operators with which models that were quantised elsewhere (PT2E, torchao) say so.
 
-Each element is clamp(round(x / scale) + zero), and back (q - zero) * scale; the order of what
-follows is that of PyTorch's own definitions, so that the same elements come out. Constants that are
-integers stay so: they become floats when the model is loaded, or in a product (passes/fuse/integers).
+Each element is clamp(round(x / scale) + zero), and back (q - zero) * scale, in the order of
+PyTorch's own definitions, so that the same elements come out. Constants that are integers stay so:
+they become floats when the model is loaded, or in a product (passes/fuse/integers.py).
 """
 
 from __future__ import annotations

@@ -37,14 +37,14 @@ def quantize_blocks(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def pack(blocks: Tensor) -> Tensor:
-    """(N, B, 32) numbers 0 to 15, N a multiple of 8, as the kernel reads them: uint8 [N / 8][B][128].
+    """(N, B, 32) numbers 0 to 15, N a multiple of 8, as the kernel reads them: [N / 8][B][128].
 
     16 bytes are four of K for 8 columns: the first four columns in the low halves of bytes.
     """
     n, b, _ = blocks.shape
     steps = blocks.to(torch.uint8).reshape(n // COLUMNS, 2, 4, b, BLOCK // DEPTH, DEPTH)
     low, high = steps.permute(1, 0, 3, 4, 2, 5)  # (P, B, steps, columns, DEPTH)
-    return (low | high << 4).reshape(n // COLUMNS, b, -1)
+    return torch.bitwise_or(low, high << 4).reshape(n // COLUMNS, b, -1)
 
 
 def unpack(packed: Tensor) -> Tensor:
@@ -81,7 +81,8 @@ def _int4_linear(
     columns: int,
     **epilogue: Any,
 ) -> Tensor:
-    q, step = quantize_blocks(pad(input, (0, -input.shape[-1] % BLOCK)).unflatten(-1, (-1, BLOCK)))
+    padded = pad(input, (0, -input.shape[-1] % BLOCK))
+    q, step = quantize_blocks(padded.reshape(*input.shape[:-1], -1, BLOCK))
     whole = unpack(weight).float() - by_column(zero)[..., None]
     factor = by_column(scale).float()
     y = input.new_zeros((*input.shape[:-1], len(whole)))
@@ -96,7 +97,10 @@ def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
 
 def _cases() -> Iterator[Case]:
     def case(
-        x: Tensor, n: int, residual: Tensor | None = None, attributes: dict[str, Any] = NO_ACTIVATION
+        x: Tensor,
+        n: int,
+        residual: Tensor | None = None,
+        attributes: dict[str, Any] = NO_ACTIVATION,
     ) -> Case:
         blocks = -(-x.shape[-1] // BLOCK)
         rows = -(-n // COLUMNS) * COLUMNS

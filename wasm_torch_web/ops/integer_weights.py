@@ -141,7 +141,8 @@ def _integer_linear(
     total = (input.double() @ matrix.double().t()).to(torch.int32)  # whole numbers
     if scale is None:
         return total[..., :columns].contiguous()
-    assert sums is not None and row_zero is not None
+    assert sums is not None and bias is not None
+    assert row_scale is not None and row_zero is not None
     moved = total - row_zero.to(torch.int32) * sums
     y = moved.float() * (row_scale * scale) + bias
     return finish(y[..., :columns], None, **epilogue)

@@ -20,9 +20,10 @@ def int4_weight(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The operands weight, scale and zero of a (N, K) matrix: those with the least squared errors
     that a search finds."""
     n, k = weight.shape
-    blocks = pad(weight, (0, -k % BLOCK, 0, -n % COLUMNS)).unflatten(1, (-1, BLOCK))
+    padded = pad(weight, (0, -k % BLOCK, 0, -n % COLUMNS))
+    blocks = padded.reshape(len(padded), -1, BLOCK)
     rows = max(_ELEMENTS // max(blocks[0].numel(), 1), 1)
-    parts = [_search(part) for part in blocks.split(rows)]
+    parts = [_search(part) for part in torch.split(blocks, rows)]
     q, scale, zero = (torch.cat(list(one)) for one in zip(*parts, strict=True))
     return pack(q), by_panel(scale), by_panel(zero)
 

@@ -41,9 +41,9 @@ def keep_integers(node: Node, reads: Reads) -> Node | None:
         return reads.become(node, "integer_linear", inputs, **columns)
     bits = 4 if int(q.min()) >= -8 and int(q.max()) < 8 else 8
     operands = (pack_columns(q, bits), pack_groups(scale), pack_groups(zero), padded(offset))
-    inputs = [input, *_constants(weight, operands), None]
     group = q.shape[1] // scale.shape[1]
-    return reads.become(node, "weight_only_linear", inputs, group=group, **columns)
+    given: list[Value | None] = [input, *_constants(weight, operands), None]
+    return reads.become(node, "weight_only_linear", given, group=group, **columns)
 
 
 @pattern
