@@ -11,7 +11,7 @@
 #include "kernels/gemm.h"
 #include "kernels/int4.h"
 #include "kernels/odometer.h"
-#include "kernels/rows.h"
+#include "kernels/product_output.h"
 #include "ops.h"
 
 namespace wtw {
@@ -96,22 +96,8 @@ struct Product {
   const uint16_t* scales;  // bfloat16
   const uint8_t* zeros;
   const float* bias;
-  const float* residual;  // or null
-  Clamp bounds;
-  float* out;
+  ProductOutput output;
 };
-
-// Four numbers of a row, at most n of which there are.
-void finish(const Product& p, f32x4 y, int64_t at, int64_t n) {
-  if (p.residual) {
-    const float* more = p.residual + at;
-    y = simd::add(y, n >= 4 ? simd::load(more) : rows::load_part(more, n, 0));
-  }
-  if (p.bounds.active) {
-    y = simd::clamp(y, simd::splat(p.bounds.low), simd::splat(p.bounds.high));
-  }
-  n >= 4 ? simd::store(p.out + at, y) : rows::store_part(p.out + at, y, n);
-}
 
 // R rows from `first` on times one panel.
 template <int R>
@@ -157,9 +143,7 @@ template <int R>
     const int64_t column = panel * kColumns + v * 4;
     if (column >= s.n) break;
     const f32x4 bias = simd::load(p.bias + column);
-    for (int r = 0; r < R; ++r) {
-      finish(p, simd::add(y[r][v], bias), (first + r) * s.n + column, s.n - column);
-    }
+    for (int r = 0; r < R; ++r) p.output.store(simd::add(y[r][v], bias), first + r, column);
   }
 }
 
@@ -169,22 +153,6 @@ constexpr std::array<Run, kRows> runs(std::index_sequence<R...>) {
   return {run_panel<R + 1>...};
 }
 constexpr std::array<Run, kRows> kRuns = runs(std::make_index_sequence<kRows>());
-
-void run_chunk(const Product& p, const gemm::Blocking& b, int64_t chunk, const Epilogue& epilogue) {
-  const int64_t tile = chunk % b.tile_chunks() * b.tile_block;
-  const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
-  const int64_t last = std::min(panel + b.panel_block, b.panels);
-  const int64_t first_column = panel * kColumns;
-  const int64_t columns = std::min(last * kColumns, p.sizes.n) - first_column;
-  for (int64_t t = tile; t < std::min(tile + b.tile_block, b.tiles); ++t) {
-    const int64_t row = t * kRows, rows = std::min<int64_t>(kRows, p.sizes.m - row);
-    for (int64_t i = panel; i < last; ++i) kRuns[rows - 1](p, row, i);
-    if (!activates(epilogue)) continue;
-    for (int64_t r = row; r < row + rows; ++r) {
-      apply_activation(p.out + r * p.sizes.n + first_column, columns, epilogue);
-    }
-  }
-}
 
 Code run(Call& call) {
   const Tensor &x = call.in(op::input_), &y = call.out();
@@ -201,18 +169,20 @@ Code run(Call& call) {
                     }
                   });
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
+  const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   const Product product = {s,
                            left,
                            call.in(op::weight_).as<uint8_t>(),
                            call.in(op::scale_).as<uint16_t>(),
                            call.in(op::zero_).as<uint8_t>(),
-                           call.in(op::bias_).as<float>(),
-                           call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
-                           clamp_of(epilogue),
-                           y.as<float>()};
+                           epilogue.bias,
+                           {s.m, s.n, y.as<float>(), residual, epilogue}};
   const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels, ceil_div(s.k, 2));
-  pool::parallel(cut.chunks(),
-                 [&](int64_t chunk, int) { run_chunk(product, cut, chunk, epilogue); });
+  pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
+    product.output.run_chunk<kRows>(cut, chunk, [&](int64_t row, int64_t rows, int64_t panel) {
+      kRuns[rows - 1](product, row, panel);
+    });
+  });
   return Code::ok;
 }
 

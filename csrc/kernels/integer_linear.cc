@@ -9,7 +9,7 @@
 #include "core/kernel.h"
 #include "kernels/gemm.h"
 #include "kernels/odometer.h"
-#include "kernels/rows.h"
+#include "kernels/product_output.h"
 #include "ops.h"
 
 namespace wtw {
@@ -67,32 +67,26 @@ struct Product {
   Sizes sizes;
   const int16_t* left;
   const int8_t* weights;
-  int32_t* whole;  // where the output goes: this one, or all that follows
-  float* out;
+  int32_t* whole;  // where sums go as they are; else all that follows is there
   const float *scale, *bias, *row_scale, *row_zero;
   const int32_t* sums;
   int64_t row_step;  // 0 where all rows have one scale
-  Clamp bounds;
+  ProductOutput output;
 };
-
-void store(float* to, f32x4 v, int64_t n) {
-  n >= 4 ? simd::store(to, v) : rows::store_part(to, v, n);
-}
 
 // Sums of four columns of a row.
 void finish(const Product& p, v128_t whole, int64_t row, int64_t column) {
-  const int64_t at = row * p.sizes.n + column, n = p.sizes.n - column;
-  if (p.whole) return store(reinterpret_cast<float*>(p.whole) + at, whole, n);
+  if (p.whole) {
+    auto* out = reinterpret_cast<float*>(p.whole) + row * p.sizes.n + column;
+    const int64_t n = p.sizes.n - column;
+    return n >= 4 ? simd::store(out, whole) : rows::store_part(out, whole, n);
+  }
   const f32x4 row_scale = simd::load_splat(p.row_scale + row * p.row_step);
   const v128_t zero = wasm_i32x4_trunc_sat_f32x4(simd::load_splat(p.row_zero + row * p.row_step));
   const v128_t moved = wasm_i32x4_sub(whole, wasm_i32x4_mul(zero, wasm_v128_load(p.sums + column)));
   const f32x4 factor = simd::mul(row_scale, simd::load(p.scale + column));
-  f32x4 y = simd::mul(wasm_f32x4_convert_i32x4(moved), factor);
-  y = simd::add(y, simd::load(p.bias + column));
-  if (p.bounds.active) {
-    y = simd::clamp(y, simd::splat(p.bounds.low), simd::splat(p.bounds.high));
-  }
-  store(p.out + at, y, n);
+  const f32x4 y = simd::mul(wasm_f32x4_convert_i32x4(moved), factor);
+  p.output.store(simd::add(y, simd::load(p.bias + column)), row, column);
 }
 
 // R rows from `first` on times one panel.
@@ -132,24 +126,6 @@ template <int R>
   }
 }
 
-void run_chunk(const Product& p, const gemm::Blocking& b, int64_t chunk, const Epilogue& epilogue) {
-  const int64_t tile = chunk % b.tile_chunks() * b.tile_block;
-  const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
-  const int64_t last = std::min(panel + b.panel_block, b.panels);
-  const int64_t first_column = panel * kColumns;
-  const int64_t columns = std::min(last * kColumns, p.sizes.n) - first_column;
-  for (int64_t t = tile; t < std::min(tile + b.tile_block, b.tiles); ++t) {
-    const int64_t row = t * kRows, rows = std::min<int64_t>(kRows, p.sizes.m - row);
-    for (int64_t i = panel; i < last; ++i) {
-      rows == 1 ? run_panel<1>(p, row, i) : run_panel<2>(p, row, i);
-    }
-    if (p.whole || !activates(epilogue)) continue;
-    for (int64_t r = row; r < row + rows; ++r) {
-      apply_activation(p.out + r * p.sizes.n + first_column, columns, epilogue);
-    }
-  }
-}
-
 Code run(Call& call) {
   const Tensor &x = call.in(op::input_), &y = call.out();
   if (y.numel == 0) return Code::ok;
@@ -165,26 +141,29 @@ Code run(Call& call) {
       is_signed ? widen(x.as<int8_t>() + at, s.k, out) : widen(x.as<uint8_t>() + at, s.k, out);
     }
   });
-  const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   Product product = {};
   product.sizes = s;
   product.left = left;
   product.weights = call.in(op::weight_).as<int8_t>();
+  product.output = {s.m, s.n, nullptr, nullptr, {}};
   if (y.dtype == DType::int32) {
     product.whole = y.as<int32_t>();
   } else {
-    product.out = y.as<float>();
+    const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
     product.scale = call.in(op::scale_).as<float>();
     product.bias = epilogue.bias;
     product.row_scale = call.in(op::row_scale_).as<float>();
     product.row_zero = call.in(op::row_zero_).as<float>();
     product.sums = call.in(op::sums_).as<int32_t>();
     product.row_step = call.in(op::row_scale_).numel == 1 ? 0 : 1;
-    product.bounds = clamp_of(epilogue);
+    product.output = {s.m, s.n, y.as<float>(), nullptr, epilogue};
   }
   const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels, s.steps * 2);
-  pool::parallel(cut.chunks(),
-                 [&](int64_t chunk, int) { run_chunk(product, cut, chunk, epilogue); });
+  pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
+    product.output.run_chunk<kRows>(cut, chunk, [&](int64_t row, int64_t rows, int64_t panel) {
+      rows == 1 ? run_panel<1>(product, row, panel) : run_panel<2>(product, row, panel);
+    });
+  });
   return Code::ok;
 }
 

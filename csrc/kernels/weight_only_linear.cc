@@ -7,7 +7,7 @@
 #include "core/kernel.h"
 #include "kernels/gemm.h"
 #include "kernels/odometer.h"
-#include "kernels/rows.h"
+#include "kernels/product_output.h"
 #include "ops.h"
 
 namespace wtw {
@@ -48,6 +48,7 @@ Code check(Call& call) {
   WTW_CHECK(std::equal(x.shape, x.shape + x.rank - 1, y.shape));
   const Sizes s = sizes_of(call);
   WTW_CHECK(s.k >= 1 && s.group >= 1 && s.groups * s.group == s.k);
+  WTW_CHECK(!s.is_int4 || s.group % 2 == 0 || s.groups == 1);
   WTW_CHECK(call.integer(op::columns_) == s.n);
   const int64_t depth = s.is_int4 ? ceil_div(s.k, 2) : s.k;
   WTW_CHECK(has_shape(call.in(op::weight_), {s.panels, depth, kPanel}));
@@ -67,27 +68,39 @@ struct Product {
   const int8_t* weights;
   const float* scale;
   const int8_t* zero;
-  const float* residual;  // or null
-  Epilogue epilogue;
-  float* out;
+  ProductOutput output;
 };
 
-// Row k of a panel: 8 weights less their zero points, as floats.
+// Rows of a panel: 8 weights each, less their zero points, as floats.
 template <bool kInt4>
 struct Panel {
   const int8_t* weights;
 
-  void load(int64_t k, v128_t zero, f32x4 (&w)[2]) const {
-    v128_t i16;
-    if constexpr (kInt4) {
-      const v128_t pairs = wasm_u16x8_load8x8(weights + k / 2 * kPanel);
-      i16 = k % 2 ? wasm_u16x8_shr(pairs, 4) : wasm_v128_and(pairs, wasm_i16x8_splat(15));
-    } else {
-      i16 = wasm_i16x8_load8x8(weights + k * kPanel);
-    }
+  static void convert(v128_t i16, v128_t zero, f32x4* w) {
     i16 = wasm_i16x8_sub(i16, zero);
     w[0] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(i16));
     w[1] = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_high_i16x8(i16));
+  }
+  // Rows k, which is even where they have 4 bits, and k + 1.
+  void load_two(int64_t k, v128_t zero, f32x4 (&w)[4]) const {
+    if constexpr (kInt4) {
+      const v128_t pairs = wasm_u16x8_load8x8(weights + k / 2 * kPanel);
+      convert(wasm_v128_and(pairs, wasm_i16x8_splat(15)), zero, w);
+      convert(wasm_u16x8_shr(pairs, 4), zero, w + 2);
+    } else {
+      const v128_t bytes = wasm_v128_load(weights + k * kPanel);
+      convert(wasm_i16x8_extend_low_i8x16(bytes), zero, w);
+      convert(wasm_i16x8_extend_high_i8x16(bytes), zero, w + 2);
+    }
+  }
+  // Row k alone: the last one of a group.
+  void load_one(int64_t k, v128_t zero, f32x4 (&w)[4]) const {
+    if constexpr (kInt4) {
+      const v128_t pairs = wasm_u16x8_load8x8(weights + k / 2 * kPanel);
+      convert(wasm_v128_and(pairs, wasm_i16x8_splat(15)), zero, w);
+    } else {
+      convert(wasm_i16x8_load8x8(weights + k * kPanel), zero, w);
+    }
   }
 };
 
@@ -107,12 +120,16 @@ void expand(const Product& p, int64_t panel, float* out) {
     const float* scale = p.scale + (panel * s.groups + g) * kPanel;
     const f32x4 factor[2] = {simd::load(scale), simd::load(scale + 4)};
     const v128_t zero = zeros_at<kInt4>(p, panel, g);
-    for (const int64_t end = k + s.group; k < end; ++k, out += kPanel) {
-      f32x4 w[2];
-      weights.load(k, zero, w);
-      simd::store(out, simd::mul(w[0], factor[0]));
-      simd::store(out + 4, simd::mul(w[1], factor[1]));
+    f32x4 w[4];
+    const int64_t end = k + s.group;
+    for (; k + 2 <= end; k += 2, out += 2 * kPanel) {
+      weights.load_two(k, zero, w);
+      for (int v = 0; v < 4; ++v) simd::store(out + 4 * v, simd::mul(w[v], factor[v % 2]));
     }
+    if (k == end) continue;
+    weights.load_one(k++, zero, w);
+    for (int v = 0; v < 2; ++v) simd::store(out + 4 * v, simd::mul(w[v], factor[v]));
+    out += kPanel;
   }
 }
 
@@ -129,13 +146,22 @@ template <bool kInt4, int R>
   for (int64_t g = 0, k = 0; g < s.groups; ++g) {
     const v128_t zero = zeros_at<kInt4>(p, panel, g);
     f32x4 sum[R][2] = {};
-    for (const int64_t end = k + s.group; k < end; ++k) {
-      f32x4 w[2];
-      weights.load(k, zero, w);
+    f32x4 w[4];
+    const auto add = [&](int64_t at, const f32x4* row) {
       for (int r = 0; r < R; ++r) {
-        const f32x4 factor = simd::load_splat(x[r] + k);
-        for (int v = 0; v < 2; ++v) sum[r][v] = simd::madd(factor, w[v], sum[r][v]);
+        const f32x4 factor = simd::load_splat(x[r] + at);
+        for (int v = 0; v < 2; ++v) sum[r][v] = simd::madd(factor, row[v], sum[r][v]);
       }
+    };
+    const int64_t end = k + s.group;
+    for (; k + 2 <= end; k += 2) {
+      weights.load_two(k, zero, w);
+      add(k, w);
+      add(k + 1, w + 2);
+    }
+    if (k < end) {
+      weights.load_one(k, zero, w);
+      add(k++, w);
     }
     const float* scale = p.scale + (panel * s.groups + g) * kPanel;
     for (int r = 0; r < R; ++r) {
@@ -144,19 +170,10 @@ template <bool kInt4, int R>
       }
     }
   }
-  const Clamp bounds = clamp_of(p.epilogue);
   for (int v = 0; v < 2 && panel * kPanel + v * 4 < s.n; ++v) {
-    const int64_t column = panel * kPanel + v * 4, n = s.n - column;
-    for (int r = 0; r < R; ++r) {
-      f32x4 z = simd::add(y[r][v], simd::load(p.epilogue.bias + column));
-      const int64_t to = r * s.n + column;
-      if (p.residual) {
-        const float* more = p.residual + to;
-        z = simd::add(z, n >= 4 ? simd::load(more) : rows::load_part(more, n, 0));
-      }
-      if (bounds.active) z = simd::clamp(z, simd::splat(bounds.low), simd::splat(bounds.high));
-      n >= 4 ? simd::store(p.out + to, z) : rows::store_part(p.out + to, z, n);
-    }
+    const int64_t column = panel * kPanel + v * 4;
+    const f32x4 bias = simd::load(p.output.epilogue.bias + column);
+    for (int r = 0; r < R; ++r) p.output.store(simd::add(y[r][v], bias), r, column);
   }
 }
 
@@ -173,11 +190,7 @@ void run_rows(const Product& p) {
   const RunFew by_rows = (s.is_int4 ? kFew<true> : kFew<false>)[s.m - 1];
   parallel_ranges(s.panels, kChunkWeights / (s.k * kPanel), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) by_rows(p, i);
-    if (!activates(p.epilogue)) return;
-    const int64_t first = begin * kPanel, columns = std::min(end * kPanel, s.n) - first;
-    for (int64_t r = 0; r < s.m; ++r) {
-      apply_activation(p.out + r * s.n + first, columns, p.epilogue);
-    }
+    p.output.activate(0, s.m, begin * kPanel, end * kPanel);
   });
 }
 
@@ -190,7 +203,7 @@ void run_block(const Product& p, int64_t block, float* expanded) {
     s.is_int4 ? expand<true>(p, i, to) : expand<false>(p, i, to);
   }
   const int64_t first = begin * kPanel;
-  gemm::Product product = {s.n - first, s.k, s.k, p.epilogue};
+  gemm::Product product = {s.n - first, s.k, s.k, p.output.epilogue};
   product.epilogue.bias += first;
   const gemm::Spread spread(s.m);
   gemm::Tap tap;
@@ -204,9 +217,9 @@ void run_block(const Product& p, int64_t block, float* expanded) {
     const gemm::Tile tile = {.taps = &tap,
                              .n_taps = 1,
                              .rows = rows,
-                             .out = p.out + to,
+                             .out = p.output.out + to,
                              .stride = s.n,
-                             .residual = p.residual ? p.residual + to : nullptr};
+                             .residual = p.output.residual ? p.output.residual + to : nullptr};
     gemm::run_tile(product, tile, 0, end - begin);
   }
 }
@@ -214,20 +227,19 @@ void run_block(const Product& p, int64_t block, float* expanded) {
 Code run(Call& call) {
   const Tensor &x = call.in(op::input_), &y = call.out();
   if (y.numel == 0) return Code::ok;
-  Product product = {
-      .sizes = sizes_of(call),
-      .left = x.as<float>(),
-      .offsets = {},
-      .weights = call.in(op::weight_).as<int8_t>(),
-      .scale = call.in(op::scale_).as<float>(),
-      .zero = call.in(op::zero_).as<int8_t>(),
-      .residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr,
-      .epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_),
-      .out = y.as<float>()};
+  const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
+  const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
+  const Sizes s = sizes_of(call);
+  Product product = {.sizes = s,
+                     .left = x.as<float>(),
+                     .offsets = {},
+                     .weights = call.in(op::weight_).as<int8_t>(),
+                     .scale = call.in(op::scale_).as<float>(),
+                     .zero = call.in(op::zero_).as<int8_t>(),
+                     .output = {s.m, s.n, y.as<float>(), residual, epilogue}};
   for (int axis = 0; axis < x.rank - 1; ++axis) {
     product.offsets.add(x.shape[axis], {x.stride[axis]});
   }
-  const Sizes& s = product.sizes;
   if (s.m <= kFewRows) {
     run_rows(product);
     return Code::ok;

@@ -124,26 +124,12 @@ def test_layers_of_torchao_keep_their_integers(name: str) -> None:
 
 
 def test_a_package_of_int4_is_small_and_verified(tmp_path: Path) -> None:
-    source = tmp_path / "factory.py"
-    source.write_text(
-        "import torch\n"
-        "from torch import nn\n"
-        "from torchao import quantization as ao\n"
-        "def make():\n"
-        "    torch.manual_seed(0)\n"
-        "    module = nn.Sequential(nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 64)).eval()\n"
-        "    config = ao.IntxWeightOnlyConfig(weight_dtype=torch.int4,\n"
-        "                                     granularity=ao.PerGroup(32))\n"
-        "    ao.quantize_(module, config)\n"
-        "    module.example_inputs = (torch.randn(3, 256),)\n"
-        "    return module\n"
-    )
-    built = wasm_torch_web.build(f"{source}:make", out=tmp_path / "pkg")
+    built = wasm_torch_web.build(torchao(CONFIGS["int4"]()), (ROWS,), out=tmp_path / "pkg")
     assert built.verification == "passed"
     tensors = manifests.read(built.out)["weights"]["tensors"]
-    elements = 256 * 512 + 512 * 64
-    assert sum(one["bytes"] for one in tensors) < elements * (4 + 40 / 32 + 0.5) / 8
+    elements = 128 * 352 + 352 * 96
     assert sum(one["bytes"] for one in tensors if one["dtype"] == "uint8") == elements // 2
+    assert sum(one["bytes"] for one in tensors) < elements * 6 / 8
 
 
 def test_an_archive_of_pt2e_is_a_source(tmp_path: Path) -> None:

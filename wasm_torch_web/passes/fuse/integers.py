@@ -39,9 +39,10 @@ def keep_integers(node: Node, reads: Reads) -> Node | None:
         operands = (pack(q), sums, padded(scale[:, 0]), padded(offset))
         inputs = [whole, *_constants(weight, operands), row_scale, row_zero]
         return reads.become(node, "integer_linear", inputs, **columns)
-    bits = 4 if int(q.min()) >= -8 and int(q.max()) < 8 else 8
-    operands = (pack_columns(q, bits), pack_groups(scale), pack_groups(zero), padded(offset))
     group = q.shape[1] // scale.shape[1]
+    pairs = group % 2 == 0 or scale.shape[1] == 1  # two weights of 4 bits lie in one group
+    bits = 4 if pairs and int(q.min()) >= -8 and int(q.max()) < 8 else 8
+    operands = (pack_columns(q, bits), pack_groups(scale), pack_groups(zero), padded(offset))
     given: list[Value | None] = [input, *_constants(weight, operands), None]
     return reads.become(node, "weight_only_linear", given, group=group, **columns)
 
