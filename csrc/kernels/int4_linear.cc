@@ -108,7 +108,7 @@ template <int R>
   const uint8_t* zeros = p.zeros + panel * s.blocks * kColumns;
   const Left* x[R];
   for (int r = 0; r < R; ++r) x[r] = p.left + (first + r) * s.blocks;
-  f32x4 y[R][kVectors] = {};
+  alignas(16) float y[R][kColumns] = {};
   for (int64_t b = 0; b < s.blocks; ++b) {
     const v128_t zero = wasm_u16x8_load8x8(zeros + b * kColumns);
     const v128_t zero_pairs[kVectors] = {wasm_i16x8_shuffle(zero, zero, 0, 0, 1, 1, 2, 2, 3, 3),
@@ -118,7 +118,7 @@ template <int R>
       const v128_t less = wasm_v128_load32_splat(x[r]->less);
       for (int v = 0; v < kVectors; ++v) sum[r][v] = start(zero_pairs[v], less);
     }
-#pragma clang loop unroll(full)
+#pragma clang loop unroll_count(2)
     for (int step = 0; step < kSteps; ++step, w += kStepBytes) {
       v128_t columns[kParts];
       unpack(columns, wasm_v128_load(w));
@@ -130,11 +130,14 @@ template <int R>
     const v128_t none = wasm_i32x4_splat(0), scale = wasm_v128_load(scales + b * kColumns);
     const f32x4 factor[kVectors] = {wasm_i16x8_shuffle(none, scale, 0, 8, 1, 9, 2, 10, 3, 11),
                                     wasm_i16x8_shuffle(none, scale, 4, 12, 5, 13, 6, 14, 7, 15)};
-    for (int r = 0; r < R; ++r) {
+    float* to = y[0];
+    simd::pin(to);  // in memory: the sums of a block need the registers
+    for (int r = 0; r < R; ++r, to += kColumns) {
       const f32x4 step = simd::load_splat(&x[r]->scale);
       for (int v = 0; v < kVectors; ++v) {
         const f32x4 whole = wasm_f32x4_convert_i32x4(total(sum[r][v]));
-        y[r][v] = simd::add(y[r][v], simd::mul(simd::mul(whole, factor[v]), step));
+        const f32x4 more = simd::mul(simd::mul(whole, factor[v]), step);
+        simd::store(to + 4 * v, simd::add(simd::load(to + 4 * v), more));
       }
       ++x[r];
     }
@@ -143,7 +146,9 @@ template <int R>
     const int64_t column = panel * kColumns + v * 4;
     if (column >= s.n) break;
     const f32x4 bias = simd::load(p.bias + column);
-    for (int r = 0; r < R; ++r) p.output.store(simd::add(y[r][v], bias), first + r, column);
+    for (int r = 0; r < R; ++r) {
+      p.output.store(simd::add(simd::load(y[r] + 4 * v), bias), first + r, column);
+    }
   }
 }
 
