@@ -33,7 +33,8 @@ def quantize_blocks(x: Tensor) -> tuple[Tensor, Tensor]:
     most = x.abs().amax(-1, keepdim=True)
     usable = (most >= LEAST_MAGNITUDE) & (most < math.inf)
     scale = torch.where(usable, most / STEPS, torch.where(most < LEAST_MAGNITUDE, 0, math.nan))
-    return torch.where(usable, (x * (STEPS / most)).round(), 0), scale
+    inverse = torch.full_like(most, STEPS) / most  # a number divided is a product with 1 / most
+    return torch.where(usable, (x * inverse).round(), 0), scale
 
 
 def pack(blocks: Tensor) -> Tensor:

@@ -12,11 +12,11 @@ import torch
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.integers import MOST_DEPTH, packed, round_rows
-from wasm_torch_web.quantize.layers import (
+from wasm_torch_web.quantize.readers import (
     bias_of,
     constant,
     data_of,
-    layers,
+    readers,
     read_elsewhere,
     weight_of,
 )
@@ -47,7 +47,7 @@ def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
 
 
 def _candidates(graph: Graph) -> list[Node]:
-    return [node for node in layers(graph, *READERS) if weight_of(node).dtype == torch.float32]
+    return [node for node in readers(graph, *READERS) if weight_of(node).dtype == torch.float32]
 
 
 def _judge(weight: Value, is_shared: bool) -> Weight:

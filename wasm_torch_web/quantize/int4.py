@@ -8,11 +8,11 @@ from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.int4 import BLOCK, COLUMNS, matrix
 from wasm_torch_web.quantize.blocks import int4_weight
-from wasm_torch_web.quantize.layers import (
+from wasm_torch_web.quantize.readers import (
     bias_of,
     constant,
     data_of,
-    layers,
+    readers,
     read_elsewhere,
     weight_of,
 )
@@ -26,7 +26,7 @@ OPERANDS = ("weight", "scale", "zero")
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
     """Those of linear layers."""
-    nodes = list(layers(graph, "linear"))
+    nodes = list(readers(graph, "linear"))
     others = read_elsewhere(graph, nodes)
     values = dict.fromkeys(map(weight_of, nodes))
     return [_judge(value, value in others) for value in values]
@@ -34,7 +34,7 @@ def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
 
 def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
     made: dict[Value, list[Value]] = {}
-    for node in layers(graph, "linear"):
+    for node in readers(graph, "linear"):
         weight = weight_of(node)
         if weight.name in chosen:
             if weight not in made:

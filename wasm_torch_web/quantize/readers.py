@@ -12,7 +12,7 @@ from wasm_torch_web.quantize.way import all_nodes
 LEAST_ELEMENTS = 4096  # a smaller product takes as long as making its input integers
 
 
-def layers(graph: Graph, *rows: str) -> Iterator[Node]:
+def readers(graph: Graph, *rows: str) -> Iterator[Node]:
     """Nodes of these rows that compute with large constants."""
     for node in all_nodes(graph):
         if node.row.name in rows:
