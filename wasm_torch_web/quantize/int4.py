@@ -12,8 +12,8 @@ from wasm_torch_web.quantize.readers import (
     bias_of,
     constant,
     data_of,
-    readers,
     read_elsewhere,
+    readers,
     weight_of,
 )
 from wasm_torch_web.quantize.rounding import loss_between

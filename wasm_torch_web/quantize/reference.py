@@ -27,7 +27,6 @@ from wasm_torch_web.quantize.apply import apply
 from wasm_torch_web.quantize.spec import Spec, spec_of
 from wasm_torch_web.verify.reference import Flat, Reference
 
-
 # What sums in another order move a float by, about.
 NOISE = 2.0**-20
 SHAKEN_RUNS = 4
