@@ -83,7 +83,7 @@ def _int4_linear(
     **epilogue: Any,
 ) -> Tensor:
     padded = pad(input, (0, -input.shape[-1] % BLOCK))
-    q, step = quantize_blocks(padded.reshape(*input.shape[:-1], -1, BLOCK))
+    q, step = quantize_blocks(padded.reshape(*input.shape[:-1], weight.shape[1], BLOCK))
     whole = unpack(weight).float() - by_column(zero)[..., None]
     factor = by_column(scale).float()
     y = input.new_zeros((*input.shape[:-1], len(whole)))

@@ -21,7 +21,7 @@ def int4_weight(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     that a search finds."""
     n, k = weight.shape
     padded = pad(weight, (0, -k % BLOCK, 0, -n % COLUMNS))
-    blocks = padded.reshape(len(padded), -1, BLOCK)
+    blocks = padded.reshape(len(padded), padded.shape[1] // BLOCK, BLOCK)
     rows = max(_ELEMENTS // max(blocks[0].numel(), 1), 1)
     parts = [_search(part) for part in torch.split(blocks, rows)]
     q, scale, zero = (torch.cat(list(one)) for one in zip(*parts, strict=True))
