@@ -80,10 +80,14 @@ def _cast_of(node: Node | None) -> Tensor | None:
     """The int8 matrix of which a node, and those before it, make floats, turned over or not."""
     turned = False
     while node is not None and node.row.name in ("cast", "permute"):
+        if node.row.name == "cast" and node.output.dtype != torch.float32:
+            return None  # an integer of another kind may be another number
         turned ^= node.row.name == "permute" and tuple(node.attributes["dims"]) == (1, 0)
         source = node.inputs[0]
         assert source is not None
-        if source.data is not None and source.is_constant and source.dtype == torch.int8:
+        if source.is_constant:
+            if source.data is None or source.dtype != torch.int8 or not source.data.numel():
+                return None
             return source.data.t().contiguous() if turned else source.data
         node = source.producer
     return None
