@@ -170,6 +170,18 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{license!r} is no SPDX licence expression",
         "Give --license such as MIT (https://spdx.org/licenses lists them); for none, UNLICENSED.",
     ),
+    "image-invalid": (
+        126,
+        U,
+        "{image!r} is no name and tag of an image",
+        "Give --image such as registry.example.com/team/model:1.0.0.",
+    ),
+    "out-edited": (
+        127,
+        U,
+        "{path}: {file} is not as this tool wrote it",
+        "Choose another --out, or add --force to replace the folder with all that is in it.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,

@@ -119,7 +119,12 @@ def _recorded_axes(manifest: Manifest) -> list[DynamicAxis]:
     """Every axis whose size is a symbol or computed from symbols."""
     ranges = {symbol["name"]: (symbol["min"], symbol["max"]) for symbol in manifest["symbols"]}
     return [
-        DynamicAxis(port["name"], axis, *ranges.get(size, (0, LARGEST)), symbol=None)
+        DynamicAxis(
+            port["name"],
+            axis,
+            *ranges.get(size, (0, LARGEST)),
+            symbol=size if size in ranges else None,
+        )
         for port in manifest["programs"]["forward"]["inputs"]
         for axis, size in enumerate(port.get("shape", ()))
         if isinstance(size, str)

@@ -65,17 +65,24 @@ def outputs(graph: Graph) -> list[Flat]:
     return [Quantized(graph)([run])[0] for run in RUNS]
 
 
+def told(graph: Graph) -> list[str]:
+    """What can be compared of a graph and those inside it."""
+    every = (graph, *all_subgraphs(graph))
+    nodes = [(node.row.name, node.inputs, node.outputs) for one in every for node in one.nodes]
+    return [*map(str, nodes), str(described(graph)["programs"]), str(graph.updates)]
+
+
 def test_a_copy_is_the_same_and_its_own(graph: Graph) -> None:
-    before = described(graph)
+    before = told(graph)
     copy = Copy(graph)
-    assert described(copy.graph) == before
+    assert told(copy.graph) == before
     for a, b in zip(outputs(graph), outputs(copy.graph), strict=True):
         assert torch.equal(torch.as_tensor(a["output"]), torch.as_tensor(b["output"]))
     assert not set(graph.values()) & set(copy.graph.values())
     names = {name for name in offers(graph, ASKED)}
     apply(copy.graph, dict.fromkeys(names, "dynamic"), {})
     passes.run(copy.graph, passes.ARRANGE)
-    assert described(graph) == before
+    assert told(graph) == before
     inner = [node.row.name for one in all_subgraphs(graph) for node in one.nodes]
     assert inner.count("linear") == 2
 
@@ -158,7 +165,8 @@ def test_auto_is_as_small_as_the_error_allows(graph: Graph) -> None:
         assert worst(found.drift) <= limit
         sizes.append(stored_bytes(found.graph))
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[0] == stored_bytes(graph) and sizes[-1] < 0.35 * sizes[0]
+    # Weights of a branch that no run takes can be rounded at no cost.
+    assert 0.85 < sizes[0] / stored_bytes(graph) < 1 and sizes[-1] < 0.35 * sizes[0]
     # float16 costs 1e-4, eight bits 1e-2: in between some layers have either
     ways = {one.way for one in found.weights if not one.kept}
     assert ways == {"dynamic"} and found.layers

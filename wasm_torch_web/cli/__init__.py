@@ -24,7 +24,7 @@ from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
 PROGRAM = "wasm-torch-web"
 COMMANDS = (
     *("build", "optimize", "validate", "run", "bench", "profile", "inspect", "serve"),
-    *("bisect", "doctor"),
+    *("deploy", "bisect", "doctor"),
 )
 INTERRUPTED = 130
 

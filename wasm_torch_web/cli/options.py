@@ -174,8 +174,10 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
                     default=default,
                     show_default=default is not None,
                     help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
-                    "float32; dynamic makes linear layers int8, their inputs in the run; auto "
-                    "finds a way for each weight, by what it does to the outputs.",
+                    "float32; dynamic makes products int8, their inputs in the run; static fixes "
+                    "the ranges of inputs by calibration, and keeps bytes between layers; int8 is "
+                    "static where it can be, else dynamic; auto finds a way for each weight, by "
+                    "what it does to the outputs.",
                 ),
                 click.option(
                     "--skip",

@@ -14,6 +14,7 @@ _UNIFORM: dict[str, tuple[str, ...]] = {
     "fp16": ("fp16",),
     "dynamic": ("dynamic",),
     "static": ("static",),
+    "int8": ("static", "dynamic"),
 }
 # Ways between which `auto` decides: what static gains is time, which it does not measure.
 _SEARCHED = dict.fromkeys(way for ways in _UNIFORM.values() for way in ways if way != "static")
