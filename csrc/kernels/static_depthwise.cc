@@ -95,8 +95,10 @@ template <int K, int S>
     v128_t weight[K];
     for (int kx = 0; kx < K; ++kx, w += pixel) weight[kx] = load_half(w);
     const uint8_t* at = x;
+#pragma clang loop unroll(full)
     for (int i = 0; i < (kPixels - 1) * S + K; ++i, at += pixel) {
       const v128_t v = wasm_u16x8_load8x8(at);
+#pragma clang loop unroll(full)
       for (int p = 0; p < kPixels; ++p) {
         const int kx = i - p * S;
         if (kx >= 0 && kx < K) sum[p] = wasm_i16x8_add(sum[p], wasm_i16x8_mul(v, weight[kx]));
@@ -104,6 +106,7 @@ template <int K, int S>
       for (v128_t& one : sum) simd::pin(one);
     }
   }
+#pragma clang loop unroll(full)
   for (int p = 0; p < kPixels; ++p) store(line, sum[p], out + p * pixel);
 }
 
