@@ -8,7 +8,6 @@ in a fixed order: every machine gives the same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -35,7 +34,7 @@ class Packed(NamedTuple):
 
 
 def quantize_over(
-    x: torch.Tensor, axes: Sequence[int]
+    x: torch.Tensor, axes: tuple[int, ...]
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """The numbers 0 to 127 that x becomes, scale and zero over these axes: x is scale * (q - zero).
 
