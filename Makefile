@@ -27,6 +27,7 @@ help:
 	@echo 'make coverage       all tests, and how many lines of the Python package they run (90% or it fails)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
+	@echo 'make check-deploy   what `deploy` writes: nginx, Prometheus, linters and schemas from Debian and PyPI'
 	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
@@ -78,6 +79,9 @@ bundlers: setup-checks
 	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
 	@$(PYTHON) scripts/compatibility_doc.py
 
+check-deploy: setup-checks
+	@$(PYTHON) -m pytest -rA -o python_files='check_*.py' tests/deploy
+
 engines: setup-engines
 	@$(PYTHON) -m pytest --engine firefox,webkit $(ENGINES)
 
@@ -121,4 +125,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

@@ -1,7 +1,7 @@
 """Measurements: `python -m bench` beside the peers, `python -m bench.kernels` beside the peak.
 
-The project's set-up is written as scripts, and model factories lie with the tests: both are found
-from here on.
+The project's set-up is written as scripts, and model factories lie with the tests and examples: all
+are found from here on.
 """
 
 from __future__ import annotations
@@ -10,4 +10,4 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / name) for name in ("scripts", "tests", "examples")]

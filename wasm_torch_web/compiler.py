@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from torch.export import ExportedProgram
 
@@ -17,46 +17,52 @@ from wasm_torch_web.ir import Graph
 from wasm_torch_web.lower import lower
 from wasm_torch_web.needless import drop_needless_guards
 from wasm_torch_web.passes import Step
-from wasm_torch_web.quantize.apply import quantize
-from wasm_torch_web.quantize.rounding import Weight
-from wasm_torch_web.quantize.spec import Spec
 from wasm_torch_web.verify.reference import Flat, Reference
 
 
 @dataclass
 class Compiled:
-    """A model between capture and files; `weights` are those that were to be quantised."""
+    """A model between capture and files: behind `passes.SIMPLIFY`, where weights are final, or
+    behind all passes."""
 
     graph: Graph
     signature: signature.Signature
     steps: list[Step]
     parameters: int
-    weights: list[Weight] = field(default_factory=list)
 
 
 def compile_program(
     program: ExportedProgram,
     axes: Sequence[DynamicAxis] = (),
     eager: tuple[Reference, Flat] | None = None,
-    spec: Spec | None = None,
 ) -> Compiled:
     """Decomposes, lowers and optimises; `axes` are those that have a name.
 
     `eager`, PyTorch and example inputs, is asked which guards on sizes are needless; without it all
-    of them stay. `spec` says how weights get fewer bits.
+    of them stay.
 
-    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision,
-    quantize-skip.
+    Errors: operators-unsupported and the others of `lower`, axis-specialised, name-collision.
     """
+    return arranged(simplified(program, axes, eager))
+
+
+def simplified(
+    program: ExportedProgram,
+    axes: Sequence[DynamicAxis] = (),
+    eager: tuple[Reference, Flat] | None = None,
+) -> Compiled:
+    """The first half of `compile_program`: what is computed, of which operators and weights."""
     graph = lowered(program, axes)
     if eager is not None:
         drop_needless_guards(graph, *eager)
     names = signature.read(program)
     parameters = sum(p.numel() for p in {id(p): p for p in program.parameters()}.values())
-    steps = passes.run(graph, passes.SIMPLIFY)
-    weights = [] if spec is None else quantize(graph, spec)
-    steps += passes.run(graph, passes.ARRANGE)
-    return Compiled(graph, names, steps, parameters, weights)
+    return Compiled(graph, names, passes.run(graph, passes.SIMPLIFY), parameters)
+
+
+def arranged(model: Compiled) -> Compiled:
+    """The second half, which decides how and where in memory; changes the graph."""
+    return replace(model, steps=model.steps + passes.run(model.graph, passes.ARRANGE))
 
 
 def lowered(program: ExportedProgram, axes: Sequence[DynamicAxis] = ()) -> Graph:

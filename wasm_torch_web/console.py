@@ -23,7 +23,7 @@ from rich.text import Text
 from wasm_torch_web.errors import WtwError
 
 # The steps of a build in their order; the bar counts them.
-STEPS = ("load", "capture", "compile", "write", "pack", "verify", "measure")
+STEPS = ("load", "capture", "compile", "arrange", "write", "pack", "verify", "measure")
 
 _REST = Column(ratio=1, no_wrap=True, overflow="ellipsis")
 
@@ -79,6 +79,12 @@ class Console:
         """What the step does now; a new text replaces the old one."""
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], detail=escape(clean(text)))
+
+    def part(self, done: int, total: int, text: str) -> None:
+        """Of a step that has parts: how many are done, and what this one is about."""
+        if self._progress is not None:
+            task, detail = self._progress.task_ids[0], escape(clean(text))
+            self._progress.update(task, total=total, completed=done, detail=detail)
 
     def notice(self, text: str) -> None:
         """A sentence that the user should read."""

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy
+import torch
 
 from wasm_torch_web.format import writer
 from wasm_torch_web.interpreter import Interpreter
 from wasm_torch_web.ir import Graph, Node, Value
+from wasm_torch_web.ops.random import STATE
 from wasm_torch_web.verify.reference import Flat, Reference
 from wasm_torch_web.verify.trials import example_sizes
 
@@ -51,6 +53,16 @@ def interpreter_for(graph: Graph, inputs: Flat) -> Interpreter:
     sizes = example_sizes(writer.described(graph), inputs)
     known = {s.symbol: sizes[s.name] for s in graph.symbols if s.name in sizes}
     return Interpreter(graph, known)
+
+
+def begun(graph: Graph, inputs: Flat) -> Interpreter:
+    """At the sizes of these inputs, before the first run; what is drawn follows from the seed of
+    PyTorch's own generator."""
+    interpreter = interpreter_for(graph, inputs)
+    for state, _ in graph.updates:
+        if state.name == STATE:
+            interpreter.states[state] = torch.tensor(torch.initial_seed(), dtype=torch.int64)
+    return interpreter
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,18 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{license!r} is no SPDX licence expression",
         "Give --license such as MIT (https://spdx.org/licenses lists them); for none, UNLICENSED.",
     ),
+    "image-invalid": (
+        126,
+        U,
+        "{image!r} is no name and tag of an image",
+        "Give --image such as registry.example.com/team/model:1.0.0.",
+    ),
+    "out-edited": (
+        127,
+        U,
+        "{path}: {file} is not as this tool wrote it",
+        "Choose another --out, or add --force to replace the folder with all that is in it.",
+    ),
     "path-failed": (
         128,
         U,
@@ -266,7 +278,31 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         234,
         U,
         "{path}: a package, whose weights are arranged for the browser already",
-        "Give the SOURCE that it was built from.",
+        "Name what it was built from (--source SOURCE); --quantize fp16 can do without.",
+    ),
+    "quantize-size": (
+        235,
+        U,
+        "the weights take {smallest} at least, which is more than {target}",
+        "Allow more (--target-size), or ways with fewer bits (--quantize auto), or skip less.",
+    ),
+    "quantize-accuracy": (
+        236,
+        M,
+        "{function} gives {score}, less than {least}; with float32 weights {plain}",
+        "Leave some weights as they are (--skip), or allow less (--min-accuracy).",
+    ),
+    "function-failed": (
+        237,
+        U,
+        "{option} {function}: {reason}",
+        "Use package.module:function or file.py:function; {expected}.",
+    ),
+    "calibration-empty": (
+        238,
+        U,
+        "--calibration {given}: no inputs",
+        "Name files or folders of .npy, .npz, .json, .jsonl, pictures or sounds, or a function.",
     ),
     "io-type-unsupported": (
         211,

@@ -30,8 +30,12 @@ class Interpreter:
         """The outputs by name. Raises ValueError where a value is not what lowering inferred."""
         tensors = [port for port in self.graph.inputs if port.kind == "tensor"]
         self.values = self.states | {port.value: inputs[port.name] for port in tensors}
+        return self.finish(self.graph.nodes)
+
+    def finish(self, nodes: Sequence[Node]) -> dict[str, Any]:
+        """The rest of a run, of which the nodes before these are done."""
         with torch.no_grad():
-            for node in self.graph.nodes:
+            for node in nodes:
                 self.node(node)
         outputs = {port.name: self.result(port.value) for port in self.graph.outputs}
         self.states = {state: self.tensor(value) for state, value in self.graph.updates}

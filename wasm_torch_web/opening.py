@@ -51,16 +51,29 @@ def open_source(
 
     Errors: those of `sources.load`, `parse_dynamic`, `capture_source` and `manifest.read`.
     """
-    manifest = None if package is None else manifests.read(package)
-    if package is not None and manifest is not None and manifest.get("golden"):
-        options = replace(options, recorded=golden.read_inputs(package, manifest, 0))
-    source = load(path, options)
+    source = load(path, options if package is None else with_recorded(options, package))
     for text in source.notices:
         notice(text)
+    return capture_source(source, axes_for(source, dynamic, package), notice)
+
+
+def with_recorded(options: Options, package: Path) -> Options:
+    """The options with the inputs that a package was built for. Errors: those of
+    `manifest.read`."""
+    manifest = manifests.read(package)
+    if not manifest.get("golden"):
+        return options
+    return replace(options, recorded=golden.read_inputs(package, manifest, 0))
+
+
+def axes_for(
+    source: Source, dynamic: Sequence[str], package: Path | None = None
+) -> list[DynamicAxis]:
+    """The axes of `--dynamic`; where there are none, those that a package was built with."""
     axes = [parse_dynamic(spec) for spec in dynamic]
-    if manifest is not None and not axes and source.program is None:
-        axes = _recorded_axes(manifest)
-    return capture_source(source, axes, notice)
+    if package is None or axes or source.program is not None:
+        return axes
+    return _recorded_axes(manifests.read(package))
 
 
 def capture_source(
@@ -106,7 +119,12 @@ def _recorded_axes(manifest: Manifest) -> list[DynamicAxis]:
     """Every axis whose size is a symbol or computed from symbols."""
     ranges = {symbol["name"]: (symbol["min"], symbol["max"]) for symbol in manifest["symbols"]}
     return [
-        DynamicAxis(port["name"], axis, *ranges.get(size, (0, LARGEST)), symbol=None)
+        DynamicAxis(
+            port["name"],
+            axis,
+            *ranges.get(size, (0, LARGEST)),
+            symbol=size if size in ranges else None,
+        )
         for port in manifest["programs"]["forward"]["inputs"]
         for axis, size in enumerate(port.get("shape", ()))
         if isinstance(size, str)

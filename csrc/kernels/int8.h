@@ -1,5 +1,5 @@
-// One step of an int8 product: four values of a row of the left side, of 7 bits, times the same
-// four of each of 8 columns of int8 weights, which lie [8][4]. Sums are int32, and exact.
+// One step of an int8 product: four bytes of a row of the left side, 0 to 127, times the same four
+// of each of 8 columns of int8 weights, which lie [8][4]. Sums are int32, and exact.
 //
 // The left side has 7 bits, so that pairs of products fit 16 bits whatever relaxed instructions do
 // with them: all variants give the same sums.
@@ -18,16 +18,10 @@ inline constexpr int kVectors = kColumns / 4;  // of the sums of a row
 
 #ifdef __wasm_relaxed_simd__
 
-// What the left side is stored as.
-using Left = uint8_t;
 inline constexpr int kRows = 4;  // of a tile
 inline constexpr int kSums = kVectors;
 
-inline v128_t load_left(const Left* x) { return wasm_v128_load32_splat(x); }
-inline void store_left(Left* to, v128_t i32) {
-  const v128_t i16 = wasm_i16x8_narrow_i32x4(i32, i32);
-  wasm_v128_store32_lane(to, wasm_u8x16_narrow_i16x8(i16, i16), 0);
-}
+inline v128_t load_left(const uint8_t* x) { return wasm_v128_load32_splat(x); }
 
 // One instruction where the machine has it, five in V8 on other x86.
 struct Whole {
@@ -57,13 +51,11 @@ inline v128_t sum_of(const v128_t (&sum)[kSums], int v) { return sum[v]; }
 
 #else
 
-using Left = int16_t;
 inline constexpr int kRows = 2;
 inline constexpr int kSums = 2 * kVectors;  // of pairs
 
-inline v128_t load_left(const Left* x) { return wasm_v128_load64_splat(x); }
-inline void store_left(Left* to, v128_t i32) {
-  wasm_v128_store64_lane(to, wasm_i16x8_narrow_i32x4(i32, i32), 0);
+inline v128_t load_left(const uint8_t* x) {
+  return wasm_u16x8_extend_low_u8x16(wasm_v128_load32_splat(x));
 }
 
 struct Halves {

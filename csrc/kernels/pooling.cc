@@ -111,6 +111,25 @@ void pool_floats(const float* image, float* out, const Plan& plan, const Box& bo
   rows::store_part(out + c, simd::mul(pooled.result(0), factor), rest);
 }
 
+// One output pixel of bytes: their max.
+void pool_bytes(const uint8_t* image, uint8_t* out, const Plan& plan, const Box& box) {
+  constexpr int64_t kLanes = 16;
+  int64_t c = 0;
+  for (; c + kLanes <= plan.channels; c += kLanes) {
+    v128_t most = wasm_i8x16_splat(0);
+    for_pixels(image + c, plan, 1, box, [&](const uint8_t* at, int64_t) {
+      most = wasm_u8x16_max(most, wasm_v128_load(at));
+    });
+    wasm_v128_store(out + c, most);
+  }
+  for (; c < plan.channels; ++c) {
+    uint8_t most = 0;
+    for_pixels(image + c, plan, 1, box,
+               [&](const uint8_t* at, int64_t) { most = std::max(most, *at); });
+    out[c] = most;
+  }
+}
+
 // A block of channels of one output pixel, in the compute type T.
 template <class T>
 struct Block {
@@ -198,7 +217,9 @@ void pool_row(const Tensor& x, const Tensor& y, const Plan& plan, int64_t index)
   for (int64_t o = 0; o < plan.width.out; ++o) {
     box.width = plan.width.window(o);
     const int64_t place = (index * plan.width.out + o) * plan.channels;
-    if (!is_floating(x.dtype)) {
+    if (x.dtype == DType::uint8 && plan.pool == Pool::max) {
+      pool_bytes(x.as<uint8_t>() + image, y.as<uint8_t>() + place, plan, box);
+    } else if (!is_floating(x.dtype)) {
       pool_any<int64_t>(x, y, image, place, plan, box);
     } else if (x.dtype != DType::float32 || plan.pool == Pool::index) {
       pool_any<double>(x, y, image, place, plan, box);

@@ -52,7 +52,7 @@ def test_build(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path: Path
     assert result["operators"] == len(manifests.read(out)["graph"]["nodes"])
     on_disk = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     assert result["bytes"]["disk"] == on_disk
-    assert set(result["seconds"]) == {"load", "capture", "compile", "write", "pack"}
+    assert set(result["seconds"]) == {"load", "capture", "compile", "arrange", "write", "pack"}
 
 
 def test_summary(capsys: pytest.CaptureFixture[str], archive: Path, tmp_path: Path) -> None:

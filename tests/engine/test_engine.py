@@ -16,7 +16,7 @@ from torch.export import Dim, export
 
 import wasm_torch_web
 from wasm_torch_web.engine import Model
-from wasm_torch_web.engine.instance import Instance
+from wasm_torch_web.engine.instance import Instance, compiled
 from wasm_torch_web.errors import UserError
 
 
@@ -195,6 +195,19 @@ def test_closed_models_refuse(package: Path) -> None:
     model.close()
     with pytest.raises(UserError, match="WTW407"):
         model.run(inputs())
+
+
+def test_nothing_needs_to_be_kept_between_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read-only machine has no folder for wasmtime's cache."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    compiled.cache_clear()
+    try:
+        assert Instance().memory_bytes > 0
+    finally:
+        compiled.cache_clear()
 
 
 def test_every_float16_is_widened_and_narrowed() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import wasm_torch_web
 from wasm_torch_web.cli import invoke
 from wasm_torch_web.format import manifest as manifests
-from wasm_torch_web.ops.quantized import quantize_rows, quantize_weight, unpack
+from wasm_torch_web.ops.integers import packed, quantize_over, unpack
 from wasm_torch_web.pipeline import BuildResult
 from wasm_torch_web.variants import VARIANTS
 
@@ -65,7 +65,9 @@ def test_linear_layers_are_int8_and_the_rest_as_it_was(result: BuildResult) -> N
     assert {weight["dtype"] for weight in manifest["weights"]["tensors"]} >= {"int8", "float32"}
     [drift] = result.drift
     assert drift.relative is not None and 1e-3 < drift.relative < 0.05
-    assert manifest["quantized"]["weights"] == "int8"
+    assert set(manifest["quantized"]["ways"]) == {"dynamic"}
+    assert operators.count("quantized_embedding") == 1  # of the bytes that the tied head reads
+    assert all(weight.stored < 0.28 * weight.bytes for weight in result.weights)
 
 
 def test_skipped_layers_stay(archive: Path, tmp_path: Path, result: BuildResult) -> None:
@@ -81,24 +83,24 @@ def test_skipped_layers_stay(archive: Path, tmp_path: Path, result: BuildResult)
 def test_a_row_is_within_half_a_step() -> None:
     x = torch.randn(40, 100) * torch.logspace(-20, 20, 40)[:, None]
     x[:5] = x[:5].abs()
-    q, scale, zero = quantize_rows(x)
+    q, scale, zero = quantize_over(x, (-1,))
     assert bool(((q >= 0) & (q <= 127) & (q == q.round())).all())
     assert bool(((scale * (q - zero) - x).abs() <= 1.01 * scale).all())
-    assert torch.equal(quantize_rows(torch.zeros(2, 3))[1], torch.zeros(2, 1))
+    assert torch.equal(quantize_over(torch.zeros(2, 3), (-1,))[1], torch.zeros(2, 1))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
 def test_a_row_that_is_not_finite_has_no_scale(value: float) -> None:
     x = torch.ones(3, 8)
     x[1, 5] = value
-    scale = quantize_rows(x)[1][:, 0]
+    scale = quantize_over(x, (-1,))[1][:, 0]
     assert scale.isnan().tolist() == [False, True, False]
 
 
 def test_weights_are_within_half_a_step() -> None:
     weight = torch.randn(21, 50) * torch.logspace(-30, 20, 21)[:, None]
     weight[3] = 0
-    packed, scale, sums, bias = quantize_weight(weight, None)
-    assert packed.shape == (3, 13, 8, 4) and scale.shape == sums.shape == bias.shape == (24,)
-    error = (unpack(packed, scale, 21, 50) - weight).abs()
+    whole, scale, sums, bias = packed(weight, None)
+    assert whole.shape == (3, 13, 8, 4) and scale.shape == sums.shape == bias.shape == (24,)
+    error = ((unpack(whole) * scale[:, None])[:21, :50] - weight).abs()
     assert bool((error <= 0.5001 * scale[:21, None]).all())

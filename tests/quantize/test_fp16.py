@@ -79,8 +79,8 @@ def test_it_is_half_as_large_and_moves_the_outputs(result: BuildResult) -> None:
         eager = Vision().eval()(IMAGE)
     assert not compare("output", eager, result.reference([{"x": IMAGE}])[0]["output"]).passed
     assert manifests.read(result.out)["quantized"] == {
-        "weights": "float16",
-        "skip": [],
+        "kind": "fp16",
+        "ways": {"fp16": sorted(weight.name for weight in result.weights)},
         "drift": [drift.to_json()],
     }
 
@@ -165,11 +165,3 @@ def test_optimize_tells_both_variants(
     assert invoke([*map(str, words)]) == 0
     said = capsys.readouterr().out
     assert "100.0%" in said and "0.0e+00" in said
-
-
-def test_optimize_wants_the_source(
-    result: BuildResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["optimize", result.out, "--out", tmp_path / "p", "--quantize", "fp16", "--json"]
-    assert invoke([*map(str, words)]) == 1
-    assert json.loads(capsys.readouterr().out)["error"]["code"] == "WTW234"

@@ -71,14 +71,15 @@ def serving(
             start_new_session=True,
         )
         try:
-            _wait(server, url, cwd / "server.log")
+            answers(server, url, cwd / "server.log")
             yield url
         finally:
             os.killpg(server.pid, signal.SIGTERM)
             server.wait(PATIENCE)
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def answers(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Waits until the server gives an answer of any kind that does not put off until later."""
     end = time.monotonic() + PATIENCE
     while not _answers(url):
         if server.poll() is not None or time.monotonic() > end:
@@ -89,8 +90,8 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 def _answers(url: str) -> bool:
     try:
         urllib.request.urlopen(url, timeout=PATIENCE).close()
-    except urllib.error.HTTPError:
-        return True
+    except urllib.error.HTTPError as error:
+        return error.code != 503
     except OSError:
         return False
     return True

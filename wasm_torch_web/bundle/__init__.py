@@ -114,6 +114,7 @@ def write_headers(folder: Path, manifest: Manifest) -> None:
     fields = {
         "name": manifest["name"],
         "version": manifest["version"],
+        "folder": "model/",  # where `copy` puts them
         "files": entry.offline_files(folder),
     }
     for source in sorted((TEMPLATES / "headers").iterdir()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,14 +16,16 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def staged(out: Path, force: bool = False) -> Iterator[Path]:
+def staged(
+    out: Path, force: bool = False, is_ours: Callable[[Path], bool] = manifest.is_ours
+) -> Iterator[Path]:
     """Yields a folder that takes the place of `out` at the end, or vanishes on any exception.
 
     Raises UserError out-exists (before any work, and nothing is touched) where `out` exists, is
-    not empty and was not written by this tool, unless `force`; out-unwritable where the file
-    system refuses.
+    not empty and was not written by this tool (`is_ours`), unless `force`; out-unwritable where the
+    file system refuses.
     """
-    check_replaceable(out, force)
+    check_replaceable(out, force, is_ours)
     target = _resolved(out)
     folder = _beside(target)
     try:
@@ -50,14 +52,16 @@ def _refused(out: Path, within: Path | None = None) -> Iterator[None]:
         raise
 
 
-def check_replaceable(out: Path, force: bool) -> None:
+def check_replaceable(
+    out: Path, force: bool, is_ours: Callable[[Path], bool] = manifest.is_ours
+) -> None:
     """Raises UserError out-exists or out-unwritable if `out` may not be replaced."""
     target = _resolved(out)
     # Never a folder that holds where the user stands, whatever --force says.
     if Path.cwd().is_relative_to(target) or Path.home().is_relative_to(target):
         reason = "it contains the working directory or your home"
         raise UserError("out-unwritable", path=out, reason=reason)
-    if not target.exists() or force or manifest.is_ours(target):
+    if not target.exists() or force or is_ours(target):
         return
     if target.is_dir() and not any(target.iterdir()):
         return

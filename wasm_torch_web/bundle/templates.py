@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("templates")
 
 
 def fill(template: str, /, **fields: str) -> str:
-    """The template with every `@field@` replaced, once: what is put in is not looked at again."""
-    text = (FOLDER / template).read_text(encoding="utf-8")
+    """The template with its fields."""
+    return filled((FOLDER / template).read_text(encoding="utf-8"), fields)
+
+
+def filled(text: str, fields: Mapping[str, str]) -> str:
+    """The text with every `@field@` replaced, once: what is put in is not looked at again."""
     return re.sub(r"@(\w+)@", lambda match: fields[match[1]], text)

@@ -25,7 +25,7 @@ from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError, summ
 PROGRAM = "wasm-torch-web"
 COMMANDS = (
     *("build", "optimize", "validate", "run", "bench", "profile", "inspect", "serve"),
-    *("bisect", "doctor"),
+    *("deploy", "bisect", "doctor"),
 )
 INTERRUPTED = 130
 # What an operating system says of a path or a disk that the user has chosen.

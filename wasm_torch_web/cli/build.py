@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @source_options
 @dynamic_option
 @extras_options
-@quantize_options(required=False)
+@quantize_options(default=None)
 @package_options
 @click.option("--explain", is_flag=True, help="Show what each pass of the compiler did.")
 @everywhere

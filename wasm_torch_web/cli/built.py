@@ -54,6 +54,7 @@ def _verdict(result: BuildResult) -> str:
     if result.report is not None and result.verification == "passed":
         return f"[green]yes[/], max abs error {result.report.max_abs_error:.1e}"
     return {
+        "wasmtime": "[yellow]not against PyTorch[/]: Chromium gives what wasmtime gives",
         "failed": "[red]no, outputs differ from PyTorch[/]",
         "unavailable": "[yellow]not yet, no browser[/]",
     }.get(result.verification, "[yellow]not yet (--no-verify)[/]")

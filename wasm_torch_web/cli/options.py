@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wasm_torch_web.labels import SCORES
-from wasm_torch_web.quantize.spec import KINDS
+from wasm_torch_web.quantize.spec import KINDS, OBSERVERS
 from wasm_torch_web.variants import VARIANTS
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def package_options(function: F) -> F:
     return function
 
 
-def quantize_options(required: bool) -> Callable[[F], F]:
+def quantize_options(default: str | None) -> Callable[[F], F]:
     """`--quantize --skip --max-error`."""
 
     def decorate(function: F) -> F:
@@ -189,10 +189,14 @@ def quantize_options(required: bool) -> Callable[[F], F]:
             (
                 click.option(
                     "--quantize",
-                    type=click.Choice(KINDS),
-                    required=required,
+                    type=click.Choice([*KINDS]),
+                    default=default,
+                    show_default=default is not None,
                     help="Fewer bits for weights: fp16 halves the download, arithmetic stays "
-                    "float32; dynamic makes linear layers int8, their inputs in the run.",
+                    "float32; dynamic makes products int8, their inputs in the run; static fixes "
+                    "the ranges of inputs by calibration, and keeps bytes between layers; int8 is "
+                    "static where it can be, else dynamic; auto finds a way for each weight, by "
+                    "what it does to the outputs.",
                 ),
                 click.option(
                     "--skip",
@@ -204,7 +208,8 @@ def quantize_options(required: bool) -> Callable[[F], F]:
                     "--max-error",
                     metavar="SHARE",
                     type=Finite(0, 1),
-                    help="Fail where rounding moves an output by more than this share of its norm.",
+                    help="Fail where an output moves by more than this share of its norm; the "
+                    "limit of auto.  [auto: 0.01]",
                 ),
             )
         ):
@@ -212,6 +217,65 @@ def quantize_options(required: bool) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def search_options(function: F) -> F:
+    """`--target-size --calibration --observer --min-accuracy --eval --compare
+    --report`."""
+    for option in reversed(
+        (
+            click.option(
+                "--target-size",
+                "target",
+                type=Bytes(),
+                help="The most that the weights' files may take, such as 50MB: the most accurate "
+                "mix that fits.",
+            ),
+            click.option(
+                "--calibration",
+                metavar="FILES",
+                multiple=True,
+                help="Real inputs to measure errors on: files and folders as `run --input` takes, "
+                "or module:function, file.py:function that gives some.",
+            ),
+            click.option(
+                "--observer",
+                type=click.Choice(OBSERVERS),
+                default=OBSERVERS[0],
+                show_default=True,
+                help="How much of what static has seen of a value its range covers: all; all but "
+                "the outermost; what makes the squared error least.",
+            ),
+            click.option(
+                "--min-accuracy",
+                metavar="SCORE",
+                type=float,
+                help="The least that the function of --eval may give.",
+            ),
+            click.option(
+                "--eval",
+                "evaluate",
+                metavar="MODULE:FUNCTION",
+                help="A function that takes the model, model(x=array) -> dict of arrays, and "
+                "gives a number: the higher, the better.",
+            ),
+            click.option(
+                "--compare",
+                "others",
+                type=click.Choice([*KINDS]),
+                multiple=True,
+                help="Build and measure this beside it.",
+            ),
+            click.option(
+                "--report",
+                metavar="FILE.svg",
+                type=click.Path(path_type=Path, dir_okay=False),
+                help="Draw the comparison.",
+            ),
+        )
+    ):
+        function = option(function)
+    return function
 
 
 def variant_option(function: F) -> F:

@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy
@@ -25,7 +25,8 @@ NEVER = 1 << 62  # ticks
 
 @functools.cache
 def compiled() -> tuple[wasmtime.Engine, wasmtime.Module]:
-    """The runtime, compiled once a process (and kept by wasmtime's cache between processes).
+    """The runtime, compiled once a process (and kept by wasmtime's cache between processes, where
+    that has a folder to write to).
 
     Raises UserError runtime-missing.
     """
@@ -33,7 +34,8 @@ def compiled() -> tuple[wasmtime.Engine, wasmtime.Module]:
         raise UserError("runtime-missing", path=RUNTIME)
     config = wasmtime.Config()
     config.epoch_interruption = True
-    config.cache = True
+    with suppress(wasmtime.WasmtimeError):
+        config.cache = True
     engine = wasmtime.Engine(config)
     return engine, wasmtime.Module.from_file(engine, str(RUNTIME))
 

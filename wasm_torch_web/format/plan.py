@@ -39,6 +39,7 @@ SECTIONS = [
     "programs",
     "io",
 ]
+HEADER_BYTES = 24
 RECORD_BYTES = dict(zip(SECTIONS, (1, 8, 40, 8, 16, 24, 32, 4, 16, 32, 48, 16), strict=True))
 BUFFER_KINDS = {"constant": 0, "node": 1, "input": 1, "state": 2, "prepared": 3}
 IO_KINDS = {"tensor": 0, "int": 1, "float": 2, "bool": 3}
@@ -69,7 +70,7 @@ class PlanWriter:
         """The finished file."""
         self.sections["refs"] = [struct.pack(f"<{len(self.refs)}I", *self.refs)]
         blobs = [b"".join(self.sections[name]) for name in SECTIONS]
-        offset = 24 + 16 * len(SECTIONS)
+        offset = HEADER_BYTES + 16 * len(SECTIONS)
         table, body = b"", b""
         for name, blob in zip(SECTIONS, blobs, strict=True):
             table += struct.pack("<QQ", offset + len(body), len(blob) // RECORD_BYTES[name])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wasm_torch_web.control import CONTROL
 from wasm_torch_web.format.expressions import OPCODES
-from wasm_torch_web.format.plan import ABSENT, RECORD_BYTES, SECTIONS
+from wasm_torch_web.format.plan import ABSENT, HEADER_BYTES, RECORD_BYTES, SECTIONS
 
 _NAMES = {number: name for name, number in OPCODES.items()}
 _BINARY: dict[str, Callable[[int, int], int]] = {
@@ -50,7 +50,7 @@ class PlanReader:
 
     def __init__(self, data: bytes, symbols: Sequence[int]) -> None:
         self.symbols = symbols
-        table = struct.iter_unpack("<QQ", data[24 : 24 + 16 * len(SECTIONS)])
+        table = struct.iter_unpack("<QQ", data[HEADER_BYTES : HEADER_BYTES + 16 * len(SECTIONS)])
         self.sections = {
             name: data[offset : offset + count * RECORD_BYTES[name]]
             for name, (offset, count) in zip(SECTIONS, table, strict=True)

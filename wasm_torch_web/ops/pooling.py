@@ -57,6 +57,18 @@ def _window(
     }
 
 
+def _largest(function: Callable[..., Any]) -> Callable[..., torch.Tensor]:
+    """The same for bytes: PyTorch counts the pixels of channels-last images in their own dtype, and
+    refuses those of more than 255."""
+
+    def reference(x: torch.Tensor, **window: Any) -> torch.Tensor:
+        is_bytes = x.dtype.itemsize == 1
+        pooled: torch.Tensor = function(x.int() if is_bytes else x, **window)
+        return pooled.to(x.dtype)
+
+    return reference
+
+
 def _inputs(dtypes: Sequence[torch.dtype]) -> Iterator[torch.Tensor]:
     yield from (normal(2, 19, 9, 10, dtype=dtype) for dtype in dtypes)
     yield from (normal(*shape) for shape in ((1, 1, 7, 8), (1, 16, 12, 7), (0, 3, 6, 6)))
@@ -163,7 +175,7 @@ for _n, _max, _avg, _adaptive in (
         for name in ("max_pool", "avg_pool", "adaptive_avg_pool", "adaptive_max_pool")
     }
     _plain, _evenly = _functions["max_pool"], _functions["adaptive_max_pool"]
-    _pool(f"max_pool{_n}d", _plain, _max, MAX, REAL)
+    _pool(f"max_pool{_n}d", _largest(_plain), _max, MAX, REAL)
     _pool(f"max_pool{_n}d_indices", _second(_plain), _max, MAX, REAL, INT64)
     _pool(f"avg_pool{_n}d", _average(_functions["avg_pool"]), _avg, AVG, AVERAGED)
     _pool(f"adaptive_avg_pool{_n}d", _functions["adaptive_avg_pool"], _adaptive, ADAPTIVE, FLOATS)

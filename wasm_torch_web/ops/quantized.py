@@ -1,4 +1,4 @@
-"""Products with int8 weights: what each row of the input becomes, exact sums, and back to float."""
+"""Products with int8 weights: of floats that become bytes in the run, and of bytes."""
 
 from __future__ import annotations
 
@@ -9,47 +9,26 @@ from typing import Any
 import torch
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
-from wasm_torch_web.ops.samples import corners, normal
+from wasm_torch_web.ops.integers import (
+    BYTES,
+    NO_ACTIVATION,
+    end_static,
+    packed,
+    packed_operands,
+    quantize_over,
+    static_attributes,
+    unpack,
+)
+from wasm_torch_web.ops.samples import bytes_of_seven_bits, corners, normal
 from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
 
-COLUMNS, DEPTH = 8, 4  # of a panel; csrc/kernels/int8.h
-MOST_DEPTH = 1 << 17  # sums of so many products fit 32 bits
-STEPS = 127  # an input has 7 bits, so that pairs of products fit 16 whatever a machine does
-LEAST_RANGE = 2.0**-100
 
-
-def quantize_rows(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The numbers 0 to 127 that a row becomes, its scale and its zero: x is scale * (q - zero).
-
-    A range that is too small becomes zeros; NaN, infinities and a range beyond float32 make the
-    scale NaN.
-    """
-    low = x.amin(-1, keepdim=True).clamp(max=0)
-    span = x.amax(-1, keepdim=True).clamp(min=0) - low
-    usable = (span >= LEAST_RANGE) & (span < math.inf)
-    inverse = torch.where(usable, STEPS / span, 0)
-    scale = torch.where(usable, span / STEPS, torch.where(span < LEAST_RANGE, 0, math.nan))
-    zero = torch.where(usable, (-low * inverse).round(), 0)
-    q = torch.where(usable, ((x * inverse).round() + zero).clamp(0, STEPS), 0)
-    return q, scale, zero
-
-
-def pack(weight: torch.Tensor) -> torch.Tensor:
-    """(N, K) int8 as the kernel reads it: [ceil(N / 8)][ceil(K / 4)][8][4], padded with zeros."""
-    n, k = weight.shape
-    padded = torch.nn.functional.pad(weight, (0, -k % DEPTH, 0, -n % COLUMNS))
-    panels = padded.reshape(-1, COLUMNS, padded.shape[1] // DEPTH, DEPTH)
-    return panels.permute(0, 2, 1, 3).contiguous()
-
-
-def unpack(packed: torch.Tensor, scale: torch.Tensor, n: int, k: int) -> torch.Tensor:
-    """The (N, K) matrix of floats that packed weights stand for."""
-    return (_matrix(packed) * scale[:, None])[:n, :k]
-
-
-def _matrix(packed: torch.Tensor) -> torch.Tensor:
-    """Padded, (N, K)."""
-    return packed.permute(0, 2, 1, 3).reshape(packed.shape[0] * COLUMNS, -1)
+def _sums(
+    q: torch.Tensor, zero: torch.Tensor | int, weight: torch.Tensor, sums: torch.Tensor
+) -> torch.Tensor:
+    """Of (q - zero) times the weights: whole numbers, as float32."""
+    matrix = unpack(weight)[:, : q.shape[-1]]
+    return (q.double() @ matrix.double().t() - zero * sums.double()).float()
 
 
 def _quantized_linear(
@@ -62,45 +41,44 @@ def _quantized_linear(
     columns: int,
     **epilogue: Any,
 ) -> torch.Tensor:
-    q, row_scale, zero = quantize_rows(input)
-    matrix = _matrix(weight)[:, : input.shape[-1]]
-    total = q.double() @ matrix.double().t() - zero.double() * sums  # whole numbers
-    y = total.float() * (row_scale * scale) + bias
+    q, row_scale, zero = quantize_over(input, (-1,))
+    y = _sums(q, zero.double(), weight, sums) * (row_scale * scale) + bias
     return finish(y[..., :columns], residual, **epilogue)
 
 
-def quantize_weight(
-    weight: torch.Tensor, bias: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The operands weight, scale, sums and bias of a (N, K) matrix: -127 to 127 in each row."""
-    scale = weight.abs().amax(1) / 127
-    whole = (weight / scale.clamp(min=torch.finfo(torch.float32).tiny)[:, None]).round()
-    whole = whole.clamp(-127, 127).to(torch.int8)
-    more = (0, -len(weight) % COLUMNS)
-    offset = torch.zeros_like(scale) if bias is None else bias
-    sums = whole.sum(1, dtype=torch.int32)
-    pad = torch.nn.functional.pad
-    return pack(whole), pad(scale, more), pad(sums, more), pad(offset, more)
+def _static_linear(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    scale: torch.Tensor,
+    sums: torch.Tensor,
+    bias: torch.Tensor,
+    residual: torch.Tensor | None,
+    columns: int,
+    zero: int,
+    **end: Any,
+) -> torch.Tensor:
+    y = _sums(input, zero, weight, sums) * scale + bias
+    return end_static(y[..., :columns], residual, **end)
 
 
 def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
     return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
-def _cases() -> Iterator[Case]:
-    none = {"activation": "none", "low": -math.inf, "high": math.inf}
+_SIZES = ((1, 1, 1), (3, 5, 4), (4, 8, 15), (7, 17, 3), (15, 24, 33), (25, 9, 64))  # m, n, k
 
+
+def _cases() -> Iterator[Case]:
     def case(
         x: torch.Tensor,
         n: int,
         residual: torch.Tensor | None = None,
-        attributes: dict[str, Any] = none,
+        attributes: dict[str, Any] = NO_ACTIVATION,
     ) -> Case:
-        bias = normal(n, seed=2)
-        operands = quantize_weight(normal(n, x.shape[-1], seed=1), bias)
+        operands = packed(normal(n, x.shape[-1], seed=1), normal(n, seed=2))
         return Case((x, *operands, residual), {**attributes, "columns": n})
 
-    for m, n, k in ((1, 1, 1), (3, 5, 4), (4, 8, 15), (7, 17, 3), (15, 24, 33), (25, 9, 64)):
+    for m, n, k in _SIZES:
         yield case(normal(m, k), n)
     for attributes in activation_cases():
         yield case(normal(7, 12), 21, normal(7, 21, seed=3), attributes)
@@ -113,24 +91,73 @@ def _cases() -> Iterator[Case]:
     yield case(torch.cat([corners(9, 8), normal(2, 8)]), 5)
     extreme = torch.full((5, 2050), 1.0)
     extreme[1:, ::2] = -1
+    operands = packed(_extreme_weight(), None)
+    yield Case((extreme, *operands, None), {**NO_ACTIVATION, "columns": 11})
+
+
+def _extreme_weight() -> torch.Tensor:
     weight = torch.full((11, 2050), -3.0)
     weight[::2, 1::2] = 3
-    yield Case((extreme, *quantize_weight(weight, None), None), {**none, "columns": 11})
+    return weight
 
 
-row(
+def _static_cases() -> Iterator[Case]:
+    def case(
+        x: torch.Tensor, n: int, residual: torch.Tensor | None = None, **attributes: Any
+    ) -> Iterator[Case]:
+        k = x.shape[-1]
+        operands = packed(normal(n, k, seed=1), normal(n, seed=2) + 60)
+        operands = operands._replace(scale=operands.scale / (2 + k**0.5))
+        common = {**NO_ACTIVATION, "columns": n, "zero": 37, "residual_scale": 0.75, **attributes}
+        yield Case((x, *operands, residual), {**common, "dtype": torch.uint8})
+        yield Case((x, *operands, residual), {**common, "dtype": torch.float32})
+
+    for m, n, k in _SIZES:
+        yield from case(bytes_of_seven_bits(m, k), n)
+    clamps = [one for one in activation_cases() if one["activation"] in ("none", "relu", "clamp")]
+    for attributes in clamps:
+        bounds = {"low": attributes["low"] * 90, "high": attributes["high"] * 90}
+        residual = bytes_of_seven_bits(2, 7, 21, seed=3)
+        yield from case(bytes_of_seven_bits(2, 7, 12), 21, residual, **attributes | bounds)
+    for attributes in activation_cases():
+        yield list(case(bytes_of_seven_bits(5, 12), 13, **attributes, zero=0))[1]
+    yield from case(bytes_of_seven_bits(0, 8), 6)
+    yield from case(bytes_of_seven_bits(20), 6, zero=127)
+    yield from case(bytes_of_seven_bits(1, 300), 1000)
+    yield from case(bytes_of_seven_bits(70, 300), 520)
+    operands = packed(_extreme_weight(), None)
+    for value in (0, 127):
+        x = torch.full((5, 2050), value, dtype=torch.uint8)
+        attributes = {**NO_ACTIVATION, "columns": 11, "zero": 127 - value}
+        yield Case((x, *operands, None), {**attributes, "dtype": torch.float32})
+
+
+def _row(name: str, input: Any, residual: Any, output: Any, *attributes: Any, **rest: Any) -> None:
+    row(
+        name,
+        inputs=[input, *packed_operands(), residual],
+        outputs=[output],
+        attributes=[integer("columns"), *attributes],
+        flops=_flops,
+        **rest,
+    )
+
+
+_row(
     "quantized_linear",
-    inputs=[
-        tensor("input", F32, "rows"),
-        tensor("weight", (torch.int8,)),
-        tensor("scale", F32),
-        tensor("sums", (torch.int32,)),
-        tensor("bias", F32),
-        tensor("residual", F32, optional=True),
-    ],
-    outputs=[tensor("output", F32)],
-    attributes=[integer("columns"), *activation_attributes()],
+    tensor("input", F32, "rows"),
+    tensor("residual", F32, optional=True),
+    tensor("output", F32),
+    *activation_attributes(),
     reference=_quantized_linear,
-    flops=_flops,
     cases=_cases,
+)
+_row(
+    "static_linear",
+    tensor("input", BYTES),
+    tensor("residual", BYTES, optional=True),
+    tensor("output", BYTES + F32),
+    *static_attributes(),
+    reference=_static_linear,
+    cases=_static_cases,
 )

@@ -39,3 +39,9 @@ def numbers(*shape: int, below: int, negative: bool = False, seed: int = 0) -> t
     """Indices of an axis of size `below`; with `negative`, some count from the end."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(-below if negative else 0, below, shape, generator=generator)
+
+
+def bytes_of_seven_bits(*shape: int, seed: int = 0) -> torch.Tensor:
+    """uint8 from 0 to 127."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 128, shape, generator=generator, dtype=torch.uint8)

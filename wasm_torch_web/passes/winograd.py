@@ -104,6 +104,15 @@ def _constant_bytes(graph: Graph) -> int:
     return sum(int(value.numel) * value.dtype.itemsize for value in values)
 
 
+def gain(node: Node) -> float:
+    """How many times less there is to do for a node, by the best tile; 1 where there is none."""
+    weight = _weight(node)
+    if weight is None:
+        return 1.0
+    choice = _Choice(weight, convolutions=[node])
+    return choice.cost(1) / min(map(choice.cost, TILES))
+
+
 def _weight(node: Node) -> Value | None:
     """The weight of a convolution that Winograd's can replace."""
     if node.row.name != "conv2d":

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from wasm_torch_web.verify.reference import Flat, Reference
 
 @dataclass(frozen=True)
 class Drift:
-    """Of one output, the worst of some runs; None where there is no number to tell.
+    """Of one output, over some runs; None where there is no number to tell.
 
     Attributes:
         max_abs: the largest difference of an element; None where sizes, dtypes or places of what is
@@ -42,44 +42,90 @@ class Drift:
 
 
 def measure(
-    eager: Reference, quantized: Reference, inputs: Sequence[Flat], drawn: frozenset[str]
+    eager: Reference,
+    quantized: Reference,
+    inputs: Sequence[Flat],
+    drawn: frozenset[str],
+    progress: Callable[[int], None] = lambda done: None,
 ) -> list[Drift]:
     """How far each output is moved over these runs, each from the initial state; what is `drawn`
     cannot be compared and is left out."""
-    pairs = [(eager([one])[0], quantized([one])[0]) for one in inputs]
-    names = [name for name in pairs[0][0] if name not in drawn]
-    return [_drift(name, [(a[name], b[name]) for a, b in pairs]) for name in names]
+    meter = Meter(drawn)
+    for done, one in enumerate(inputs):
+        progress(done)
+        meter.add(eager([one])[0], quantized([one])[0])
+    return meter.found()
+
+
+def worst(found: Sequence[Drift]) -> float:
+    """The largest `relative`; infinite where an output has none."""
+    errors = [math.inf if one.relative is None else one.relative for one in found]
+    return max(errors, default=0.0)
 
 
 def check(found: Sequence[Drift], limit: float | None) -> None:
     """Raises WtwError quantize-drift for the first output that is moved by more than `limit`, or
     by what is no number."""
     for one in found if limit is not None else ():
-        error = math.inf if one.relative is None else one.relative
+        error = worst([one])
         if limit is not None and error > limit:
             raise WtwError("quantize-drift", output=one.name, error=f"{error:.1e}", limit=limit)
 
 
-def _drift(name: str, pairs: Sequence[tuple[Tensor | float, Tensor | float]]) -> Drift:
-    tensors = [(_tensor(a), _tensor(b)) for a, b in pairs]
-    if any(a.shape != b.shape or a.dtype != b.dtype for a, b in tensors):
-        return Drift(name)
-    errors = [_difference(a, b) for a, b in tensors]
-    if not all(bool(error.isfinite().all()) for error in errors):
-        return Drift(name)
-    largest = max(float(error.abs().max()) if error.numel() else 0.0 for error in errors)
-    moved = torch.cat([error.reshape(-1) for error in errors]).norm()
-    norm = torch.cat([_reals(a).nan_to_num(0, 0, 0).reshape(-1) for a, _ in tensors]).norm()
-    relative = 0.0 if moved == 0 else float(moved / norm) if norm > 0 else None
-    return Drift(name, largest, relative, _same_top(tensors))
+@dataclass
+class _Sums:
+    """Of one output, over the runs so far; `max_abs` is None from the first that differs in kind,
+    `rows` where there are no rows of floats."""
+
+    max_abs: float | None = 0.0
+    moved: float = 0.0
+    norm: float = 0.0
+    rows: int | None = 0
+    same: int = 0
 
 
-def _same_top(tensors: Sequence[tuple[Tensor, Tensor]]) -> float | None:
-    """None where there are no rows of floats."""
-    if not all(a.is_floating_point() and a.dim() and a.shape[-1] > 1 for a, _ in tensors):
-        return None
-    same = [(a.argmax(-1) == b.argmax(-1)).reshape(-1) for a, b in tensors if a.numel()]
-    return float(torch.cat(same).double().mean()) if same else None
+@dataclass
+class Meter:
+    """Adds up runs one by one, so that no outputs need be kept."""
+
+    drawn: frozenset[str] = frozenset()
+    sums: dict[str, _Sums] = field(default_factory=dict)
+
+    def add(self, eager: Flat, quantized: Flat) -> None:
+        """The outputs of one run."""
+        for name, value in eager.items():
+            if name not in self.drawn:
+                _add(self.sums.setdefault(name, _Sums()), _tensor(value), _tensor(quantized[name]))
+
+    def found(self) -> list[Drift]:
+        """One for each output."""
+        return [_drift(name, sums) for name, sums in self.sums.items()]
+
+
+def _add(sums: _Sums, a: Tensor, b: Tensor) -> None:
+    if sums.max_abs is None or a.shape != b.shape or a.dtype != b.dtype:
+        sums.max_abs = None
+        return
+    error = _difference(a, b)
+    if not bool(error.isfinite().all()):
+        sums.max_abs = None
+        return
+    sums.max_abs = max(sums.max_abs, float(error.abs().max()) if error.numel() else 0.0)
+    sums.moved += float(error.square().sum())
+    sums.norm += float(_reals(a).nan_to_num(0, 0, 0).square().sum())
+    if not (a.is_floating_point() and a.dim() and a.shape[-1] > 1):
+        sums.rows = None
+    elif sums.rows is not None and a.numel():
+        same = a.argmax(-1) == b.argmax(-1)
+        sums.rows, sums.same = sums.rows + same.numel(), sums.same + int(same.sum())
+
+
+def _drift(name: str, sums: _Sums) -> Drift:
+    if sums.max_abs is None:
+        return Drift(name)
+    ratio = math.sqrt(sums.moved / sums.norm) if sums.norm > 0 else None
+    same_top = sums.same / sums.rows if sums.rows else None
+    return Drift(name, sums.max_abs, 0.0 if sums.moved == 0 else ratio, same_top)
 
 
 def _difference(a: Tensor, b: Tensor) -> Tensor:

@@ -6,17 +6,12 @@ holds exactly in half the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from wasm_torch_web.control import all_subgraphs
 from wasm_torch_web.format.weights import NARROWED_BYTES, is_half
-from wasm_torch_web.ir import Graph, Value
-from wasm_torch_web.quantize.spec import Spec
+from wasm_torch_web.ir import Graph
+from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, constants
 
 # Of a row's norm. Rounding costs 2^-12 on average, 2^-11 at most; what is below float16's least
 # normal number, 6e-5, loses more.
@@ -25,57 +20,34 @@ MOST_LOSS = 1e-3
 LEAST_ROW = 1e-3
 
 
-@dataclass(frozen=True)
-class Weight:
-    """A weight and what became of it.
-
-    Attributes:
-        bytes: as float32.
-        loss: the largest error of a row, relative to its norm; None where there is none to tell.
-        kept: why it stays float32; empty where it was rounded.
-    """
-
-    name: str
-    bytes: int
-    loss: float | None
-    kept: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """For `--json`."""
-        return {"name": self.name, "bytes": self.bytes, "loss": self.loss, "kept": self.kept}
+def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
+    """All that are large enough to be stored as float16."""
+    values = dict.fromkeys(constants(graph))
+    given = ((value.name, value.data) for value in values)
+    return [judge(name, data) for name, data in given if data is not None and is_candidate(data)]
 
 
-def round_weights(graph: Graph, spec: Spec) -> list[Weight]:
-    """Rounds what loses little by it; gives all weights that are large enough to be stored so."""
-    found: dict[Value, Weight] = {}
-    for value in _constants(graph):
-        data = value.data
-        if value in found or data is None or data.dtype != torch.float32:
-            continue
-        if data.numel() * data.itemsize < NARROWED_BYTES:
-            continue
-        found[value] = _judge(value.name, data, spec)
-        if not found[value].kept:
-            value.data = data.half().float()
-    return list(found.values())
+def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
+    for value in constants(graph):
+        if value.name in chosen and value.data is not None:
+            value.data = value.data.half().float()
 
 
-def _constants(graph: Graph) -> Iterator[Value]:
-    for one in (graph, *all_subgraphs(graph)):
-        yield from (value for value in one.values() if value.is_constant)
+def is_candidate(data: Tensor) -> bool:
+    """Whether it could be stored as float16."""
+    return data.dtype == torch.float32 and data.nbytes >= NARROWED_BYTES
 
 
-def _judge(name: str, data: Tensor, spec: Spec) -> Weight:
-    size = data.numel() * data.itemsize
-    if is_half(data):
-        return Weight(name, size, 0.0)
-    if spec.skips(name):
-        return Weight(name, size, None, "skipped")
-    loss = loss_between(data, data.half().float())
+def judge(name: str, data: Tensor) -> Weight:
+    """What becomes of a candidate."""
+    size = data.nbytes
+    loss = 0.0 if is_half(data) else loss_between(data, data.half().float())
+    kept = ""
     if loss is None:
-        return Weight(name, size, None, "it has elements that float16 cannot hold")
-    kept = f"rounding moves a row by {loss:.1e} of its norm" if loss > MOST_LOSS else ""
-    return Weight(name, size, loss, kept)
+        kept = "it has elements that float16 cannot hold"
+    elif loss > MOST_LOSS:
+        kept = f"rounding moves a row by {loss:.1e} of its norm"
+    return Weight(name, size, size if kept else size // 2, loss, FP16.name, kept)
 
 
 def loss_between(data: Tensor, rounded: Tensor) -> float | None:
@@ -96,3 +68,6 @@ def _norms(rows: Tensor) -> Tensor:
     """In float64: squares of small numbers are smaller still."""
     norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
     return norms
+
+
+FP16 = Way("fp16", _weights, _apply)

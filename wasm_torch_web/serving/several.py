@@ -28,7 +28,22 @@ def routes(
     packages: Sequence[Path], demo_routes: Callable[[Path], list[BaseRoute]]
 ) -> list[BaseRoute]:
     """`/` and `/models/0/`, `/models/1/` and so on. Raises UserError for a damaged package."""
-    found = [manifests.read(package) for package in packages]
+    text = listing([manifests.read(package) for package in packages])
+
+    def answer(request: Request) -> Response:
+        return HTMLResponse(text)
+
+    return [
+        Route("/", answer),
+        *(
+            Mount(f"/models/{number}", routes=demo_routes(package))
+            for number, package in enumerate(packages)
+        ),
+    ]
+
+
+def listing(found: Sequence[manifests.Manifest]) -> str:
+    """The page that lists them."""
     items = [
         ITEM.format(
             address=f"models/{number}",
@@ -37,15 +52,4 @@ def routes(
         )
         for number, manifest in enumerate(found)
     ]
-    text = PAGE.format(items="".join(items))
-
-    def listing(request: Request) -> Response:
-        return HTMLResponse(text)
-
-    return [
-        Route("/", listing),
-        *(
-            Mount(f"/models/{number}", routes=demo_routes(package))
-            for number, package in enumerate(packages)
-        ),
-    ]
+    return PAGE.format(items="".join(items))

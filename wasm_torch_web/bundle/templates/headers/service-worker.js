@@ -7,7 +7,7 @@
 // entries. With a bundler, which gives files other names, leave the list empty.
 const MODELS = [
   {
-    folder: 'model/',
+    folder: '@folder@',
     files: @files@,
   },
 ];

@@ -1,0 +1,131 @@
+// Images of bytes and their windows in, tiles of a product out.
+#include "kernels/int8_image.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace wtw::int8 {
+namespace {
+
+constexpr int64_t kChunkBytes = 32 << 10;
+constexpr int64_t kBlock = 256;  // pixels of one channel
+
+// A row of an image: its elements, those of neighbouring pixels and those of neighbouring channels.
+template <class T>
+struct Line {
+  const T* from;
+  int64_t width, channels;
+  bool channels_inside;
+};
+
+void to_bytes(const uint8_t* x, int64_t n, const Scale*, uint8_t* out) { std::memcpy(out, x, n); }
+void to_bytes(const float* x, int64_t n, const Scale* scales, uint8_t* out) {
+  round_bytes(*scales, x, n, out);
+}
+
+template <class T>
+void write_line(const T* from, const Tensor& input, const Scale* scales, uint8_t* out) {
+  const int64_t channels = input.shape[1], width = input.shape[3];
+  if (channels == 1 || input.channels_last()) return to_bytes(from, width * channels, scales, out);
+  for (int64_t x = 0; x < width; x += kBlock, out += kBlock * channels) {
+    const int64_t count = std::min(kBlock, width - x);
+    for (int64_t c = 0; c < channels; ++c) {
+      uint8_t block[kBlock];
+      to_bytes(from + c * input.stride[1] + x, count, scales, block);
+      for (int64_t i = 0; i < count; ++i) out[i * channels + c] = block[i];
+    }
+  }
+}
+
+template <class T>
+void write_lines(const Windows& windows, const Tensor& input, const Scale* scales, int32_t zero,
+                 uint8_t* out) {
+  const conv::Geometry& g = windows.g;
+  const int64_t row = windows.width() * g.channels, height = windows.height();
+  const auto write = [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t n = i / height, y = i % height - g.y.before;
+      const Scale* own = scales ? scales + n : nullptr;
+      const int padding = own ? own->zero : zero;
+      uint8_t* line = out + i * row;
+      if (y < 0 || y >= g.y.in) {
+        std::memset(line, padding, row);
+        continue;
+      }
+      uint8_t* inside = line + g.x.before * g.channels;
+      uint8_t* after = inside + g.x.in * g.channels;
+      std::memset(line, padding, inside - line);
+      write_line(input.as<T>() + n * input.stride[0] + y * input.stride[2], input, own, inside);
+      std::memset(after, padding, line + row - after);
+    }
+  };
+  parallel_ranges(g.batch * height, kChunkBytes / std::max<int64_t>(row, 1), write);
+  std::memset(out + g.batch * height * row, 0, kBehind);
+}
+
+bool is_pointwise(const conv::Geometry& g) {
+  return g.y.kernel == 1 && g.x.kernel == 1 && g.y.stride == 1 && g.x.stride == 1;
+}
+
+}  // namespace
+
+int64_t Windows::image_bytes() const {
+  const int64_t n = conv::elements({g.batch, height(), width(), g.channels});
+  return n < 0 ? n : aligned(n + kBehind);
+}
+
+bool read(const Call& call, const Attributes& attributes, const Names& names, Windows* windows) {
+  const Tensor &x = call.in(0), &w = call.in(1), &y = call.out();
+  const auto kernel = call.integers(attributes.kernel);
+  const conv::Sizes sizes = {call.integers(attributes.stride), call.integers(attributes.padding),
+                             call.integers(attributes.dilation)};
+  conv::Geometry& g = windows->g;
+  if (kernel.size() != 2 || w.rank != 5) return false;
+  if (!conv::read(x, y, sizes, kernel[0], kernel[1], 1, &g) || !conv::output_fits(g)) return false;
+  windows->runs = g.x.dilation == 1 || g.x.kernel == 1;
+  const int64_t depth = conv::elements({g.y.kernel, g.x.kernel, g.channels});
+  if (depth < 1 || depth > kMostDepth) return false;
+  return w.shape[0] == ceil_div(g.out_channels, kColumns) && w.shape[1] == windows->taps() &&
+         w.shape[2] == ceil_div(windows->depth(), kDepth) && w.shape[3] == kColumns &&
+         w.shape[4] == kDepth && columns_fit(call, names, g.out_channels) &&
+         (!call.has(names.residual) || same_shape(call.in(names.residual), y));
+}
+
+void pad(const Windows& windows, const Tensor& input, const Scale* scales, int32_t zero,
+         uint8_t* out) {
+  input.dtype == DType::uint8 ? write_lines<uint8_t>(windows, input, scales, zero, out)
+                              : write_lines<float>(windows, input, scales, zero, out);
+}
+
+void convolve(const Windows& windows, const uint8_t* image, const int8_t* weights,
+              ptrdiff_t* offsets, const Output& output) {
+  const conv::Geometry& g = windows.g;
+  const int64_t channels = g.channels, width = windows.width(), height = windows.height();
+  const int64_t columns = windows.runs ? 1 : g.x.kernel;
+  for (int64_t tap = 0; tap < windows.taps(); ++tap) {
+    const int64_t y = tap / columns * g.y.dilation, x = tap % columns * g.x.dilation;
+    offsets[tap] = (y * width + x) * channels;
+  }
+  const Product product = {g.pixels(),      g.out_channels, windows.taps(),
+                           windows.depth(), offsets,        weights};
+  const gemm::Blocking cut = product.blocking();
+  const bool pointwise = is_pointwise(g);
+  const auto find = [&](int64_t first, int64_t count, const uint8_t** rows) {
+    int64_t x = pointwise ? 0 : first % g.x.out, y = pointwise ? 0 : first / g.x.out % g.y.out;
+    int64_t n = pointwise ? 0 : first / g.x.out / g.y.out;
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t pixel =
+          pointwise ? first + r : (n * height + y * g.y.stride) * width + x * g.x.stride;
+      rows[r] = image + pixel * channels;
+      if (++x < g.x.out) continue;
+      x = 0;
+      if (++y < g.y.out) continue;
+      y = 0;
+      ++n;
+    }
+  };
+  pool::parallel(cut.chunks(),
+                 [&](int64_t chunk, int) { run_chunk(product, cut, chunk, output, find); });
+}
+
+}  // namespace wtw::int8
