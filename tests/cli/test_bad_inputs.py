@@ -31,6 +31,7 @@ ROWS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("bisect", "missing", "--source", "net.pth"), "WTW301"),
     (("bisect", "root", "--source", "missing"), "WTW101"),
     (("validate", "root", "--source", "missing"), "WTW101"),
+    (("deploy", "docker", "missing", "--out", "out"), "WTW301"),
     (("inspect", "missing"), "WTW101"),
     (("inspect", "noise.bin"), "WTW104"),
     (("inspect", "empty.bin"), "WTW102"),
@@ -181,7 +182,7 @@ def test_bad_inputs(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert {words[0] for words, _ in ROWS} >= set(COMMANDS) - {"deploy"}
+    assert {words[0] for words, _ in ROWS} == set(COMMANDS)
     lay_out(tmp_path, packages("root"))
     monkeypatch.chdir(tmp_path)
     before = listing(tmp_path)

@@ -71,6 +71,7 @@ def lay_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "rows.jsonl").write_text(f"{json.dumps(x.tolist())}\n" * 2)
     picture = Image.fromarray((x[0].transpose(1, 2, 0) * 255).astype("uint8"))
     (folder / "photos").mkdir()
+    numpy.save("photos/c.npy", x)  # for who takes no pictures
     for name in ("photo.jpg", "photos/a.jpg", "photos/b.png"):
         picture.resize((60, 40)).save(name)
 
