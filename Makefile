@@ -24,12 +24,14 @@ help:
 	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
 	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
+	@echo 'make coverage       all tests, and how many lines of the Python package they run (90% or it fails)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make check-deploy   what `deploy` writes: nginx, Prometheus, linters and schemas from Debian and PyPI'
 	@echo 'make engines        the tests of packages in pages, in Firefox and WebKitGTK too (ENGINES="tests/js": a part)'
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
+	@echo 'make audit          known holes of the packages that are used; asks PyPI and npm'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
@@ -70,6 +72,9 @@ test: setup-checks
 	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
 
+coverage: setup-checks
+	@$(PYTHON) -m pytest --cov $(PYTEST_ARGS)
+
 bundlers: setup-checks
 	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
 	@$(PYTHON) scripts/compatibility_doc.py
@@ -82,6 +87,9 @@ engines: setup-engines
 
 lint: setup-checks
 	@$(PYTHON) scripts/lint.py
+
+audit: setup
+	@$(PYTHON) scripts/audit.py
 
 format: setup
 	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; $(ACTIVATED) npm run --silent format
@@ -117,4 +125,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean

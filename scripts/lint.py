@@ -14,6 +14,7 @@ from common import ROOT, VENV, Command, content_hash
 from compile import CSRC, INCLUDES, STANDARD, cache, generate, in_parallel
 
 BIN = VENV / "bin"
+MEASURED = ("wasm_torch_web", "scripts", "bench")  # what runs elsewhere than in tests
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
         "ruff check": lambda: passes([BIN / "ruff", "check", "-q", "."]),
         "ruff format": lambda: passes([BIN / "ruff", "format", "-q", "--check", "."]),
         "mypy": lambda: passes([BIN / "mypy"]),
+        "bandit": lambda: passes([BIN / "bandit", "-q", "-ll", "-r", *MEASURED]),
         "tsc": lambda: passes(["npm", "run", "--silent", "typecheck"]),
         "prettier": lambda: passes(["npm", "run", "--silent", "format:check"]),
         "clang-format": clang_format,

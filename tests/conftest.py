@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 from support.engines import VARIANTS_OF, Engine, chromium, started
+from support.served import Packages
 
 from wasm_torch_web.verify.chromium import launched
 
@@ -54,3 +55,9 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
         return
     with started(request.param) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Packages:
+    """Packages by name, each built when it is first asked for."""
+    return Packages(tmp_path_factory.mktemp("served"))

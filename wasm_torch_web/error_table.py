@@ -182,6 +182,12 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         "{path}: {file} is not as this tool wrote it",
         "Choose another --out, or add --force to replace the folder with all that is in it.",
     ),
+    "path-failed": (
+        128,
+        U,
+        "{path}: {reason}",
+        "Choose another path, or see to its permissions and to the room on its disk.",
+    ),
     # 2xx: capture and lowering
     "capture-failed": (
         201,
@@ -555,6 +561,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
         E,
         "{option} needs packages that are not installed",
         "Run `pip install 'wasm-torch-web[{extra}]'`.",
+    ),
+    "cluster-failed": (
+        630,
+        E,
+        "the Ray cluster failed: {reason}",
+        "Check --ray-address, and that every node has this version of wasm-torch-web; the same "
+        "command again goes on behind what is done.",
     ),
     # 7xx: the inference service
     "request-invalid": (701, U, "{reason}", "Send what the Open Inference Protocol says."),

@@ -50,16 +50,22 @@ class WtwError(Exception):
         super().__init__(f"{self.code}: {self.message}. {self.hint}")
 
     @classmethod
-    def relayed(cls, code: str, message: str) -> WtwError:
-        """What JavaScript has raised, with its own message; without a known code, internal."""
+    def relayed(cls, code: str, message: str, hint: str = "") -> WtwError:
+        """What JavaScript or another process has raised, with its own message; without a known
+        code, internal."""
         row = next((row for row in ERRORS.values() if row.code == code), None)
         if row is None:
             return InternalError("internal", reason=message)
         error = cls.__new__(cls)
         error.slug, error.code, error.kind = row.slug, row.code, row.kind
-        error.message, error.hint, error.where = message, "", None
+        error.message, error.hint, error.where = message, hint, None
         Exception.__init__(error, f"{code}: {message}")
         return error
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What another process, a file or a client gets of it; `relayed(**told)` reads it."""
+        return {"code": self.code, "message": self.message, "hint": self.hint}
 
     @property
     def exit_code(self) -> int:

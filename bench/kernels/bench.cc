@@ -9,8 +9,9 @@
 
 namespace wtw {
 
-extern const Kernel kernel_linear, kernel_conv2d, kernel_conv_transpose2d, kernel_depthwise_conv2d,
-    kernel_winograd_conv2d, kernel_winograd_weight;
+extern const Kernel kernel_linear, kernel_quantized_linear, kernel_int4_linear, kernel_conv2d,
+    kernel_conv_transpose2d, kernel_depthwise_conv2d, kernel_winograd_conv2d,
+    kernel_winograd_weight;
 
 }  // namespace wtw
 
@@ -25,6 +26,36 @@ WTW_EXPORT(bench_linear) int bench_linear(int m, int n, int k) {
   job.output(Order::dense, {m, n});
   job.activation(0);
   return finish(kernel_linear);
+}
+
+WTW_EXPORT(bench_quantized_linear) int bench_quantized_linear(int m, int n, int k) {
+  Job& job = jobs[n_jobs];
+  const int64_t panels = (n + 7) / 8;
+  job.input(Order::dense, {m, k});
+  job.input(Order::dense, {panels, (k + 3) / 4, 8, 4}, DType::int8);
+  job.input(Order::dense, {panels * 8});
+  job.input(Order::dense, {panels * 8}, DType::int32);
+  job.input(Order::dense, {panels * 8});
+  job.absent();
+  job.output(Order::dense, {m, n});
+  job.integers({n});
+  job.activation(0);
+  return finish(kernel_quantized_linear);
+}
+
+WTW_EXPORT(bench_int4_linear) int bench_int4_linear(int m, int n, int k) {
+  Job& job = jobs[n_jobs];
+  const int64_t panels = (n + 7) / 8, blocks = (k + 31) / 32;
+  job.input(Order::dense, {m, k});
+  job.input(Order::dense, {panels, blocks, 128}, DType::uint8);
+  job.input(Order::dense, {panels, blocks, 8}, DType::bfloat16);
+  job.input(Order::dense, {panels, blocks, 8}, DType::uint8);
+  job.input(Order::dense, {panels * 8});
+  job.absent();
+  job.output(Order::dense, {m, n});
+  job.integers({n});
+  job.activation(0);
+  return finish(kernel_int4_linear);
 }
 
 // Images of a model's first layer, with few channels, are as a page has them: NCHW.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from bench.kernels.case import Case
 from bench.kernels.sequences import SEQUENCES
 
@@ -9,6 +11,13 @@ from bench.kernels.sequences import SEQUENCES
 def linear(m: int, n: int, k: int) -> Case:
     """(m, k) times packed weights (n, k)."""
     return Case("GEMM", f"{m} x {n} x {k}", "bench_linear", (m, n, k), 2 * m * n * k)
+
+
+def integers(m: int, n: int, k: int) -> Iterator[Case]:
+    """The same in float32 and with weights of 8 and 4 bits; their operations count as if floats."""
+    yield linear(m, n, k)
+    for group, row in (("int8", "quantized_linear"), ("int4", "int4_linear")):
+        yield Case(group, f"{m} x {n} x {k}", f"bench_{row}", (m, n, k), 2 * m * n * k)
 
 
 def conv2d(
@@ -72,6 +81,8 @@ CASES = (
     linear(1, 768, 3072),
     linear(1, 1000, 2048),
     linear(197, 21, 192),
+    *(case for m in (1, 4, 6, 16, 128) for case in integers(m, 4096, 1024)),
+    *integers(1, 16384, 4096),
     conv2d(56, 64, 64, 3, 1, 1),
     conv2d(28, 128, 128, 3, 1, 1),
     conv2d(14, 256, 256, 3, 1, 1),

@@ -1,11 +1,14 @@
-// A table (rows, width) and row numbers in, those rows out; class numbers in, one-hot rows out.
+// A table (rows, width), of floats or of integers with a scale each row, and row numbers in, those
+// rows out; class numbers in, one-hot rows out.
 #include <algorithm>
 #include <cstring>
 
 #include "core/kernel.h"
 #include "kernels/axis.h"
 #include "kernels/indices.h"
+#include "kernels/int8.h"
 #include "kernels/odometer.h"
+#include "kernels/rows.h"
 #include "kernels/strided_copy.h"
 #include "ops.h"
 
@@ -65,6 +68,43 @@ Code run_embedding(Call& call) {
       });
 }
 
+Code check_quantized_embedding(Call& call) {
+  namespace o = op::quantized_embedding;
+  const int64_t rows = call.integer(o::rows_), width = call.integer(o::width_);
+  WTW_CHECK(rows >= 1 && width >= 1);
+  const int64_t panels = ceil_div(rows, int8::kColumns), steps = ceil_div(width, int8::kDepth);
+  WTW_CHECK(has_shape(call.in(o::weight_), {panels, steps, int8::kColumns, int8::kDepth}));
+  WTW_CHECK(has_shape(call.in(o::scale_), {panels * int8::kColumns}));
+  WTW_CHECK(appends_axis(call.out(), call.in(o::indices_), width));
+  return Code::ok;
+}
+
+// A row lies in one panel: four of its numbers in each step.
+void expand_row(const int8_t* row, float scale, float* out, int64_t width) {
+  const simd::f32x4 factor = simd::splat(scale);
+  for (int64_t i = 0; i < width; i += int8::kDepth, row += int8::kStep) {
+    const v128_t i16 = wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(row));
+    const simd::f32x4 whole = wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8(i16));
+    const simd::f32x4 y = simd::mul(whole, factor);
+    width - i >= 4 ? simd::store(out + i, y) : rows::store_part(out + i, y, width - i);
+  }
+}
+
+Code run_quantized_embedding(Call& call) {
+  namespace o = op::quantized_embedding;
+  const Tensor& out = call.out();
+  const int8_t* weight = call.in(o::weight_).as<int8_t>();
+  const float* scale = call.in(o::scale_).as<float>();
+  const int64_t width = call.integer(o::width_);
+  const int64_t panel = ceil_div(width, int8::kDepth) * int8::kStep;
+  return for_each_index(
+      call, o::indices_, call.integer(o::rows_), kBytesPerChunk / (width * 4),
+      [&](int64_t i, int64_t row) {
+        const int64_t first = row / int8::kColumns * panel + row % int8::kColumns * int8::kDepth;
+        expand_row(weight + first, scale[row], out.as<float>() + i * width, width);
+      });
+}
+
 Code check_one_hot(Call& call) {
   namespace o = op::one_hot;
   WTW_CHECK(appends_axis(call.out(), call.in(o::self_), call.integer(o::num_classes_)));
@@ -85,6 +125,7 @@ Code run_one_hot(Call& call) {
 }  // namespace
 
 WTW_KERNEL(embedding, check_embedding, run_embedding);
+WTW_KERNEL(quantized_embedding, check_quantized_embedding, run_quantized_embedding);
 WTW_KERNEL(one_hot, check_one_hot, run_one_hot);
 
 }  // namespace wtw

@@ -324,6 +324,16 @@ def test_foreign_hosts_are_refused(client: Client, packages: Packages) -> None:
         assert other.ask("/v2", host="evil.example").status == 421
 
 
+def test_pages_of_strangers_are_refused(client: Client) -> None:
+    """A browser would send what they say, and hide only the answer from them."""
+    body = {"inputs": [tensor("x", X)]}
+    for origin in (f"http://{client.address}", "http://localhost:3000", "http://[::1]:80"):
+        assert client.ask(INFER, body, origin=origin).status == 200, origin
+    for origin in ("https://evil.example", "null", "http://127.0.0.1.evil.example", ""):
+        assert client.ask(INFER, body, origin=origin).status == 403, origin
+    assert client.ask("/v2", origin="https://evil.example").status == 200
+
+
 def test_a_large_body_is_not_read(client: Client) -> None:
     answer = client.ask(INFER, bytes((1 << 20) + 1))
     assert (answer.status, answer.code) == (413, "WTW704")  # body-too-large

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy
 import pytest
 import torch
+from support.processes import alive
 from support.served import Classifier, Packages
-from support.service import Answer, Client, alive, pids, serving, tensor, until
+from support.service import Answer, Client, pids, serving, tensor, until
 
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.serving.api import limits
@@ -87,6 +88,23 @@ def test_a_killed_worker_loses_its_own_requests_alone(packages: Packages) -> Non
         stop.set()
         assert set(other.result()) == {200}
         assert client.infer("classifier", tensor("x", numpy.zeros((1, 8)))).status == 200
+
+
+def test_requests_that_wait_outlive_a_worker(packages: Packages) -> None:
+    """None is handed to one that has just ended."""
+    with (
+        serving(packages("classifier"), packages("loop")) as client,
+        ThreadPoolExecutor(5) as clients,
+    ):
+        lost = [clients.submit(loop, client, LONG) for _ in range(2)]
+        until(lambda: jobs(client) == 2)
+        x = tensor("x", numpy.zeros((1, 8)))
+        kept = [clients.submit(client.infer, "classifier", x) for _ in range(3)]
+        until(lambda: waiting(client, "classifier") == 3)
+        [pid] = pids(client)
+        os.kill(pid, signal.SIGKILL)
+        assert {one.result().status for one in lost} == {503}
+        assert {one.result().status for one in kept} == {200}
 
 
 def _asking(client: Client, stop: threading.Event) -> list[int]:

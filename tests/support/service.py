@@ -102,11 +102,3 @@ def tensor(name: str, array: Any, datatype: str = "FP32") -> dict[str, Any]:
 def pids(client: Client) -> list[int]:
     """The workers that take jobs."""
     return [slot.worker.pid for slot in client.service.pool.slots if slot.worker is not None]
-
-
-def alive(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sys
@@ -19,7 +20,7 @@ import click
 
 from wasm_torch_web import __version__
 from wasm_torch_web.console import Console
-from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError
+from wasm_torch_web.errors import InternalError, Kind, UserError, WtwError, summary
 
 PROGRAM = "wasm-torch-web"
 COMMANDS = (
@@ -27,6 +28,11 @@ COMMANDS = (
     *("deploy", "bisect", "doctor"),
 )
 INTERRUPTED = 130
+# What an operating system says of a path or a disk that the user has chosen.
+PLACES = (
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.EPERM),
+    *(errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE),
+)
 
 
 class Commands(click.Group):
@@ -47,7 +53,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"Start with: {PROGRAM} build MODEL --out pkg",
+    epilog=f"Start with: {PROGRAM} build model.pth --out pkg",
 )
 @click.version_option(__version__, prog_name=PROGRAM)
 def group() -> None:
@@ -78,11 +84,14 @@ def invoke(arguments: list[str]) -> int:
     except click.ClickException as error:
         wrong = _usage(error)
         return _fail(console, command, wrong, wrong.exit_code)
+    except OSError as error:
+        if error.errno not in PLACES:
+            return _bug(console, command, error, arguments)
+        reason = error.strerror or summary(error)
+        failed = UserError("path-failed", path=error.filename or "what is written", reason=reason)
+        return _fail(console, command, failed, failed.exit_code)
     except Exception as error:
-        if "--debug" in arguments:
-            traceback.print_exc()
-        bug = InternalError("internal", reason=f"{type(error).__name__}: {error}")
-        return _fail(console, command, bug, bug.exit_code)
+        return _bug(console, command, error, arguments)
     return _finish(console, command, outcome)
 
 
@@ -109,15 +118,16 @@ def _finish(console: Console, command: str, outcome: Any) -> int:
 
 def _fail(console: Console, command: str, error: WtwError, code: int) -> int:
     console.error(error)
-    fields = {
-        "code": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "where": error.where,
-    }
     found = {} if error.result is None else {"result": error.result}
-    console.envelope(command, {"error": fields, **found})
+    console.envelope(command, {"error": {**error.told, "where": error.where}, **found})
     return code
+
+
+def _bug(console: Console, command: str, error: Exception, arguments: list[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    bug = InternalError("internal", reason=f"{type(error).__name__}: {error}")
+    return _fail(console, command, bug, bug.exit_code)
 
 
 def _usage(error: click.ClickException) -> UserError:

@@ -34,7 +34,11 @@ def command(
     variants: tuple[str, ...],
     runs: int | None,
 ) -> dict[str, Any]:
-    """Time a built package: cold load, first run, steady runs and memory."""
+    """Time a built package: cold load, first run, steady runs and memory.
+
+    \b
+    wasm-torch-web bench pkg --threads 1 --runs 50
+    """
     from wasm_torch_web.benchmark.package import configurations, measure
 
     asked = configurations(chosen_variants(variants), threads)

@@ -45,6 +45,9 @@ def command(
 ) -> dict[str, Any]:
     """Find the first operator where the browser and PyTorch part.
 
+    \b
+    wasm-torch-web bisect pkg --source model.pth --out report
+
     Example inputs and dynamic axes are those of the package unless given. Without --variant, the
     value that differs is compared in every variant.
     """

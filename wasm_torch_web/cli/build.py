@@ -44,6 +44,11 @@ def command(
 ) -> dict[str, Any]:
     """Turn a PyTorch model into an npm package, and prove it against PyTorch.
 
+    \b
+    wasm-torch-web build model.pth --out pkg
+    wasm-torch-web build weights.pth --model net.py:make --out pkg --no-verify
+    wasm-torch-web build model.pth --preprocess image --labels names.txt --out pkg
+
     SOURCE is told apart by its content: a torch.export archive, a TorchScript archive, a state
     dict (.pth, .safetensors) with --model, or a Hugging Face folder.
     """

@@ -17,6 +17,9 @@ from wasm_torch_web.console import Console
 def command(console: Console) -> dict[str, Any]:
     """Tell what is found on this machine, and what is missing for what.
 
+    \b
+    wasm-torch-web doctor
+
     It is an error where something is missing that a build needs.
     """
     from wasm_torch_web import doctor

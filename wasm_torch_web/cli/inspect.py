@@ -20,7 +20,12 @@ from wasm_torch_web.console import Console
 def command(
     console: Console, /, target: str, dynamic: tuple[str, ...], **reading: Any
 ) -> dict[str, Any]:
-    """Show inputs, outputs, operators, weights by size and the memory of a run."""
+    """Show inputs, outputs, operators, weights by size and the memory of a run.
+
+    \b
+    wasm-torch-web inspect pkg
+    wasm-torch-web inspect weights.pth --model net.py:make
+    """
     from wasm_torch_web import inspection
     from wasm_torch_web.format import manifest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from wasm_torch_web.sources import Options
 
 MAX_THREADS = 32
+MOST_BYTES = 1 << 60
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -29,9 +31,26 @@ class Bytes(click.ParamType[int]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """The number of bytes."""
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]i?)?b?", str(value).strip().lower())
-        if found is None:
+        size = float(found[1]) * UNITS[found[2] or ""] if found else 0
+        if not 1 <= size <= MOST_BYTES:
             self.fail(f"{value!r} is no size such as 512MB or 2GB.", param, ctx)
-        return int(float(found[1]) * UNITS[found[2] or ""])
+        return int(size)
+
+
+class Finite(click.FloatRange):
+    """A number; NaN is in no range, which comparisons do not find out."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number."""
+        found: float = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return found
+
+
+SECONDS = Finite(min=0, min_open=True, max=10_000_000)
 
 
 class Counts(click.ParamType[tuple[int, ...]]):
@@ -188,7 +207,7 @@ def quantize_options(default: str | None) -> Callable[[F], F]:
                 click.option(
                     "--max-error",
                     metavar="SHARE",
-                    type=click.FloatRange(0, 1),
+                    type=Finite(0, 1),
                     help="Fail where an output moves by more than this share of its norm; the "
                     "limit of auto.  [auto: 0.01]",
                 ),

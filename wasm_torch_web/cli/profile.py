@@ -44,6 +44,9 @@ def command(
 ) -> dict[str, Any]:
     """Time every operator of a built package in Chromium, on its golden inputs.
 
+    \b
+    wasm-torch-web profile pkg --html flames.html
+
     For products (convolutions, matrices, attention) it also tells GFLOP/s, and their share of what
     the machine reaches in the same page at best.
     """

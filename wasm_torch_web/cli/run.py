@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 from rich.table import Table
 
-from wasm_torch_web.cli.options import Bytes, everywhere
+from wasm_torch_web.cli.options import SECONDS, Bytes, everywhere
 from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, clean, columns
+
+if TYPE_CHECKING:
+    from wasm_torch_web.engine.runners import Limits
+
+RAY = "ray"
 
 
 @click.command("run", short_help="Run a package here, without a browser.")
@@ -33,15 +39,27 @@ from wasm_torch_web.console import Console, clean, columns
 )
 @click.option(
     "--engine",
-    type=click.Choice(("wasmtime", "node", "chromium")),
+    type=click.Choice(("wasmtime", "node", "chromium", RAY)),
     default="wasmtime",
     show_default=True,
-    help="What runs the wasm.",
+    help="What runs the wasm; ray: many runs, in wasmtime on the workers of a Ray cluster.",
+)
+@click.option(
+    "--ray-address",
+    metavar="HOST:PORT",
+    envvar="RAY_ADDRESS",
+    help="A Ray cluster that runs already (also RAY_ADDRESS).  [default: one of this machine]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="How many processes of the Ray cluster.  [default: one for each core]",
 )
 @click.option("--memory-limit", type=Bytes(), help="The most its heap may take (wasmtime).")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     metavar="SECONDS",
     help="The most that a run may take.",
 )
@@ -56,51 +74,93 @@ def command(
     engine: str,
     memory_limit: int | None,
     timeout: float | None,
+    ray_address: str | None,
+    workers: int | None,
 ) -> dict[str, Any]:
     """Run a package on this machine: the same wasm in a sandbox, without a browser or PyTorch.
 
     \b
     wasm-torch-web run pkg --input x.npy --output y.npz
-    wasm-torch-web run pkg --input texts.jsonl --output vectors.jsonl
-    wasm-torch-web run pkg --input ids=ids.npy --input mask=mask.npy
+    wasm-torch-web run pkg --input x=x.npy --memory-limit 512MB --timeout 10
     wasm-torch-web run pkg --input photo.jpg
-    wasm-torch-web run pkg --input recordings/ --output found.jsonl
+    wasm-torch-web run pkg --input rows.jsonl --output results.jsonl --engine node
+    wasm-torch-web run pkg --input photos/ --output found.jsonl
 
     Pictures and sounds are prepared as in a page, where the package was built with --preprocess.
     Many runs go on where they were interrupted.
     """
+    from wasm_torch_web.engine import files
+    from wasm_torch_web.engine.runners import Limits
+
+    many = len(inputs) == 1 and files.is_batch(Path(inputs[0]))
+    check_output(output, many)
+    if engine == RAY and not many:
+        raise click.UsageError(f"--engine {RAY} is for many runs: a .jsonl file or a folder")
+    if engine != RAY and workers is not None:
+        raise click.UsageError(f"--workers needs --engine {RAY}")
+    limits = Limits(memory_limit, timeout)
+    if not many:
+        return _once(console, package, inputs, output, engine, limits)
+    assert output is not None
+    return _often(console, package, Path(inputs[0]), output, engine, limits, ray_address, workers)
+
+
+def _once(
+    console: Console,
+    package: Path,
+    inputs: tuple[str, ...],
+    output: Path | None,
+    engine: str,
+    limits: Limits,
+) -> dict[str, Any]:
     from wasm_torch_web.engine import batch, classes, files, runners
     from wasm_torch_web.engine.records import dtype_of
     from wasm_torch_web.format import manifest as manifests
 
     manifest = manifests.read(package)
     given, taken = (files.ports_of(manifest, side) for side in ("inputs", "outputs"))
-    many = Path(inputs[0]) if len(inputs) == 1 and files.is_batch(Path(inputs[0])) else None
-    check_output(output, many is not None)
-    with runners.opened(package, engine, memory_limit, timeout) as run:
-        if many is None:
-            outputs = run(files.gathered(inputs, given))
-            if output is None:
-                dtypes = {name: dtype_of(port) for name, port in taken.items()}
-                console.print(table(outputs, dtypes))
-                for name, found in classes.classified(outputs, taken).items():
-                    console.print(ranking(name, found))
-                return batch.answer(outputs, taken)
-            files.write(output, outputs, taken)
-            return {"output": str(output)}
-        assert output is not None
-        items = files.items(many, given)
+    with runners.opened(package, engine, limits) as run:
+        outputs = run(files.gathered(inputs, given))
+    if output is not None:
+        files.write(output, outputs, taken)
+        return {"output": str(output)}
+    dtypes = {name: dtype_of(port) for name, port in taken.items()}
+    console.print(table(outputs, dtypes))
+    for name, found in classes.classified(outputs, taken).items():
+        console.print(ranking(name, found))
+    return batch.answer(outputs, taken)
+
+
+def _often(
+    console: Console,
+    package: Path,
+    source: Path,
+    output: Path,
+    engine: str,
+    limits: Limits,
+    address: str | None,
+    workers: int | None,
+) -> dict[str, Any]:
+    from wasm_torch_web.engine import batch, cluster, files, runners
+    from wasm_torch_web.errors import UserError
+    from wasm_torch_web.format import manifest as manifests
+
+    manifest = manifests.read(package)
+    given, taken = (files.ports_of(manifest, side) for side in ("inputs", "outputs"))
+    items = files.items(source, given)
+    with ExitStack() as opened:
+        if engine == RAY:
+            lines = opened.enter_context(cluster.lines(package, limits, address, workers))
+        else:
+            run = opened.enter_context(runners.opened(package, engine, limits))
+            lines = batch.here(run, given, taken)
+        advance = opened.enter_context(console.counting("run", len(items)))
         key = manifest["plan"]["sha256"]
-        with console.counting("run", len(items)) as advance:
-            failed = batch.run_all(
-                items, run, given, taken, output, key, lambda item, _: advance(item.name)
-            )
+        failed = batch.run_all(items, lines, output, key, lambda item, _: advance(item.name))
     result = {"output": str(output), "runs": len(items), "failed": failed}
     console.print(f"{len(items)} runs, {failed} failed: {output}")
     with told(result):
         if failed:
-            from wasm_torch_web.errors import UserError
-
             raise UserError("runs-failed", count=failed, path=output)
     return result
 

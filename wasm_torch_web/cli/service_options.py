@@ -9,9 +9,7 @@ from pathlib import Path
 
 import click
 
-from wasm_torch_web.cli.options import Bytes, F
-
-SECONDS = click.FloatRange(min=0, min_open=True)
+from wasm_torch_web.cli.options import SECONDS, Bytes, F, Finite
 
 
 def service_options(function: F) -> F:
@@ -37,7 +35,7 @@ OPTIONS = (
     ),
     click.option(
         "--batch-delay",
-        type=click.FloatRange(0, 10_000),
+        type=Finite(0, 10_000),
         metavar="MS",
         help="How long a request waits for others to join it.  [default: 2]",
     ),
@@ -69,7 +67,7 @@ OPTIONS = (
     ),
     click.option(
         "--drain",
-        type=click.FloatRange(0, 3600),
+        type=Finite(0, 3600),
         metavar="SECONDS",
         help="How long SIGTERM waits for requests under way.  [default: 30]",
     ),

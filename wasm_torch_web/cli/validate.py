@@ -33,7 +33,12 @@ def command(
     variants: tuple[str, ...],
     **reading: Any,
 ) -> dict[str, Any]:
-    """Check a built package: every file, and its outputs in Chromium."""
+    """Check a built package: every file, and its outputs in Chromium.
+
+    \b
+    wasm-torch-web validate pkg
+    wasm-torch-web validate pkg --source model.pth --variant simd128-single
+    """
     from wasm_torch_web.verify.validate import validate
 
     with console.working():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +17,32 @@ Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Progress = Callable[[Item, bool], None]
 
 
+@dataclass(frozen=True)
+class Line:
+    """`{"input": name, "outputs": ...}` (with `classes`, where outputs have labels) or
+    `{"input": name, "error": ...}`."""
+
+    text: str
+    failed: bool
+
+
+# The lines of items, in their order.
+Lines = Callable[[Sequence[Item]], Iterable[Line]]
+
+
 def run_all(
     items: Sequence[Item],
-    run: Run,
-    inputs: Ports,
-    outputs: Ports,
+    lines: Lines,
     out: Path,
     key: str,
     progress: Progress = lambda item, passed: None,
 ) -> int:
-    """Writes `{"input": name, "outputs": ...}` (with `classes`, where outputs have labels) or
-    `{"input": name, "error": ...}` for each item, in order; gives how many errors there are.
+    """Writes the line of each item, in order; gives how many are errors.
 
     Lines go to a file beside `out` that is renamed at
     the end; where there is one of the same `key` (the model's), the run goes on after its last
-    whole line. Raises UserError out-unwritable, run-changed where that file is of other items,
-    pillow-missing.
+    whole line. Raises UserError out-unwritable, run-changed where that file is of other items, and
+    what `lines` raises.
     """
     partial = out.with_name(f".{out.name}.{key[:12]}.partial")
     try:
@@ -39,27 +50,33 @@ def run_all(
         failed = sum("error" in line for line in done)
         for item, line in zip(items, done, strict=False):
             progress(item, "error" not in line)
+        left = items[len(done) :]
         with partial.open("a", encoding="utf-8") as file:
-            for item in items[len(done) :]:
-                line = _line(item, run, inputs, outputs)
-                file.write(json.dumps(line, allow_nan=False) + "\n")
+            for item, made in zip(left, lines(left) if left else (), strict=True):
+                file.write(made.text + "\n")
                 file.flush()
-                failed += "error" in line
-                progress(item, "error" not in line)
+                failed += made.failed
+                progress(item, not made.failed)
         partial.replace(out)
     except OSError as error:
         raise UserError("out-unwritable", path=out, reason=error.strerror) from error
     return failed
 
 
-def _line(item: Item, run: Run, inputs: Ports, outputs: Ports) -> dict[str, Any]:
+def here(run: Run, inputs: Ports, outputs: Ports) -> Lines:
+    """One item after the other, in this process."""
+    return lambda items: (line(item, run, inputs, outputs) for item in items)
+
+
+def line(item: Item, run: Run, inputs: Ports, outputs: Ports) -> Line:
+    """Runs the item. Raises UserError pillow-missing, and bugs of ours."""
     try:
-        return {"input": item.name, **answer(run(item.inputs(inputs)), outputs)}
+        found = answer(run(item.inputs(inputs)), outputs)
     except UserError as error:
         if error.slug == "pillow-missing":  # which no other item could do without
             raise
-        reason = {"code": error.code, "message": error.message, "hint": error.hint}
-        return {"input": item.name, "error": reason}
+        found = {"error": error.told}
+    return Line(json.dumps({"input": item.name, **found}, allow_nan=False), "error" in found)
 
 
 def answer(outputs: Mapping[str, Any], ports: Ports) -> dict[str, Any]:

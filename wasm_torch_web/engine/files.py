@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy
 
+from wasm_torch_web import arrays
 from wasm_torch_web.engine import images, wav
 from wasm_torch_web.engine.classes import Ports
 from wasm_torch_web.engine.inputs import from_numbers
@@ -106,15 +106,12 @@ def read(path: Path, ports: Ports) -> dict[str, Any]:
         every = (*SUFFIXES, *images.SUFFIXES, *wav.SUFFIXES)
         raise UserError("run-input", path=path, reason=f"not one of {', '.join(every)}")
     try:
-        loaded = numpy.load(path, allow_pickle=False)
-        if suffix == ".npy":
-            return _named(str(path), loaded, ports)
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        found = arrays.read(path)
     except OSError as error:
         raise UserError("run-input", path=path, reason=error.strerror or str(error)) from error
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError("run-input", path=path, reason=summary(error)) from error
+    except ValueError as error:
+        raise UserError("run-input", path=path, reason=error) from error
+    return found if isinstance(found, dict) else _named(str(path), found, ports)
 
 
 def _taking(kind: str, path: Path, ports: Ports) -> str:
@@ -170,7 +167,7 @@ def value_of(name: str, key: str, value: Any, dtype: str | None) -> Any:
         return SPECIAL.get(value, value) if isinstance(value, str) else value
     try:
         return _array(_numbers(value), shape, dtype)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise UserError("run-input", path=name, reason=f"{key}: {summary(error)}") from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -18,21 +18,23 @@ Run = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 Send = Callable[[bytes], bytes]  # messages of inputs and outputs
 
 
-@contextmanager
-def opened(
-    package: Path, engine: str, memory_limit: int | None = None, timeout: float | None = None
-) -> Iterator[Run]:
-    """Runs that each take at most `timeout` seconds; the heap of wasmtime's at most `memory_limit`.
+class Limits(NamedTuple):
+    """The most bytes that the heap may take in wasmtime, the most seconds that a run may take."""
 
-    Raises UserError for a damaged package, and what the engine lacks.
-    """
+    memory_limit: int | None = None
+    timeout: float | None = None
+
+
+@contextmanager
+def opened(package: Path, engine: str, limits: Limits) -> Iterator[Run]:
+    """Runs the model. Raises UserError for a damaged package, and what the engine lacks."""
     if engine == "wasmtime":
         from wasm_torch_web.engine.model import load
 
-        with load(package, memory_limit=memory_limit, timeout=timeout) as model:
+        with load(package, **limits._asdict()) as model:
             yield model.run
         return
-    with _engine(engine)(package, timeout) as send:
+    with _engine(engine)(package, limits.timeout) as send:
         yield _by_messages(manifests.read(package), send)
 
 

@@ -1,4 +1,4 @@
-"""Rows of a table by number, and class numbers as one-hot rows."""
+"""Rows of a table, of floats or of integers, by number; class numbers as one-hot rows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torch.nn.functional as F
 
+from wasm_torch_web.ops.integers import packed, unpack
 from wasm_torch_web.ops.samples import normal, numbers
-from wasm_torch_web.ops.table import ALL, INDEX, Case, integer, lowers, row, tensor
+from wasm_torch_web.ops.table import ALL, F32, INDEX, Case, integer, lowers, row, tensor
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -42,6 +43,37 @@ def embedding(b: Builder, a: dict[str, Any]) -> Value:
     """`padding_idx` and the like matter only for gradients."""
     result: Value = b.emit("embedding", [a["weight"], a["indices"]])
     return result
+
+
+def _quantized_embedding(
+    weight: torch.Tensor, scale: torch.Tensor, indices: torch.Tensor, rows: int, width: int
+) -> torch.Tensor:
+    whole = F.embedding(indices, unpack(weight)[:rows, :width])
+    return whole * F.embedding(indices, scale[:rows, None])
+
+
+def _quantized_cases() -> Iterator[Case]:
+    for rows, width in ((1, 1), (9, 3), (11, 4), (16, 17), (300, 384)):
+        weight, scale, _, _ = packed(normal(rows, width), None)
+        attributes = {"rows": rows, "width": width}
+        for indices in (numbers(3, 5, below=rows).t(), numbers(below=rows).int()):
+            yield Case((weight, scale, indices), attributes)
+    yield Case((weight, scale, numbers(2, 0, below=300)), attributes)
+
+
+row(
+    "quantized_embedding",
+    # weight and scale: those of `quantized_linear`, which may read the same constants.
+    inputs=[
+        tensor("weight", (torch.int8,)),
+        tensor("scale", F32),
+        tensor("indices", INDEX, "strided"),
+    ],
+    outputs=[tensor("output", F32)],
+    attributes=[integer("rows"), integer("width")],
+    reference=_quantized_embedding,
+    cases=_quantized_cases,
+)
 
 
 row(

@@ -44,7 +44,8 @@ def quantize_over(
     low = x.amin(axes, keepdim=True).clamp(max=0)
     span = x.amax(axes, keepdim=True).clamp(min=0) - low
     usable = (span >= LEAST_RANGE) & (span < math.inf)
-    inverse = torch.where(usable, STEPS / span, 0)
+    # A number divided by a tensor is a product with its reciprocal, which is rounded twice.
+    inverse = torch.where(usable, torch.full_like(span, STEPS) / span, 0)
     scale = torch.where(usable, span / STEPS, torch.where(span < LEAST_RANGE, 0, math.nan))
     zero = torch.where(usable, (-low * inverse).round(), 0)
     q = torch.where(usable, ((x * inverse).round() + zero).clamp(0, STEPS), 0)

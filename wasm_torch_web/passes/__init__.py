@@ -12,6 +12,7 @@ from wasm_torch_web.passes.duplicates import merge_duplicates
 from wasm_torch_web.passes.flatten import flatten_control
 from wasm_torch_web.passes.fold import fold_constants
 from wasm_torch_web.passes.fuse import PATTERNS
+from wasm_torch_web.passes.fuse.integers import keep_integers, turn_integers
 from wasm_torch_web.passes.join import join_in_place
 from wasm_torch_web.passes.layout import choose_layouts
 from wasm_torch_web.passes.noops import remove_noops
@@ -26,6 +27,8 @@ Pass = Callable[[Graph], int]  # changes the graph; gives how many changes it ma
 SIMPLIFY: tuple[Pass, ...] = (
     remove_dead_code,
     merge_duplicates,  # a weight that is rearranged twice stays one
+    keep_integers,  # before they could be folded
+    turn_integers,
     fold_constants,
     remove_noops,
     merge_duplicates,

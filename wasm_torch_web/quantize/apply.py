@@ -9,12 +9,13 @@ from fnmatch import fnmatchcase
 from wasm_torch_web.errors import UserError
 from wasm_torch_web.ir import Graph
 from wasm_torch_web.quantize.dynamic import DYNAMIC
+from wasm_torch_web.quantize.int4 import INT4
 from wasm_torch_web.quantize.rounding import FP16
 from wasm_torch_web.quantize.spec import KINDS, Mix, Spec
 from wasm_torch_web.quantize.static import STATIC
 from wasm_torch_web.quantize.way import Ranges, Way, Weight, constants
 
-WAYS: dict[str, Way] = {way.name: way for way in (STATIC, DYNAMIC, FP16)}
+WAYS: dict[str, Way] = {way.name: way for way in (INT4, STATIC, DYNAMIC, FP16)}
 
 Offers = Mapping[str, Mapping[str, Weight]]  # name of a weight -> way -> as it would be
 

@@ -1,8 +1,8 @@
-"""A simplified graph in, the same with int8 weights in its products out.
+"""A simplified graph in, the same with int8 weights in its products and embeddings out.
 
 A layer's input becomes bytes in the run, each row (of a convolution: each image) by its own range.
 What the operator table says of that is exact, so that a quantised package is verified like any
-other.
+other. A table that an embedding and a linear layer read is stored once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,14 @@ from wasm_torch_web.ops.integers import Packed, packed
 from wasm_torch_web.ops.quantized_convolution import packed_kernel
 from wasm_torch_web.quantize import cost
 from wasm_torch_web.quantize.layers import int8_loss, product_weight
+from wasm_torch_web.quantize.readers import (
+    bias_of,
+    constant,
+    data_of,
+    embedding_weight,
+    read_elsewhere,
+    weight_of,
+)
 from wasm_torch_web.quantize.way import Names, Ranges, Way, Weight, all_nodes
 
 FASTER = "float32 is as fast"
@@ -25,18 +33,17 @@ TO_PIXELS, TO_IMAGE = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 def _weights(graph: Graph, ranges: Ranges) -> list[Weight]:
-    """Those of linear layers and of convolutions, but where float32 is as fast."""
+    """Those of linear layers, embeddings, and convolutions but where float32 is as fast."""
     candidates: dict[Value, list[Node]] = {}
     for node, weight in _candidates(all_nodes(graph)):
         candidates.setdefault(weight, []).append(node)
-    mine = {node for nodes in candidates.values() for node in nodes}
-    others = {v for node in all_nodes(graph) if node not in mine for v in node.inputs}
+    others = read_elsewhere(graph, {node for nodes in candidates.values() for node in nodes})
     return [_judge(weight, nodes, weight in others) for weight, nodes in candidates.items()]
 
 
 def _candidates(nodes: Iterable[Node]) -> Iterator[tuple[Node, Value]]:
     for node in nodes:
-        weight = product_weight(node)
+        weight = product_weight(node) or embedding_weight(node)
         if weight is not None:
             yield node, weight
 
@@ -52,8 +59,8 @@ def _judge(weight: Value, nodes: Iterable[Node], is_shared: bool) -> Weight:
 
 
 def _is_faster(node: Node) -> bool:
-    """Linear layers have their smaller weights besides."""
-    return node.row.name == "linear" or cost.dynamic(node) < cost.float32(node)
+    """Linear layers and embeddings have their smaller weights besides."""
+    return node.row.name != "conv2d" or cost.dynamic(node) < cost.float32(node)
 
 
 def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
@@ -68,9 +75,13 @@ def _apply(graph: Graph, chosen: Names, ranges: Ranges) -> None:
 
 def _replaced(node: Node, made: dict[Any, list[Value]]) -> Iterator[Node]:
     """The nodes in its place, of which the last one makes its output."""
-    input, weight, _, residual = node.inputs
-    assert input is not None and weight is not None
-    operands = _operands(node, made)
+    weight, operands = weight_of(node), _operands(node, made)
+    if node.row.name == "embedding":
+        rows, width = map(int, weight.shape)
+        inputs = [*operands[:2], node.inputs[1]]
+        yield _moved(node, "quantized_embedding", inputs, {"rows": rows, "width": width})
+        return
+    input, _, _, residual = node.inputs
     attributes = {name: item for name, item in node.attributes.items() if name != "groups"}
     attributes["columns"] = int(weight.shape[0])
     if node.row.name == "linear":
@@ -84,28 +95,24 @@ def _replaced(node: Node, made: dict[Any, list[Value]]) -> Iterator[Node]:
 
 def _is_pointwise(node: Node) -> bool:
     """Whether each pixel is a row of a linear layer."""
-    weight = node.inputs[1]
-    assert weight is not None
-    return tuple(weight.shape[1:3]) == (1, 1) and not any(node.attributes["padding"])
+    return tuple(weight_of(node).shape[1:3]) == (1, 1) and not any(node.attributes["padding"])
 
 
 def _operands(node: Node, made: dict[Any, list[Value]]) -> list[Value]:
     """Constants; the weights of two layers that differ in bias are stored once."""
-    _, weight, bias, _ = node.inputs
-    assert weight is not None and weight.data is not None
+    weight, bias = weight_of(node), bias_of(node)
     dilation = tuple(node.attributes.get("dilation", ()))
-    offset = None if bias is None else bias.data
+    data, offset = data_of(weight), None if bias is None else data_of(bias)
     if (weight, bias, dilation) not in made:
         tensors: Packed
-        if node.row.name == "linear":
-            tensors = packed(weight.data, offset)
+        if node.row.name != "conv2d":
+            tensors = packed(data, offset)
         elif _is_pointwise(node):
-            tensors = packed(weight.data.flatten(1), offset)
+            tensors = packed(data.flatten(1), offset)
         else:
-            tensors = packed_kernel(weight.data, offset, dilation)
+            tensors = packed_kernel(data, offset, dilation)
         made[weight, bias, dilation] = [
-            Value(f"{weight.name}_{name}", data.dtype, tuple(data.shape), "constant", data)
-            for name, data in tensors._asdict().items()
+            constant(f"{weight.name}_{name}", item) for name, item in tensors._asdict().items()
         ]
     return made[weight, bias, dilation]
 

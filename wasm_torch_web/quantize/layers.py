@@ -8,9 +8,9 @@ import torch
 
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops.integers import MOST_DEPTH, round_rows
+from wasm_torch_web.quantize.readers import data_of, is_known, is_large, weight_of
 from wasm_torch_web.quantize.rounding import loss_between
 
-LEAST_ELEMENTS = 4096  # a smaller linear layer takes as long as making its input integers
 MOST_LOSS = 0.05  # of a row's norm; normally distributed weights lose 0.007
 
 CLAMPS = ("none", "relu", "relu6", "clamp")  # activations that bytes have
@@ -21,24 +21,16 @@ def product_weight(node: Node) -> Value | None:
     """The weight (N, ..., K) of a linear layer or an ungrouped convolution, where it is known."""
     if node.row.name not in ("linear", "conv2d") or node.attributes.get("groups", 1) != 1:
         return None
-    weight = _known_weight(node)
-    is_small = (
-        weight is not None and node.row.name == "linear" and int(weight.numel) < LEAST_ELEMENTS
-    )
-    return None if is_small else weight
+    is_small = node.row.name == "linear" and not is_large(weight_of(node))
+    return weight_of(node) if is_known(node) and not is_small else None
 
 
 def depthwise_weight(node: Node) -> Value | None:
     """The weight (KH, KW, C) of a depthwise convolution from bytes to bytes."""
     if node.row.name != "depthwise_conv2d" or residual_of(node) is not None:
         return None
-    return _known_weight(node) if node.attributes["activation"] in CLAMPS else None
-
-
-def _known_weight(node: Node) -> Value | None:
-    weight, bias = node.inputs[1], node.inputs[2]
-    known = weight is not None and all(v is None or v.is_constant for v in (weight, bias))
-    return weight if known else None
+    can = is_known(node) and node.attributes["activation"] in CLAMPS
+    return weight_of(node) if can else None
 
 
 def residual_of(node: Node) -> Value | None:
@@ -55,8 +47,7 @@ def depth_of(weight: Value) -> int:
 def int8_loss(weight: Value) -> tuple[float | None, str]:
     """Of a product's weight: the largest error of a row relative to its norm as int8, and why it
     stays float32, empty where it need not."""
-    data = weight.data
-    assert data is not None
+    data = data_of(weight)
     if depth_of(weight) > MOST_DEPTH:
         return None, f"a row has more than {MOST_DEPTH:,} elements"
     whole, scale = round_rows(data)

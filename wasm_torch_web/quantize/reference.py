@@ -6,21 +6,31 @@ by its reference in PyTorch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from sympy import Symbol
+from torch import Tensor
 
 from wasm_torch_web import passes
 from wasm_torch_web.compiler import lowered
 from wasm_torch_web.drawn import begun
 from wasm_torch_web.format import manifest as manifests
-from wasm_torch_web.ir import Graph
+from wasm_torch_web.interpreter import Interpreter
+from wasm_torch_web.ir import Graph, Node
 from wasm_torch_web.opening import Opened
 from wasm_torch_web.quantize.apply import apply
 from wasm_torch_web.quantize.spec import Spec, spec_of
 from wasm_torch_web.verify.reference import Flat, Reference
+
+# What sums in another order move a float by, about.
+NOISE = 2.0**-20
+SHAKEN_RUNS = 4
+# Of rows that give what they get, or whole numbers times a scale: nothing is summed up.
+EXACT = ("copy", "creation", "embedding", "gather", "indexing", "shape", "static", "views")
 
 
 @dataclass(frozen=True)
@@ -34,6 +44,54 @@ class Quantized:
         """Each run finds the state that the one before has left."""
         interpreter = begun(self.graph, runs[0])
         return [interpreter.run(run) for run in runs]
+
+    def shaken(self, runs: Sequence[Flat]) -> list[Flat]:
+        """What this may be where sums have another order, in float64; of some tries, that which is
+        furthest from it.
+
+        A number that is almost in the middle between two integers becomes one or the other, and
+        all that follows moves by a step: nobody is wrong.
+        """
+        usual = self(runs)
+        tries = []
+        for seed in range(SHAKEN_RUNS):
+            interpreter = begun(self.graph, runs[0])
+            shaken = Shaken(self.graph, interpreter.sizes, seed)
+            shaken.states = interpreter.states
+            tries.append([shaken.run(run) for run in runs])
+        furthest = max(tries, key=lambda outputs: _distance(usual, outputs))
+        return [{name: _wide(value) for name, value in one.items()} for one in furthest]
+
+
+class Shaken(Interpreter):
+    """Each float that was summed up or multiplied is moved by up to NOISE of it."""
+
+    def __init__(self, graph: Graph, sizes: Mapping[Symbol, int], seed: int) -> None:
+        super().__init__(graph, sizes)
+        self.dice = torch.Generator().manual_seed(seed)
+
+    def node(self, node: Node) -> None:
+        """Computes the node's outputs."""
+        super().node(node)
+        for value in node.outputs if node.row.family not in EXACT else ():
+            data = self.values[value]
+            if data.dtype == torch.float32:
+                noise = torch.rand(data.shape, generator=self.dice) * (2 * NOISE) - NOISE
+                self.values[value] = data * (1 + noise)
+
+
+def _distance(ours: Sequence[Flat], theirs: Sequence[Flat]) -> float:
+    pairs = [(a[name], b[name]) for a, b in zip(ours, theirs, strict=True) for name in a]
+    distances = [(_wide(a) - b).abs().nan_to_num(0, 0, 0).max() for a, b in pairs if _moves(a)]
+    return max(map(float, distances), default=0.0)
+
+
+def _moves(value: Tensor | float) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.numel() > 0
+
+
+def _wide(value: Any) -> Any:
+    return value.double() if _moves(value) else value
 
 
 def seeded(reference: Reference, seed: int = 0) -> Reference:

@@ -15,6 +15,7 @@ _UNIFORM: dict[str, tuple[str, ...]] = {
     "dynamic": ("dynamic",),
     "static": ("static",),
     "int8": ("static", "dynamic"),
+    "int4": ("int4", "dynamic"),
 }
 # Ways between which `auto` decides: what static gains is time, which it does not measure.
 _SEARCHED = dict.fromkeys(way for ways in _UNIFORM.values() for way in ways if way != "static")

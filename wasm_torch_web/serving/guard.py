@@ -16,6 +16,7 @@ STRICT_CSP = (
     "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
+READING = ("GET", "HEAD", "OPTIONS")
 ISOLATION = {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
@@ -45,9 +46,13 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        host = Headers(scope=scope).get("host", "")
-        if not (is_local(host) or self.hosts & {"*", without_port(host)}):
+        if not self._known(Headers(scope=scope).get("host", "")):
             refusal = PlainTextResponse("this server answers to its address only", 421)
+            await refusal(scope, receive, send)
+            return
+
+        if scope["method"] not in READING and not self._own(Headers(scope=scope)):
+            refusal = PlainTextResponse("this server takes nothing from foreign pages", 403)
             await refusal(scope, receive, send)
             return
 
@@ -57,6 +62,17 @@ class Guard:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+    def _known(self, host: str) -> bool:
+        return is_local(host) or bool(self.hosts & {"*", without_port(host)})
+
+    def _own(self, asked: Headers) -> bool:
+        """Whether no stranger's page sends it: browsers let those, though they hide the answer."""
+        origin = asked.get("origin")
+        if origin is None:
+            return True
+        host = origin.partition("://")[2]
+        return host == asked.get("host") or self._known(host)
 
 
 def is_local(host: str) -> bool:

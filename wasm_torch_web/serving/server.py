@@ -63,11 +63,10 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(128)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: what is no name of a host at all
         listener.close()
-        raise UserError(
-            "address-unavailable", address=f"{host}:{port}", reason=error.strerror or error
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        raise UserError("address-unavailable", address=f"{host}:{port}", reason=reason) from error
     try:
         yield listener
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from wasm_torch_web import arrays
 from wasm_torch_web.errors import UserError, summary
 from wasm_torch_web.ops.table import DTYPES, dtype_name
 from wasm_torch_web.sources.tensors import MAX_ELEMENTS
@@ -118,11 +119,11 @@ def _from_file(spec: str, path: Path) -> torch.Tensor:
     if not path.is_file():
         raise UserError("input-spec", spec=spec, reason=f"{path} does not exist")
     try:
-        array = np.load(path, allow_pickle=False)
-        if not isinstance(array, np.ndarray):
+        array = arrays.read(path)
+        if isinstance(array, dict):
             raise ValueError("not one array")
         tensor = torch.from_numpy(np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="))))
-    except (OSError, ValueError, TypeError, EOFError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise UserError("input-spec", spec=spec, reason=f"{path}: {summary(error)}") from error
     if tensor.dtype not in DTYPES:
         raise UserError("input-spec", spec=spec, reason=f"{path}: dtype {tensor.dtype}")

@@ -51,6 +51,7 @@ def excuse(
     given: Tensor | float,
     exact: Tensor | float,
     times: float = 1.0,
+    truth: str = "float64",
 ) -> OutputError:
     """`error`, passed if `given` is as near as `expected` (PyTorch's) to `exact`, its float64.
 
@@ -73,7 +74,7 @@ def excuse(
     ours = _errors(error.name, exact, given, tolerance).max_rel
     if not math.isfinite(eager) or ours > max(tolerance, times * eager):
         return error
-    note = f"ill-conditioned: against float64, PyTorch's own error is {eager:.0e}, this {ours:.0e}"
+    note = f"ill-conditioned: against {truth}, PyTorch's own error is {eager:.0e}, this {ours:.0e}"
     return replace(error, passed=True, note=note, tolerance=(1 + times) * max(tolerance, eager))
 
 

@@ -162,7 +162,7 @@ class Queue:
             for number, one in enumerate(batch):
                 found = told.get("error") or told["results"][number].get("error")
                 if found:
-                    _fail(one, relayed(found))
+                    _fail(one, UserError.relayed(**found))
                     continue
                 outputs = self._outputs(told["results"][number]["outputs"], left)
                 if not one.done.done():
@@ -196,10 +196,3 @@ def _fail(waiting: Waiting, error: WtwError) -> None:
 def _fail_all(batch: Sequence[Waiting], error: WtwError) -> None:
     for one in batch:
         _fail(one, error)
-
-
-def relayed(told: dict[str, str]) -> WtwError:
-    """A worker's error, with its own words."""
-    error = UserError.relayed(told["code"], told["message"])
-    error.hint = told["hint"]
-    return error

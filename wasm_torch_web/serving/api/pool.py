@@ -33,6 +33,11 @@ class Slot:
     failed: set[str] = field(default_factory=set)
     restarts: int = 0
 
+    @property
+    def healthy(self) -> bool:
+        """Whether who stands there takes jobs."""
+        return self.worker is not None and self.worker.running
+
 
 class Pool:
     """The workers of a service. `healthy` ones have loaded what fits of the models."""
@@ -52,11 +57,11 @@ class Pool:
     @property
     def healthy(self) -> int:
         """How many workers take jobs."""
-        return sum(slot.worker is not None for slot in self.slots)
+        return sum(slot.healthy for slot in self.slots)
 
     def serves(self, key: str) -> bool:
         """Whether a worker takes jobs of this model."""
-        return any(slot.worker is not None and key not in slot.failed for slot in self.slots)
+        return any(slot.healthy and key not in slot.failed for slot in self.slots)
 
     async def close(self) -> None:
         """Ends the workers after what they are at."""
@@ -74,7 +79,7 @@ class Pool:
 
     def _best(self, key: str) -> Slot | None:
         """The least loaded; of equals one that has the model in memory."""
-        free = [slot for slot in self.slots if slot.worker is not None and slot.jobs < DEPTH]
+        free = [slot for slot in self.slots if slot.healthy and slot.jobs < DEPTH]
         return min(free, key=lambda slot: (slot.jobs, key not in slot.heaps), default=None)
 
     async def run(

@@ -45,13 +45,18 @@ class Worker:
         """Of the process."""
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """False from the moment that its end is heard of: who asks then would ask in vain."""
+        return not self._reader.done()
+
     async def ask(self, head: dict[str, Any], blocks: Sequence[frames.Block] = ()) -> frames.Frame:
         """Its answer. Raises UserError worker-lost where the process ends before."""
         number = next(self._ids)
         answer: asyncio.Future[frames.Frame] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         try:
-            if self._reader.done():
+            if not self.running:
                 raise UserError("worker-lost")
             await self._send({**head, "id": number}, blocks)
             return await answer

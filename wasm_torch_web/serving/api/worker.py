@@ -67,9 +67,9 @@ def answer(host: Host, head: dict[str, Any], blocks: list[memoryview]) -> frames
         for outcome in host.run(head["model"], requests, head["join"]):
             told["results"].append(_told(outcome, sent))
     except WtwError as error:
-        told["error"] = _error(error)
+        told["error"] = error.told
     except Exception as error:
-        told["error"] = _error(InternalError("internal", reason=summary(error)))
+        told["error"] = InternalError("internal", reason=summary(error)).told
     told["seconds"] = time.perf_counter() - begin
     return told, sent
 
@@ -86,7 +86,7 @@ def _value(tensor: dict[str, Any], block: memoryview) -> Any:
 def _told(outcome: Outcome, sent: list[memoryview]) -> dict[str, Any]:
     """Shapes by name; the elements go after them."""
     if isinstance(outcome, WtwError):
-        return {"error": _error(outcome)}
+        return {"error": outcome.told}
     shapes: dict[str, list[int]] = {}
     for name, value in outcome.items():
         array = numpy.ascontiguousarray(value)
@@ -99,7 +99,3 @@ def _told(outcome: Outcome, sent: list[memoryview]) -> dict[str, Any]:
 def _single(value: Any) -> list[int]:
     """The protocol's shape of what has none: a number's is [1], a 0-d tensor's is []."""
     return [] if isinstance(value, numpy.ndarray) else [1]
-
-
-def _error(error: WtwError) -> dict[str, Any]:
-    return {"slug": error.slug, "code": error.code, "message": error.message, "hint": error.hint}
