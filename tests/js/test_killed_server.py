@@ -36,4 +36,4 @@ def test_a_server_that_is_killed(
         good(facts)
     else:
         assert facts.get("code") in ("WTW410", "WTW404"), facts
-        assert re.search(r"weights-0\d\.bin: .*(byte \d+|Failed to fetch)", facts["message"])
+        assert re.search(r"(weights-0\d|plan)\.bin: .*(byte \d+|Failed to fetch)", facts["message"])

@@ -63,9 +63,10 @@ def command(
     \b
     wasm-torch-web optimize model.pth --out small
     wasm-torch-web optimize model.pth --out small --quantize fp16 --skip 'head.*'
-    wasm-torch-web optimize model.pth --out small --target-size 50MB --calibration photos/
-    wasm-torch-web optimize model.pth --out small --quantize static --calibration photos/
-    wasm-torch-web optimize model.pth --out small --eval score.py:accuracy --min-accuracy 0.9
+    wasm-torch-web optimize model.pth --out small --target-size 50MB
+    wasm-torch-web optimize model.pth --out small --calibration photos/
+    wasm-torch-web optimize model.pth --out small --quantize static
+    wasm-torch-web optimize model.pth --out small --eval score.py:accuracy
     wasm-torch-web optimize pkg --out small --quantize fp16
     wasm-torch-web optimize pkg --source model.pth --out small
 

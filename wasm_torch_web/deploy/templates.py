@@ -80,7 +80,7 @@ def variable(option: str) -> str:
 
 def _entrypoint(deployment: Deployment) -> list[str]:
     packages = [f"/site/{one.folder}" for one in deployment.models]
-    listening = ["--host", "0.0.0.0", "--port", str(PORT)]
+    listening = ["--host", "0.0.0.0", "--port", str(PORT)]  # nosec B104: of the container alone
     return ["wasm-torch-web", "serve", *packages, "--api", "--monitoring", *listening]
 
 

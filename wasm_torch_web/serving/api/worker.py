@@ -48,9 +48,11 @@ def _ahead(stream: IO[bytes]) -> Iterator[frames.Frame]:
     read: queue.Queue[frames.Frame | None] = queue.Queue(1)
 
     def fill() -> None:
-        while (frame := frames.read(stream)) is not None:
-            read.put(frame)
-        read.put(None)
+        try:
+            while (frame := frames.read(stream)) is not None:
+                read.put(frame)
+        finally:
+            read.put(None)  # also behind a frame that breaks off
 
     threading.Thread(target=fill, daemon=True).start()
     while (frame := read.get()) is not None:
