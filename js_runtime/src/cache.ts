@@ -22,9 +22,6 @@ export function openCache(storage: () => CacheStorage | undefined): Promise<Cach
 
 export class PackageCache {
   private readonly addresses: ReadonlySet<string>;
-  /** Lets it store: until then the processor is the page's, which waits for its first output. */
-  begin: () => void = () => {};
-  private readonly begun = new Promise<void>((resolve) => (this.begin = resolve));
   private writing: Promise<void> | undefined;
   private readonly part = new Uint8Array(PART_BYTES);
 
@@ -32,17 +29,14 @@ export class PackageCache {
     private readonly cache: Cache,
     private readonly folder: string,
     keys: readonly string[],
-    private readonly slow: () => boolean,
   ) {
     this.addresses = new Set(keys.map((key) => this.address(key)));
   }
 
-  /** What the cache has of the package; undefined without a cache. `slow` tells whether the download
-   * leaves time for other work. */
+  /** What the cache has of the package; undefined without a cache. */
   static async of(
     opening: Promise<Cache | undefined>,
     manifest: Manifest,
-    slow: () => boolean,
   ): Promise<PackageCache | undefined> {
     const cache = await opening;
     if (cache === undefined) return undefined;
@@ -51,7 +45,7 @@ export class PackageCache {
     const files = golden ? [plan.sha256, golden.sha256] : [plan.sha256];
     // Nobody is ever asked for this address.
     const folder = `https://${NAME}.invalid/${encodeURIComponent(name)}/`;
-    return new PackageCache(cache, folder, [...files, ...keys], slow);
+    return new PackageCache(cache, folder, [...files, ...keys]);
   }
 
   async open(file: Shard): Promise<Source | undefined> {
@@ -65,9 +59,7 @@ export class PackageCache {
   /** Stores a whole file that was checked, `read` part by part, after those before it; once one
    * could not be stored, no more are. */
   keep(file: Shard, read: Read): void {
-    if (this.slow()) this.begin(); // a page may be closed before everything has come
-    this.writing ??= this.begun.then(() => this.evict());
-    this.writing = this.writing.then(() => this.put(file, read));
+    this.writing = (this.writing ?? this.evict()).then(() => this.put(file, read));
     this.writing.catch(() => {});
   }
 

@@ -10,6 +10,9 @@ import { warmUp } from './warmup.ts';
 
 // Time that a download needs to show its pace.
 const PACE_MS = 50;
+// A rest of a download that comes sooner is better waited for: warming up takes the processor from
+// the browser, which receives and checks the weights.
+const WORTHWHILE_MS = 2000;
 
 /** The handle of the model. While the weights arrive, the runtime `warms` up without them. */
 export async function loadModel(
@@ -38,7 +41,7 @@ export async function loadModel(
   instance.bytes(planAddress, plan.bytes).set(bytes);
   const wanted = async (pause = 0) => {
     await Promise.race([end, new Promise((resolve) => setTimeout(resolve, pause))]);
-    return arriving && meter.slow();
+    return arriving && meter.rest() > WORTHWHILE_MS;
   };
   if (warms && (await wanted(PACE_MS))) await warmed(instance, manifest, create, wanted);
   await arrival;

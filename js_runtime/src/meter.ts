@@ -2,9 +2,6 @@
 import type { Progress } from './types.ts';
 
 const REPORT_MS = 50;
-// A rest of a download that comes sooner is better waited for: other work takes the processor from
-// the browser, which receives and checks the weights.
-const SLOW_MS = 2000;
 
 /** Counts bytes and reports them, not too often, and always the last. */
 export class Meter {
@@ -30,11 +27,6 @@ export class Meter {
   /** Everything has come: the model is made of it. */
   prepare(): void {
     this.tell('prepare');
-  }
-
-  /** Whether other work has time meanwhile. */
-  slow(): boolean {
-    return this.rest() > SLOW_MS;
   }
 
   /** Milliseconds until all is there, at the pace so far. */

@@ -21,8 +21,6 @@ import type { Progress, SelfTestResult, Variant } from './types.ts';
 import { type Choice, chooseVariant, simdFacts } from './variants.ts';
 
 const MANIFEST = 'model.json';
-// After a load; the first output has been made by then, mostly.
-const CALM_MS = 1000;
 
 export interface OpenOptions {
   readonly addresses: Addresses;
@@ -53,7 +51,6 @@ export async function open(
     return await (options.signal ? unlessAborted(opening, options.signal) : opening);
   } catch (error) {
     fetching.abort(error); // one failure ends all downloads
-    fetcher.cache?.begin(); // the next visit goes on from there
     throw error;
   }
 }
@@ -86,7 +83,7 @@ async function openWith(
   const total = manifest.plan.bytes + storedBytes(manifest.weights);
   const meter = new Meter(total, options.onProgress);
   fetcher.received = (bytes, fromCache) => meter.add(bytes, fromCache);
-  fetcher.cache = caching && (await PackageCache.of(caching, manifest, () => meter.slow()));
+  fetcher.cache = caching && (await PackageCache.of(caching, manifest));
 
   const instance = await starting;
   checkAbi(manifest.abi, instance.runtime.wtw_abi());
@@ -97,7 +94,6 @@ async function openWith(
   const engine = new Engine(instance, manifest, model, options.control);
   letGo(options.addresses);
   fetcher.received = () => {}; // golden data is no part of the loading
-  if (fetcher.cache) setTimeout(fetcher.cache.begin, CALM_MS);
   const late = team && (await gather(team, options));
   const read = async (golden: Golden) => (await fetcher.file(golden, hash)).buffer;
   return {

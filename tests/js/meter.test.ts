@@ -22,17 +22,6 @@ test('the rest of a download follows from its pace', (t) => {
   assert.equal(meter.rest(), 0);
 });
 
-test('a download is slow while more than two seconds of it are to come', (t) => {
-  const clock = clockOf(t);
-  const meter = new Meter(1000, () => {});
-  assert.ok(meter.slow());
-  clock.now += 250;
-  meter.add(100);
-  assert.ok(meter.slow()); // 2250 ms
-  meter.add(50);
-  assert.ok(!meter.slow());
-});
-
 test('progress is reported not too often, and at the end', (t) => {
   const clock = clockOf(t);
   const reports: number[] = [];

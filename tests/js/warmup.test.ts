@@ -84,8 +84,8 @@ test('zeros that the model refuses are no error, traps are', async () => {
 
 const CODES = ['wtw_bind', 'wtw_run', 'wtw_peek']; // 0 is success; other calls give addresses
 
-/** The runtime's calls while a model loads whose weights take `milliseconds`. */
-async function callsOf(milliseconds: number, slow: boolean, warms = true): Promise<string[]> {
+/** The runtime's calls while a model loads whose weights take `milliseconds`, `rest` to come. */
+async function callsOf(milliseconds: number, rest: number, warms = true): Promise<string[]> {
   const calls: string[] = [];
   const runtime = new Proxy({} as Record<string, unknown>, {
     get: (_, name) => {
@@ -114,13 +114,13 @@ async function callsOf(milliseconds: number, slow: boolean, warms = true): Promi
     manifest(),
     fetcher as unknown as Fetcher,
   ] as const;
-  const meter = { slow: () => slow, prepare: () => {} } as unknown as Meter;
+  const meter = { rest: () => rest, prepare: () => {} } as unknown as Meter;
   await loadModel(...parts, async () => HASH, meter, warms);
   return calls;
 }
 
 test('a long download is used, in a model of its own that is gone before the real one', async () => {
-  const calls = await callsOf(400, true);
+  const calls = await callsOf(400, 5000);
   assert.deepEqual(calls.slice(0, 2), ['wtw_model_new', 'wtw_session_new']);
   assert.ok(calls.includes('wtw_run'));
   const [freed, session, model] = ['wtw_model_free', 'wtw_session_free', 'wtw_model_new'].map(
@@ -131,10 +131,10 @@ test('a long download is used, in a model of its own that is gone before the rea
 });
 
 test('a download that ends soon is waited for', async () => {
-  assert.deepEqual(await callsOf(100, false), ['weights', 'wtw_model_new']);
-  assert.deepEqual(await callsOf(0, true), ['weights', 'wtw_model_new']);
+  assert.deepEqual(await callsOf(100, 80), ['weights', 'wtw_model_new']);
+  assert.deepEqual(await callsOf(0, 5000), ['weights', 'wtw_model_new']);
 });
 
 test('the thread of the page itself runs nothing while it loads', async () => {
-  assert.deepEqual(await callsOf(100, true, false), ['weights', 'wtw_model_new']);
+  assert.deepEqual(await callsOf(100, 5000, false), ['weights', 'wtw_model_new']);
 });
