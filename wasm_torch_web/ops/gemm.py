@@ -69,7 +69,8 @@ row(
 )
 
 
-def _matmul_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+def matmul_flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
+    """Of (..., K) times what gives `outputs`, however that is stored."""
     return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
@@ -107,7 +108,7 @@ row(
     inputs=[tensor("self", MATMUL, "strided"), tensor("other", MATMUL, "strided")],
     outputs=[tensor("output", MATMUL)],
     reference=torch.matmul,
-    flops=_matmul_flops,
+    flops=matmul_flops,
     cases=_matmul_cases,
 )
 

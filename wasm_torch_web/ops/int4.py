@@ -14,12 +14,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
-from wasm_torch_web.ops.integers import NO_ACTIVATION
+from wasm_torch_web.ops.gemm import matmul_flops
+from wasm_torch_web.ops.integers import COLUMNS, DEPTH, NO_ACTIVATION, by_column, by_panel
 from wasm_torch_web.ops.samples import corners, normal
-from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
+from wasm_torch_web.ops.table import F32, Case, integer, row, tensor
 
 BLOCK = 32  # elements along K; csrc/kernels/int4.h has these numbers too
-COLUMNS, DEPTH = 8, 4  # of a panel; of a step of it, which takes 16 bytes
 MOST = 15  # a weight is 0 to 15
 STEPS = 127  # of an input, on both sides of zero
 LEAST_MAGNITUDE = 2.0**-100
@@ -56,16 +56,6 @@ def unpack(packed: Tensor) -> Tensor:
     return steps.reshape(p * COLUMNS, b, BLOCK)
 
 
-def by_panel(columns: Tensor) -> Tensor:
-    """(N, B) as [N / 8][B][8]."""
-    return columns.reshape(-1, COLUMNS, columns.shape[1]).transpose(1, 2).contiguous()
-
-
-def by_column(panels: Tensor) -> Tensor:
-    """What `by_panel` was given."""
-    return panels.transpose(1, 2).reshape(-1, panels.shape[1])
-
-
 def matrix(weight: Tensor, scale: Tensor, zero: Tensor, n: int, k: int) -> Tensor:
     """The (N, K) matrix of floats that packed weights stand for."""
     blocks = (unpack(weight).float() - by_column(zero)[..., None]) * by_column(scale)[..., None]
@@ -90,10 +80,6 @@ def _int4_linear(
     for block in range(whole.shape[1]):  # sums of a block are whole numbers, and exact
         y = y + q[..., block, :] @ whole[:, block].t() * factor[:, block] * step[..., block, :]
     return finish((y + bias)[..., :columns], residual, **epilogue)
-
-
-def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
-    return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
 def _cases() -> Iterator[Case]:
@@ -146,6 +132,6 @@ row(
     outputs=[tensor("output", F32)],
     attributes=[integer("columns"), *activation_attributes()],
     reference=_int4_linear,
-    flops=_flops,
+    flops=matmul_flops,
     cases=_cases,
 )

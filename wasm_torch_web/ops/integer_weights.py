@@ -11,17 +11,20 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
-from wasm_torch_web.ops.integers import COLUMNS, NO_ACTIVATION, pack, unpack
+from wasm_torch_web.ops.gemm import matmul_flops
+from wasm_torch_web.ops.integers import (
+    NO_ACTIVATION,
+    by_column,
+    by_panel,
+    pack,
+    padded,
+    unpack,
+)
 from wasm_torch_web.ops.samples import normal, numbers
-from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
+from wasm_torch_web.ops.table import F32, Case, integer, row, tensor
 
 MOST_DEPTH = 1 << 15  # sums of so many products of 8 bits each, zero point included, fit 32
 BYTES = (torch.int8, torch.uint8)
-
-
-def padded(columns: Tensor) -> Tensor:
-    """(N, ...) with zeros up to whole panels."""
-    return pad(columns, (*(0, 0) * (columns.dim() - 1), 0, -len(columns) % COLUMNS))
 
 
 # --- weights of 4 or 8 bits, floats on the left ---
@@ -31,7 +34,7 @@ def pack_columns(weight: Tensor, bits: int) -> Tensor:
     """(N, K) int8 as the kernel reads it: int8 [ceil(N / 8)][K][8]; of 4 bits, -8 to 7, uint8
     [ceil(N / 8)][ceil(K / 2)][8] of numbers that are 8 more, the first of two in the low half."""
     if bits == 8:
-        return padded(weight).reshape(-1, COLUMNS, weight.shape[1]).transpose(1, 2).contiguous()
+        return by_panel(weight)
     more = pack_columns(pad(weight, (0, weight.shape[1] % 2)) + 8, 8).to(torch.uint8)
     return more[:, ::2] | more[:, 1::2] << 4
 
@@ -40,12 +43,7 @@ def unpack_columns(packed: Tensor, k: int) -> Tensor:
     """What was packed: (N, K), N a multiple of 8."""
     if packed.dtype == torch.uint8:
         packed = torch.stack([packed & 15, packed >> 4], 2).flatten(1, 2).to(torch.int8) - 8
-    return packed[:, :k].transpose(1, 2).flatten(0, 1)
-
-
-def pack_groups(groups: Tensor) -> Tensor:
-    """(N, G), a number for each group of a row, as [ceil(N / 8)][G][8]."""
-    return padded(groups).reshape(-1, COLUMNS, groups.shape[1]).transpose(1, 2).contiguous()
+    return by_column(packed[:, :k])
 
 
 def _weight_only_linear(
@@ -60,14 +58,10 @@ def _weight_only_linear(
     **epilogue: Any,
 ) -> Tensor:
     k = input.shape[-1]
-    scales, zeros = (one.transpose(1, 2).flatten(0, 1) for one in (scale, zero))
+    scales, zeros = by_column(scale), by_column(zero)
     whole = unpack_columns(weight, k).float() - zeros.repeat_interleave(group, 1)
     matrix = whole * scales.repeat_interleave(group, 1)
     return finish((input @ matrix.t() + bias)[..., :columns], residual, **epilogue)
-
-
-def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
-    return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
 def _weight_only_cases() -> Iterator[Case]:
@@ -83,7 +77,7 @@ def _weight_only_cases() -> Iterator[Case]:
         weight = numbers(n, k, below=2 * most, seed=1).sub(most).to(torch.int8)
         scale = normal(n, groups, seed=4).abs() / most
         zero = numbers(n, groups, below=5, negative=True, seed=5).to(torch.int8)
-        operands = (pack_columns(weight, bits), pack_groups(scale), pack_groups(zero))
+        operands = (pack_columns(weight, bits), by_panel(scale), by_panel(zero))
         bias = padded(normal(n, seed=2))
         given = (x, *operands, bias, residual)
         return Case(given, {**attributes, "columns": n, "group": k // groups})
@@ -118,7 +112,7 @@ row(
     outputs=[tensor("output", F32)],
     attributes=[integer("columns"), integer("group"), *activation_attributes()],
     reference=_weight_only_linear,
-    flops=_flops,
+    flops=matmul_flops,
     cases=_weight_only_cases,
 )
 
@@ -197,7 +191,7 @@ row(
     outputs=[tensor("output", (torch.int32, *F32))],
     attributes=[integer("columns"), *activation_attributes()],
     reference=_integer_linear,
-    flops=_flops,
+    flops=matmul_flops,
     cases=_integer_cases,
 )
 

@@ -52,12 +52,27 @@ def quantize_over(
     return q, scale, zero
 
 
+def padded(columns: torch.Tensor) -> torch.Tensor:
+    """(N, ...) with zeros up to whole panels."""
+    more = (*(0, 0) * (columns.dim() - 1), 0, -len(columns) % COLUMNS)
+    return torch.nn.functional.pad(columns, more)
+
+
+def by_panel(columns: torch.Tensor) -> torch.Tensor:
+    """(N, K) as [ceil(N / 8)][K][8], padded with 0."""
+    return padded(columns).reshape(-1, COLUMNS, columns.shape[1]).transpose(1, 2).contiguous()
+
+
+def by_column(panels: torch.Tensor) -> torch.Tensor:
+    """What `by_panel` was given, padded."""
+    return panels.transpose(1, 2).flatten(0, 1)
+
+
 def pack(matrix: torch.Tensor) -> torch.Tensor:
     """(N, ..., K) int8 as kernels read it, [ceil(N / 8)][...][ceil(K / 4)][8][4] padded with 0."""
-    n, *taps, k = matrix.shape
-    padding = (0, -k % DEPTH, *(0, 0) * len(taps), 0, -n % COLUMNS)
-    padded = torch.nn.functional.pad(matrix, padding)
-    panels = padded.reshape(-1, COLUMNS, *taps, padded.shape[-1] // DEPTH, DEPTH)
+    _, *taps, k = matrix.shape
+    whole = padded(torch.nn.functional.pad(matrix, (0, -k % DEPTH)))
+    panels = whole.reshape(-1, COLUMNS, *taps, whole.shape[-1] // DEPTH, DEPTH)
     return panels.movedim(1, -2).contiguous()
 
 
@@ -78,10 +93,9 @@ def round_rows(matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def packed(matrix: torch.Tensor, bias: torch.Tensor | None) -> Packed:
     """The operands of a (N, ..., K) matrix of floats."""
     whole, scale = round_rows(matrix)
-    pad, more = torch.nn.functional.pad, (0, -len(matrix) % COLUMNS)
     offset = torch.zeros_like(scale) if bias is None else bias
     sums = whole.flatten(1).sum(1, dtype=torch.int32)
-    return Packed(pack(whole), pad(scale, more), pad(sums, more), pad(offset, more))
+    return Packed(pack(whole), padded(scale), padded(sums), padded(offset))
 
 
 def end_static(

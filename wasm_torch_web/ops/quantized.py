@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 
 from wasm_torch_web.ops.epilogue import activation_attributes, activation_cases, finish
+from wasm_torch_web.ops.gemm import matmul_flops
 from wasm_torch_web.ops.integers import (
     BYTES,
     NO_ACTIVATION,
@@ -20,7 +20,7 @@ from wasm_torch_web.ops.integers import (
     unpack,
 )
 from wasm_torch_web.ops.samples import bytes_of_seven_bits, corners, normal
-from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, row, tensor
+from wasm_torch_web.ops.table import F32, Case, integer, row, tensor
 
 
 def _sums(
@@ -59,10 +59,6 @@ def _static_linear(
 ) -> torch.Tensor:
     y = _sums(input, zero, weight, sums) * scale + bias
     return end_static(y[..., :columns], residual, **end)
-
-
-def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
-    return 2 * math.prod(outputs[0]) * inputs[0][-1]
 
 
 _SIZES = ((1, 1, 1), (3, 5, 4), (4, 8, 15), (7, 17, 3), (15, 24, 33), (25, 9, 64))  # m, n, k
@@ -138,7 +134,7 @@ def _row(name: str, input: Any, residual: Any, output: Any, *attributes: Any, **
         inputs=[input, *packed_operands(), residual],
         outputs=[output],
         attributes=[integer("columns"), *attributes],
-        flops=_flops,
+        flops=matmul_flops,
         **rest,
     )
 

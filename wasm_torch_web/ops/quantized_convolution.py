@@ -68,6 +68,12 @@ def _sums(
     return whole.float().permute(0, 2, 3, 1)
 
 
+def _parted(attributes: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `_sums` takes, and the rest."""
+    window = {name: attributes.pop(name) for name in ("kernel", "stride", "padding", "dilation")}
+    return window, attributes
+
+
 def _quantized_conv2d(
     input: torch.Tensor,
     weight: torch.Tensor,
@@ -75,17 +81,12 @@ def _quantized_conv2d(
     sums: torch.Tensor,
     bias: torch.Tensor,
     residual: torch.Tensor | None,
-    *,
     columns: int,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    **epilogue: Any,
+    **attributes: Any,
 ) -> torch.Tensor:
     q, image_scale, zero = quantize_over(input, (1, 2, 3))
-    sizes = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    y = _sums(q, zero.double(), weight, sums, **sizes) * (image_scale * scale) + bias
+    window, epilogue = _parted(attributes)
+    y = _sums(q, zero.double(), weight, sums, **window) * (image_scale * scale) + bias
     return finish(y[..., :columns].permute(0, 3, 1, 2), residual, **epilogue)
 
 
@@ -96,17 +97,12 @@ def _static_conv2d(
     sums: torch.Tensor,
     bias: torch.Tensor,
     residual: torch.Tensor | None,
-    *,
     columns: int,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
     zero: int,
-    **end: Any,
+    **attributes: Any,
 ) -> torch.Tensor:
-    sizes = {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation}
-    y = _sums(input, zero, weight, sums, **sizes) * scale + bias
+    window, end = _parted(attributes)
+    y = _sums(input, zero, weight, sums, **window) * scale + bias
     return end_static(y[..., :columns].permute(0, 3, 1, 2), residual, **end)
 
 

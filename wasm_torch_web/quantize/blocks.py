@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from wasm_torch_web.ops.int4 import BLOCK, COLUMNS, MOST, by_panel, pack
+from wasm_torch_web.ops.int4 import BLOCK, MOST, pack
+from wasm_torch_web.ops.integers import by_panel, padded
 
 # Shares of a block's range that are spread over the 16 numbers: what lies outside becomes the first
 # or the last one, and the others are closer together.
@@ -19,9 +20,8 @@ _ELEMENTS = 1 << 18  # that are searched at a time
 def int4_weight(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The operands weight, scale and zero of a (N, K) matrix: those with the least squared errors
     that a search finds."""
-    n, k = weight.shape
-    padded = pad(weight, (0, -k % BLOCK, 0, -n % COLUMNS))
-    blocks = padded.reshape(len(padded), padded.shape[1] // BLOCK, BLOCK)
+    whole = padded(pad(weight, (0, -weight.shape[1] % BLOCK)))
+    blocks = whole.reshape(len(whole), whole.shape[1] // BLOCK, BLOCK)
     rows = max(_ELEMENTS // max(blocks[0].numel(), 1), 1)
     parts = [_search(part) for part in torch.split(blocks, rows)]
     q, scale, zero = (torch.cat(list(one)) for one in zip(*parts, strict=True))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from torch.nn.functional import pad
-
 from wasm_torch_web.ir import Graph, Node, Value
 from wasm_torch_web.ops import ROWS
-from wasm_torch_web.ops.int4 import BLOCK, COLUMNS, matrix
+from wasm_torch_web.ops.int4 import BLOCK, matrix
+from wasm_torch_web.ops.integers import padded
 from wasm_torch_web.quantize.blocks import int4_weight
 from wasm_torch_web.quantize.readers import (
     bias_of,
@@ -73,9 +72,9 @@ def _operands(weight: Value) -> list[Value]:
 def _replace(node: Node, operands: list[Value]) -> None:
     weight, bias = data_of(weight_of(node)), bias_of(node)
     offset = weight.new_zeros(len(weight)) if bias is None else data_of(bias)
-    padded = constant(f"{operands[0].name}_bias", pad(offset, (0, -len(weight) % COLUMNS)))
+    added = constant(f"{operands[0].name}_bias", padded(offset))
     node.row = ROWS["int4_linear"]
-    node.inputs = [node.inputs[0], *operands, padded, node.inputs[3]]
+    node.inputs = [node.inputs[0], *operands, added, node.inputs[3]]
     node.attributes = {"columns": len(weight), **node.attributes}
 
 

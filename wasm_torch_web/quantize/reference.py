@@ -6,6 +6,7 @@ by its reference in PyTorch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from wasm_torch_web.ir import Graph, Node
 from wasm_torch_web.opening import Opened
 from wasm_torch_web.quantize.apply import apply
 from wasm_torch_web.quantize.spec import Spec, spec_of
-from wasm_torch_web.verify.reference import Flat, Reference
+from wasm_torch_web.verify.reference import Flat, Reference, Truth
 
 # What sums in another order move a float by, about.
 NOISE = 2.0**-20
@@ -44,6 +45,11 @@ class Quantized:
         """Each run finds the state that the one before has left."""
         interpreter = begun(self.graph, runs[0])
         return [interpreter.run(run) for run in runs]
+
+    @property
+    def truth(self) -> Truth:
+        """The same with moved floats, which only tell how far rounding may lead: hence twice."""
+        return Truth(self.shaken, f"floats moved by 2^{math.log2(NOISE):.0f}", 2.0)
 
     def shaken(self, runs: Sequence[Flat]) -> list[Flat]:
         """What this may be where sums have another order, in float64; of some tries, that which is

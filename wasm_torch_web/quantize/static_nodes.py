@@ -16,6 +16,7 @@ from wasm_torch_web.ops.quantized_depthwise import Depthwise, packed_depthwise
 from wasm_torch_web.quantize.flow import Flow
 from wasm_torch_web.quantize.grid import Grid, rounded
 from wasm_torch_web.quantize.layers import residual_of
+from wasm_torch_web.quantize.readers import bias_of, constant, data_of, weight_of
 
 
 class Maker:
@@ -110,7 +111,7 @@ class Maker:
             "high": round(bounds[1]),
         }
         constants = [
-            _constant(f"{node.output.name}_{name}", data)
+            constant(f"{node.output.name}_{name}", data)
             for name, data in operands._asdict().items()
         ]
         return "static_depthwise_conv2d", [source, *constants], attributes
@@ -118,12 +119,12 @@ class Maker:
     def product(self, node: Node, output: Grid | None) -> tuple[str, list[Value | None], Any]:
         """Floats as they are, or steps of the output's grid."""
         source, weight = self.source(node)
-        _, _, bias, *_ = node.inputs
+        bias = bias_of(node)
         grid = self.flow.grid(node.inputs[0] or source)
         step = 1.0 if output is None else output.scale
         residual = residual_of(node)
         added = None if residual is None else self.flow.grid(residual)
-        offset = torch.zeros(len(weight)) if bias is None or bias.data is None else bias.data
+        offset = torch.zeros(len(weight)) if bias is None else data_of(bias)
         shift = 0.0 if added is None else -added.zero * added.scale
         offset = (offset.double() + shift) / step + (0 if output is None else output.zero)
         attributes = {name: item for name, item in node.attributes.items() if name != "groups"}
@@ -147,19 +148,18 @@ class Maker:
 
     def source(self, node: Node) -> tuple[Value, Tensor]:
         """What the layer reads, and its weight."""
-        input, weight, *_ = node.inputs
-        assert input is not None and weight is not None and weight.data is not None
-        return self.bytes[input], weight.data
+        input = node.inputs[0]
+        assert input is not None
+        return self.bytes[input], data_of(weight_of(node))
 
     def constants(self, node: Node, operands: Packed) -> list[Value]:
         """A weight that two layers share is stored once."""
-        weight = node.inputs[1]
-        assert weight is not None
+        weight = weight_of(node)
         key = weight, operands.weight.shape
         if key not in self.weights:
-            self.weights[key] = _constant(f"{weight.name}_weight", operands.weight)
+            self.weights[key] = constant(f"{weight.name}_weight", operands.weight)
         rest = [
-            _constant(f"{node.output.name}_{name}", data)
+            constant(f"{node.output.name}_{name}", data)
             for name, data in operands._asdict().items()
             if name != "weight"
         ]
@@ -168,11 +168,13 @@ class Maker:
 
 def depthwise_operands(node: Node, flow: Flow) -> Depthwise | None:
     """Of a depthwise layer of a flow; None where it cannot be one."""
-    input, weight, bias, *_ = node.inputs
-    assert input is not None and weight is not None and weight.data is not None
+    input, bias = node.inputs[0], bias_of(node)
+    assert input is not None
     grids = [flow.grid(value) for value in (input, node.output)]
-    data = None if bias is None else bias.data
-    made = packed_depthwise(weight.data, data, *((grid.scale, grid.zero) for grid in grids))
+    offset = None if bias is None else data_of(bias)
+    made = packed_depthwise(
+        data_of(weight_of(node)), offset, *((grid.scale, grid.zero) for grid in grids)
+    )
     return None if made is None else made[0]
 
 
@@ -187,7 +189,3 @@ def _as_clamp(attributes: dict[str, Any], grid: Grid) -> dict[str, Any]:
     }[name]
     bounds = [rounded(end / grid.scale + grid.zero) for end in (low, high)]
     return {"activation": "clamp", "low": bounds[0], "high": bounds[1]}
-
-
-def _constant(name: str, data: Tensor) -> Value:
-    return Value(name, data.dtype, tuple(data.shape), "constant", data)

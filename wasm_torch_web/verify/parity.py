@@ -16,7 +16,7 @@ from wasm_torch_web.verify import golden
 from wasm_torch_web.verify.chromium import apart, describe, launched
 from wasm_torch_web.verify.compare import TOLERANCE, OutputError, compare, excuse, wrong
 from wasm_torch_web.verify.drawn import RUNS, compare_drawn
-from wasm_torch_web.verify.reference import Eager, Flat, Reference
+from wasm_torch_web.verify.reference import Flat, Reference, Truth
 from wasm_torch_web.verify.report import Report, Run
 from wasm_torch_web.verify.session import BrowserModel, open_package
 from wasm_torch_web.verify.trials import Trial, trials
@@ -24,7 +24,6 @@ from wasm_torch_web.verify.trials import Trial, trials
 SELF_TEST = "self-test"
 
 Progress = Callable[[str], None]
-Exact = Callable[[Sequence[Flat]], list[Flat] | None]
 
 
 @dataclass
@@ -32,16 +31,12 @@ class Expected:
     """What PyTorch gives: trials with the outputs of their runs; `skipped` are those it refuses.
 
     Attributes:
-        exact: gives the outputs of a trial's runs in float64, where the model can run so.
-        truth: what those are, in words.
-        times: as many of PyTorch's own errors against it are near enough.
+        truth: what PyTorch's outputs are judged by, where another output differs from them.
         drawn: names of outputs that are random. Where there are any, each trial has RUNS rounds,
             with seeds that count from 0; else one.
     """
 
-    exact: Exact = lambda runs: None
-    truth: str = "float64"
-    times: float = 1.0
+    truth: Truth | None = None
     drawn: frozenset[str] = frozenset()
     trials: list[tuple[Trial, list[list[Flat]]]] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -70,11 +65,7 @@ def expect(
 ) -> Expected:
     """PyTorch's outputs for every trial."""
     manifest = manifests.read(package)
-    expected = Expected(drawn=golden.drawn(manifest))
-    if isinstance(reference, Eager):
-        expected.exact = reference.in_float64
-    elif shaken := getattr(reference, "shaken", None):
-        expected.exact, expected.truth, expected.times = shaken, "floats moved by 2^-20", 2.0
+    expected = Expected(getattr(reference, "truth", None), golden.drawn(manifest))
     for trial in trials(manifest, example or golden.read_inputs(package, manifest, 0)):
         progress(f"PyTorch: {trial.title}")
         try:
@@ -166,11 +157,12 @@ def _compare(
     given = [[outputs for outputs, _ in runs] for runs in ran]
     found = [_errors(*pair, expected.drawn) for pair in zip(rounds[0], given[0], strict=True)]
     differing = any(not error.passed for errors in found for error in errors)
-    if differing and (truth := expected.exact(trial.runs)):
-        more: dict[str, Any] = {"times": expected.times, "truth": expected.truth}
+    truth = expected.truth if differing else None
+    if truth is not None and (exact := truth.outputs(trial.runs)):
+        more: dict[str, Any] = {"times": truth.times, "truth": truth.name}
         found = [
             [excuse(e, theirs[e.name], ours.get(e.name, 0), true[e.name], **more) for e in errors]
-            for errors, theirs, ours, true in zip(found, rounds[0], given[0], truth, strict=True)
+            for errors, theirs, ours, true in zip(found, rounds[0], given[0], exact, strict=True)
         ]
     for index, (_, milliseconds) in enumerate(ran[0]):
         drawn = [

@@ -21,6 +21,21 @@ Reference = Callable[[Sequence[Flat]], list[Flat]]
 
 
 @dataclass(frozen=True)
+class Truth:
+    """What a reference is itself only near to: an output that differs is as good if it is as near.
+
+    Attributes:
+        outputs: of runs in a row; None where they cannot be had.
+        name: what those are, in words.
+        times: as many of the reference's own errors against them are near enough.
+    """
+
+    outputs: Callable[[Sequence[Flat]], list[Flat] | None]
+    name: str
+    times: float = 1.0
+
+
+@dataclass(frozen=True)
 class Eager:
     """A Reference: eager PyTorch, called with names."""
 
@@ -31,6 +46,11 @@ class Eager:
         """Raises UserError model-failed."""
         calls = [self._call(run) for run in runs]
         return [self._named(result) for result in self.source.consecutive(calls)]
+
+    @property
+    def truth(self) -> Truth:
+        """The same in float64."""
+        return Truth(self.in_float64, "float64")
 
     def in_float64(self, runs: Sequence[Flat]) -> list[Flat] | None:
         """The same runs of a copy of the module in float64; None where it cannot run so."""

@@ -6,14 +6,8 @@ import torch
 from torch import Tensor
 
 from wasm_torch_web.ir import Node, Value, same_shape
-from wasm_torch_web.ops.integer_weights import (
-    BYTES,
-    MOST_DEPTH,
-    pack_columns,
-    pack_groups,
-    padded,
-)
-from wasm_torch_web.ops.integers import pack
+from wasm_torch_web.ops.integer_weights import BYTES, MOST_DEPTH, pack_columns
+from wasm_torch_web.ops.integers import by_panel, pack, padded
 from wasm_torch_web.passes.fuse.pattern import Reads, pattern
 
 
@@ -42,7 +36,7 @@ def keep_integers(node: Node, reads: Reads) -> Node | None:
     group = q.shape[1] // scale.shape[1]
     pairs = group % 2 == 0 or scale.shape[1] == 1  # two weights of 4 bits lie in one group
     bits = 4 if pairs and int(q.min()) >= -8 and int(q.max()) < 8 else 8
-    operands = (pack_columns(q, bits), pack_groups(scale), pack_groups(zero), padded(offset))
+    operands = (pack_columns(q, bits), by_panel(scale), by_panel(zero), padded(offset))
     given: list[Value | None] = [input, *_constants(weight, operands), None]
     return reads.become(node, "weight_only_linear", given, group=group, **columns)
 
