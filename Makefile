@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make audit          known holes of the packages that are used; asks PyPI and npm'
+	@echo 'make sbom           what it is made of, with licences, as CycloneDX lists in dist/'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
@@ -91,6 +92,9 @@ lint: setup-checks
 audit: setup
 	@$(PYTHON) scripts/audit.py
 
+sbom: setup
+	@$(PYTHON) scripts/sbom.py
+
 format: setup
 	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; $(ACTIVATED) npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
@@ -125,4 +129,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
