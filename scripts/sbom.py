@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit import tool
-from common import ROOT, VENV
+from common import ROOT, VENV, Command
 
 OUT = ROOT / "dist"
 
@@ -33,8 +33,8 @@ def main() -> None:
 
 
 def python() -> str:
-    words = [tool("cyclonedx-py"), "environment", "--output-reproducible", "--of", "JSON"]
-    words.append(VENV / "bin/python")
+    words: Command = [tool("cyclonedx-py"), "environment", VENV / "bin/python"]
+    words = [*words, "--output-reproducible", "--of", "JSON"]
     return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
