@@ -40,6 +40,7 @@ help:
 	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make soak           models loaded, run, aborted and disposed of in one page (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
 
 setup: bootstrap
@@ -114,6 +115,9 @@ bench-engines: setup-engines
 sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
 
+soak: setup-checks
+	@PYTHONPATH=tests $(PYTHON) -W ignore -m soak.soak $(SOAK)
+
 zoo: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m zoo.zoo $(ZOO)
 	@.venv/bin/python scripts/zoo_doc.py
@@ -129,4 +133,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak fuzz clean
