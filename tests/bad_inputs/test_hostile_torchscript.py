@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from support.hostile import refused
 from torch import nn
 
-from wasm_torch_web.sources import Options
+from wasm_torch_web.sources import Options, confined
 
 
 class Writes(nn.Module):
@@ -82,3 +84,28 @@ def test_torchscript_with_control_flow(tmp_path: Path, module: nn.Module, said: 
     error = refused(tmp_path / "a.pt", "scripted-control-flow", Options(inputs=("x=float32:3",)))
     assert said in error.message
     assert "wasm_torch_web.save" in error.hint
+
+
+def test_a_process_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does in which torch's own C++ crashes."""
+    torch.jit.trace(nn.Identity(), torch.ones(3)).save(str(tmp_path / "a.pt"))
+    dying = "import os; os.kill(os.getpid(), 11)"
+    monkeypatch.setattr(confined, "COMMAND", (sys.executable, "-c", dying))
+    error = refused(tmp_path / "a.pt", "source-damaged", Options(inputs=("x=float32:3",)))
+    assert "ended with -11" in error.message
+
+
+def test_a_process_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.jit.trace(nn.Identity(), torch.ones(3)).save(str(tmp_path / "a.pt"))
+    monkeypatch.setattr(confined, "COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(confined, "SECONDS", 1)
+    error = refused(tmp_path / "a.pt", "source-damaged", Options(inputs=("x=float32:3",)))
+    assert "more than 1 seconds" in error.message
+
+
+def test_memory_is_limited() -> None:
+    """A file of a few bytes may ask for all there is."""
+    greedy = "from wasm_torch_web.sources.torchscript_process import limit_memory; import torch\n"
+    greedy += "limit_memory(4 << 30); torch.empty(8 << 30, dtype=torch.uint8)"
+    done = subprocess.run([sys.executable, "-c", greedy], capture_output=True, text=True)
+    assert done.returncode == 1 and "memory" in done.stderr

@@ -180,6 +180,13 @@ class Sized(nn.Module):
         return x if x.size(0) > 3 else x + 1
 
 
+class Optional(nn.Module):
+    """Takes what nobody has to give."""
+
+    def forward(self, x: torch.Tensor, double: bool = True) -> torch.Tensor:
+        return x * 2 if double else x
+
+
 @pytest.mark.filterwarnings("ignore")
 class TestTorchScript:
     """Scripts become modules of the same operators, under their own argument names."""
@@ -208,6 +215,12 @@ class TestTorchScript:
         assert torch.equal(source.reference((X,), {}), X + 1)
         with pytest.raises(UserError, match="Guard failed"):
             source.reference((torch.zeros(5, 3),), {})
+
+    def test_arguments_with_a_default(self, tmp_path: Path) -> None:
+        path = self.write(tmp_path / "a.pt", Optional())
+        source = load(path, Options(inputs=("x=float32:2x3",)))
+        assert source.args[1:] == (True,)
+        assert torch.equal(source.reference((X, True), {}), X * 2)
 
     def test_needs_examples(self, tmp_path: Path) -> None:
         path = self.write(tmp_path / "a.pt", nn.Linear(3, 4))

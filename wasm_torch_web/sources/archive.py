@@ -34,9 +34,7 @@ def read(path: Path, options: Options) -> Source:
     Raises UserError pickle-refused, archive-type-missing, weights-suspicious, source-damaged,
     training-program.
     """
-    if not options.trust_pickle:
-        _audit(path)
-    program = _load(path, options.trust_pickle)
+    program = load(path, options.trust_pickle)
     tensors = {**program.state_dict, **program.constants}
     plain = {name: value for name, value in tensors.items() if isinstance(value, torch.Tensor)}
     check_tensors(path, plain, path.stat().st_size)
@@ -44,6 +42,13 @@ def read(path: Path, options: Options) -> Source:
     source = program_source(program, None, options, path.stem)
     source.axes = _axes(path, program)
     return source
+
+
+def load(path: Path, trust: bool = False) -> ExportedProgram:
+    """The program, once the archive is found harmless, or without a look where it is trusted."""
+    if not trust:
+        _audit(path)
+    return _load(path, trust)
 
 
 def _audit(path: Path) -> None:
