@@ -62,7 +62,7 @@ class Coverage:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         # With all lines missing: files that nobody imports count.
         self.found: dict[str, Any] = measured.lines(source=[measured.SOURCE]).get_coverage()
-        for file in self.folder.iterdir():
+        for file in self.folder.glob("*.json"):
             slipcover.merge_coverage(self.found, json.loads(file.read_text()))
         if self.percent < LEAST and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -32,8 +32,9 @@ def write() -> None:
     """What ran, for good: nothing is written again at the end of the process."""
     atexit.unregister(write)
     os.chdir(ROOT)  # where the names of files begin
-    text = json.dumps(RAN.get_coverage())
-    (Path(os.environ["WTW_COVERAGE"]) / f"{uuid.uuid4()}.json").write_text(text)
+    file = Path(os.environ["WTW_COVERAGE"]) / str(uuid.uuid4())
+    file.write_text(json.dumps(RAN.get_coverage()))
+    file.rename(file.with_suffix(".json"))  # it is whole
 
 
 RAN = lines()
