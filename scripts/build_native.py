@@ -36,7 +36,7 @@ MACHINE = ("-march=x86-64-v3",) if platform.machine() == "x86_64" else ()
 DEFINES = ("-DWTW_NATIVE", *MACHINE)
 COMMON = (*DEFINES, "-fPIC", "-pthread", "-g")
 SANITIZE = "address,undefined"
-# One compilation for the library and the fuzz programs: what guides the fuzzer costs the cases no time.
+# For the library, too: one compilation serves both, and what guides a fuzzer takes no time.
 CHECKED = (
     "-O1",
     "-fno-omit-frame-pointer",
