@@ -9,7 +9,7 @@ BENCH =
 FUZZ_SECONDS = 60
 SWEEP =
 ZOO =
-PYTEST_ARGS = -n 2
+PYTEST_ARGS = -n 2 --coverage
 BUNDLERS =
 PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
@@ -23,8 +23,7 @@ help:
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
-	@echo 'make test           all tests (PYTEST_ARGS="-k conv" for some)'
-	@echo 'make coverage       all tests, and how many lines of the Python package they run (90% or it fails)'
+	@echo 'make test           all tests, and the share of the Python package that they run (PYTEST_ARGS="-k conv": some)'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make check-deploy   what `deploy` writes: nginx, Prometheus, linters and schemas from Debian and PyPI'
@@ -73,9 +72,6 @@ pictures: setup-checks
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
 	@$(PYTHON) -m pytest $(PYTEST_ARGS)
-
-coverage: setup-checks
-	@$(PYTHON) -m pytest --cov $(PYTEST_ARGS)
 
 bundlers: setup-checks
 	@$(PYTHON) -m pytest -rA -o python_files='check_*.py test_*.py' tests/bundlers $(BUNDLERS)
@@ -133,4 +129,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak fuzz clean

@@ -36,11 +36,17 @@ MACHINE = ("-march=x86-64-v3",) if platform.machine() == "x86_64" else ()
 DEFINES = ("-DWTW_NATIVE", *MACHINE)
 COMMON = (*DEFINES, "-fPIC", "-pthread", "-g")
 SANITIZE = "address,undefined"
-CHECKED = ("-O1", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all")
+# For the library, too: one compilation serves both, and what guides a fuzzer takes no time.
+CHECKED = (
+    "-O1",
+    "-fno-omit-frame-pointer",
+    "-fno-sanitize-recover=all",
+    f"-fsanitize=fuzzer-no-link,{SANITIZE}",
+)
 COMPILE = {
     "plain": ("-O2",),
-    "asan": (*CHECKED, f"-fsanitize={SANITIZE}"),
-    "fuzz": (*CHECKED, f"-fsanitize=fuzzer-no-link,{SANITIZE}"),
+    "asan": CHECKED,
+    "fuzz": CHECKED,
     "coverage": ("-O0", "-fprofile-instr-generate", "-fcoverage-mapping"),
 }
 # A missing kernel fails the link, as in wasm; csrc/native/allocations.cc counts and refuses memory.

@@ -9,8 +9,10 @@ from playwright.sync_api import Browser
 from support.engines import VARIANTS_OF, Engine, chromium, started
 from support.served import Packages
 
+from wasm_torch_web.benchmark import package
 from wasm_torch_web.verify.chromium import launched
 
+pytest_plugins = ["support.coverage"]
 CHROMIUM = "chromium"
 
 
@@ -45,6 +47,12 @@ def browser() -> Iterator[Browser]:
     """The one Chromium of a test process: Playwright starts no second one in the same thread."""
     with launched() as running:
         yield running
+
+
+@pytest.fixture
+def one_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what measures, not of the figures: each is of one page, not of several."""
+    monkeypatch.setattr(package, "PAGES", 1)
 
 
 @pytest.fixture(scope="session")

@@ -84,6 +84,7 @@ def examples(words: list[str], capsys: pytest.CaptureFixture[str]) -> list[list[
     return [shlex.split(line)[1:] for line in lines if line.startswith(f"{PROGRAM} ")]
 
 
+@pytest.mark.usefixtures("one_page")
 def test_examples(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

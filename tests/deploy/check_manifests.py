@@ -8,14 +8,13 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support import debian
-from support.container import DEBIAN, Container, Image, sandboxed
+from support.container import DEBIAN, Container, sandboxed
 from support.debian import environment, unpacked
 from support.deployed import Deployed, read_yaml
 from support.ports import free_port
@@ -102,15 +101,6 @@ def test_the_compose_file_is_one(deployed: Deployed, tools: Path) -> None:
     read["services"]["nginx"]["readonly"] = True
     done = subprocess.run(command, input=yaml.safe_dump(read), capture_output=True, text=True)
     assert done.returncode != 0
-
-
-@pytest.fixture(scope="module")
-def service(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    """With the command line of compose.yaml."""
-    image = Image.built(deployed("docker") / "image", tmp_path_factory.mktemp("image"))
-    compose = read_yaml(deployed("docker") / "compose.yaml")["services"]["service"]
-    with image.running(compose["command"], compose["environment"]) as container:
-        yield container
 
 
 def test_prometheus_finds_the_service(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
-from support.container import Container, Image
-from support.deployed import Deployed, check_page, read_yaml
+from support.container import Container
+from support.deployed import Deployed, check_page
 from support.ports import free_port
 from support.proxied import Front, front
 from support.tools import PATIENCE
@@ -25,14 +25,6 @@ INPUT = {"name": "x", "datatype": "FP32", "shape": [1, 8], "data": [0.5] * 8}
 # Chromium takes service workers with certificates that it trusts alone: not with the one made here.
 NO_WORKER = "An SSL certificate error occurred when fetching the script."
 BODY = json.dumps({"inputs": [INPUT]}).encode()
-
-
-@pytest.fixture(scope="module")
-def service(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
-    image = Image.built(deployed("docker") / "image", tmp_path_factory.mktemp("image"))
-    compose = read_yaml(deployed("docker") / "compose.yaml")["services"]["service"]
-    with image.running(compose["command"], compose["environment"]) as container:
-        yield container
 
 
 @pytest.fixture

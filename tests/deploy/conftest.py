@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
-from support.deployed import Deployed, fake_package
+from support.container import Container, Image
+from support.deployed import Deployed, fake_package, read_yaml
 from support.served import Packages
 
 from wasm_torch_web.deploy import deploy
@@ -40,6 +42,15 @@ def deployed(tmp_path_factory: pytest.TempPathFactory, packages: Packages) -> De
         return out
 
     return written
+
+
+@pytest.fixture(scope="session")
+def service(deployed: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Container]:
+    """What `deploy docker` runs, with the command line of compose.yaml."""
+    image = Image.built(deployed("docker") / "image", tmp_path_factory.mktemp("image"))
+    compose = read_yaml(deployed("docker") / "compose.yaml")["services"]["service"]
+    with image.running(compose["command"], compose["environment"]) as container:
+        yield container
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.deployed import fake_package
@@ -17,9 +18,9 @@ from wasm_torch_web.deploy import KINDS, deploy
 from wasm_torch_web.errors import UserError
 
 
-def refused(slug: str, package: Path, out: Path, kind: str = "static", **options: object) -> str:
+def refused(slug: str, package: Path, out: Path, kind: str = "static", **options: Any) -> str:
     with pytest.raises(UserError) as caught:
-        deploy(kind, [package], out, **options)  # type: ignore[arg-type]
+        deploy(kind, [package], out, **options)
     assert caught.value.slug == slug, caught.value
     return caught.value.message
 

@@ -19,6 +19,7 @@ from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.pipeline import BuildResult
 from wasm_torch_web.verify.compare import TOLERANCE, compare
 
+KIND = "fp16"
 IMAGE = torch.randn(2, 8, 20, 20, generator=torch.Generator().manual_seed(3))
 
 
@@ -55,12 +56,6 @@ def stored(package: Path) -> int:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_archive(tmp_path_factory.mktemp("model") / "vision.pt2", Vision(), (IMAGE,))
-
-
-@pytest.fixture(scope="module")
-def result(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> BuildResult:
-    out = tmp_path_factory.mktemp("fp16") / "pkg"
-    return wasm_torch_web.build(archive, out=out, quantize="fp16")
 
 
 def test_chromium_gives_what_the_rounded_weights_mean(result: BuildResult) -> None:
@@ -148,6 +143,7 @@ def test_too_much_drift_is_an_error(archive: Path, tmp_path: Path) -> None:
     assert refused.value.slug == "quantize-kind"
 
 
+@pytest.mark.usefixtures("one_page")
 def test_optimize_tells_both_variants(
     archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

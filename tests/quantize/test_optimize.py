@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shlex
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -134,6 +132,7 @@ def test_auto_keeps_the_error_and_draws_the_report(run: Run, tmp_path: Path) -> 
     assert texts >= {"float32", "fp16", "auto"}
 
 
+@pytest.mark.usefixtures("one_page")
 def test_the_mix_is_what_chromium_and_validate_find(run: Run) -> None:
     found = run("--max-error", "0.002", verify=True)
     assert run.code == 0 and found["verification"] == "passed"
@@ -263,6 +262,7 @@ def package(state: Path, code: Path, tmp_path_factory: pytest.TempPathFactory) -
     return out
 
 
+@pytest.mark.usefixtures("one_page")
 def test_a_package_alone_becomes_fp16(
     run: Run, package: Path, state: Path, code: Path, tmp_path: Path
 ) -> None:
@@ -317,24 +317,3 @@ def test_limits_hold_for_packages_too(run: Run, package: Path, code: Path) -> No
     words = ("--quantize", "fp16", "--eval", f"{code}:sharp", "--min-accuracy", "1.5")
     assert run(*words, given=[package])["code"] == "WTW236"
     assert not run.out.exists()
-
-
-def test_the_examples_of_help_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    module = torch.nn.Sequential()
-    module.add_module("body", torch.nn.Linear(8, 64))
-    module.add_module("head", torch.nn.Linear(64, 64))
-    wasm_torch_web.save(module, (torch.ones(1, 8),), "model.pth")
-    wasm_torch_web.build("model.pth", out="pkg", verify=False)
-    (tmp_path / "photos").mkdir()
-    np.save("photos/one.npy", np.ones((1, 8), "float32"))
-    (tmp_path / "score.py").write_text("def accuracy(model):\n    return 0.95\n")
-    assert invoke(["optimize", "--help"]) == 0
-    text = " ".join(capsys.readouterr().out.split())
-    examples = re.findall(r"wasm-torch-web (optimize \S+ --.+?)(?= wasm-torch-web|  | The )", text)
-    assert len(examples) == text.count("wasm-torch-web optimize ") - 1  # the usage line
-    for example in examples:
-        assert invoke([*shlex.split(example), "--no-verify"]) == 0, example
-        capsys.readouterr()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,12 @@ from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.ops.table import DTYPES
 from wasm_torch_web.sources import load
+from wasm_torch_web.verify import session
 from wasm_torch_web.verify.parity import check, compare_in, expect
 from wasm_torch_web.verify.reference import Eager, Flat, Reference
 from wasm_torch_web.verify.report import Report
 from wasm_torch_web.verify.session import open_package
+from wasm_torch_web.verify.tab import wait_for
 
 
 def test_every_dtype_travels_bit_for_bit(browser: Browser, tmp_path: Path) -> None:
@@ -128,8 +131,9 @@ def test_an_error_in_the_page_keeps_its_message(browser: Browser, package: Path)
 
 
 def test_a_package_that_cannot_be_imported_is_a_coded_error(
-    browser: Browser, package: Path
+    browser: Browser, package: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(session, "wait_for", partial(wait_for, seconds=1))
     (package / "loader.js").unlink()
     with pytest.raises(UserError) as caught, open_package(browser, package):
         pytest.fail("the page cannot work")
