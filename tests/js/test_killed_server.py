@@ -12,7 +12,7 @@ from support.engines import Engine
 from support.loading import PLACES, Facts, KillableServer, call, go, good
 
 # In the words of Chromium, Firefox and WebKitGTK.
-UNREACHABLE = "Failed to fetch|NetworkError|Could not connect"
+UNREACHABLE = "Failed to fetch|NetworkError|Load failed"
 
 
 @pytest.fixture
