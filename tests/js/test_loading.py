@@ -187,9 +187,7 @@ def test_damage_that_only_a_cache_on_the_way_has_is_mended(engine: Engine, at: S
     "name", ["model.json", "plan.bin", "weights-02.bin", "runtime-{best}.wasm"]
 )
 @pytest.mark.parametrize("answer", [None, START_PAGE])
-def test_a_missing_file_is_named(
-    engine: Engine, at: Site, name: str, answer: bytes | None
-) -> None:
+def test_a_missing_file_is_named(engine: Engine, at: Site, name: str, answer: bytes | None) -> None:
     name = name.replace("{best}", engine.variants[0])
     at.first.changes[name] = lambda data: answer
     facts = at.load()
