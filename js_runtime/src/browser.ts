@@ -106,6 +106,7 @@ export async function openResponse(url: URL, opening: Opening = {}): Promise<Sou
     throw interrupted(error);
   });
   if (!response.ok) throw refusal(url, response.status, from);
+  if (isPage(response)) throw wtwError('file-missing', { path: url.href });
   const extent = extentOf(response, from);
   if (extent.start > from) throw damaged(url, `byte ${from} was asked for, not ${extent.start}`);
   const [module, { body }] = compiling(response);
@@ -135,6 +136,11 @@ function refusal(url: URL, status: number, from: number): Error {
   const reason = `HTTP status ${status}`;
   if (PASSING.has(status)) return new Interruption(reason);
   return wtwError('fetch-failed', { url: url.href, reason });
+}
+
+// What hosts of single-page apps send for every address that they do not know.
+function isPage({ headers }: Response): boolean {
+  return (headers.get('content-type') ?? '').startsWith('text/html');
 }
 
 function damaged(url: URL, reason: string): Error {

@@ -74,6 +74,8 @@ export class PackageCache {
     const address = this.address(await keyOf(file));
     const headers = { 'content-length': String(file.bytes) };
     const put = (body: BodyInit) => this.cache.put(address, new Response(body, { headers }));
+    // Where pages were closed while they stored it, WebKit drops what is put in its place.
+    await this.cache.delete(address);
     try {
       await put(streamOf(file.bytes, read, this.part));
     } catch (error) {

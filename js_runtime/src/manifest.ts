@@ -28,7 +28,7 @@ function parseJson(text: string, path: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    // A server that answers every address with its start page is told by the first characters.
+    // What came instead is told by its first characters.
     const reason = `not JSON; it begins with ${JSON.stringify(text.slice(0, 30))}`;
     throw wtwError('manifest-invalid', { path, reason }, { cause: error });
   }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import Engine
+from support.faulty import START_PAGE
 from support.loading import (
     PLACES,
     Facts,
@@ -185,9 +186,10 @@ def test_damage_that_only_a_cache_on_the_way_has_is_mended(engine: Engine, at: S
 @pytest.mark.parametrize(
     "name", ["model.json", "plan.bin", "weights-02.bin", "runtime-{best}.wasm"]
 )
-def test_a_missing_file_is_named(engine: Engine, at: Site, name: str) -> None:
+@pytest.mark.parametrize("answer", [None, START_PAGE])
+def test_a_missing_file_is_named(engine: Engine, at: Site, name: str, answer: bytes | None) -> None:
     name = name.replace("{best}", engine.variants[0])
-    at.first.changes[name] = lambda data: None
+    at.first.changes[name] = lambda data: answer
     facts = at.load()
     assert facts.get("code") == "WTW303" and name in facts["message"], facts
 

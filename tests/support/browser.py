@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from wasm_torch_web.verify.tab import ChromiumTab
 
 CONFIG = runpy.run_path(str(Path(__file__).parents[2] / "playwright.config.py"))
+expect.set_options(timeout=CONFIG["TIMEOUT_MS"])
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 from wasm_torch_web.serving.files import TYPES, Files
 
 PART = 1 << 16
+# What hosts of single-page apps send for whatever they do not have.
+START_PAGE = b"<!doctype html><title>An app</title>"
 
 
 class Faulty:
@@ -67,6 +69,7 @@ class Faulty:
             return
         data = change((self.folder / name).read_bytes())
         media_type = TYPES.get(Path(name).suffix, "application/octet-stream")
+        media_type = "text/html" if data == START_PAGE else media_type
         found = Response(data, media_type=media_type)
         await (Response(status_code=404) if data is None else found)(scope, receive, send)
 
