@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from . import packages, running
 
 def main() -> None:
     folder = Path(sys.argv[1])
+    shutil.rmtree(folder, ignore_errors=True)
     start = time.monotonic()
 
     def say(text: str) -> None:

@@ -15,7 +15,8 @@ from .case import Case
 
 NODE_SECONDS = 300.0
 STEP = 29  # words
-TIMED_OUT = "WTW520"
+# A run of a hostile plan takes too long or too much, here with limits: it is not for pages.
+LIMITED = ("WTW520", "WTW406")
 
 
 def cases_of(built: dict[str, Path], every: bool) -> Iterator[Case]:
@@ -55,7 +56,7 @@ def findings(
     found: dict[str, list[judging.Outcome]] = {"python": []}
     for number, entry in enumerate(entries):
         outcome = hosts.in_python(folder / str(number), entry)
-        entry["runs"] = outcome.get("run") != TIMED_OUT
+        entry["runs"] = outcome.get("run") not in LIMITED
         found["python"].append(outcome)
     say("Python is through")
     (folder / "cases.json").write_text(json.dumps(entries))

@@ -34,7 +34,8 @@ from wasm_torch_web.verify.validate import check_files
 HERE = Path(__file__).parent
 RUNTIME = HERE.parents[2] / "wasm_torch_web" / "runtime"
 CODED = re.compile(r"WTW\d{3}")
-SECONDS = 5  # of a run that a hostile loop would make endless
+SECONDS = 1  # of a run that a hostile loop would make endless
+BYTES = 1 << 28
 CHUNK = 40
 Outcome = dict[str, Any]
 
@@ -52,18 +53,18 @@ def said(work: Callable[[], str | None]) -> str:
 
 def in_python(folder: Path, entry: dict[str, Any]) -> Outcome:
     """What `load` and `run`, `inspect`, the service and `validate` make of a package."""
-    found = {
-        "manifest": said(lambda: manifests.read(folder) and None),
-        "serve": said(lambda: models.read(folder) and None),
-        "inspect": said(lambda: _inspected(folder)),
-        "validate": said(lambda: check_files(folder, manifests.read(folder))),
-    }
+    found = {"manifest": said(lambda: manifests.read(folder) and None)}
+    if found["manifest"] == "ok":  # which all of them read first
+        found["serve"] = said(lambda: models.read(folder) and None)
+        found["inspect"] = said(lambda: _inspected(folder))
+        found["validate"] = said(lambda: check_files(folder, manifests.read(folder)))
 
     def loaded() -> None:
-        with load(folder, timeout=SECONDS) as model:
+        with load(folder, timeout=SECONDS, memory_limit=BYTES) as model:
             found["run"] = said(lambda: _digest(model, entry["given"]))
 
-    return {**found, "load": said(loaded)}
+    found["load"] = said(loaded)
+    return found
 
 
 def _inspected(folder: Path) -> None:
