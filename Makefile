@@ -119,7 +119,7 @@ hostile: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@PYTHONPATH=tests:tests/bad_inputs $(PYTHON) -W ignore -m corpus build/hostile
 	@.venv/bin/python -W ignore tests/support/fuzz_seeds.py build/fuzz-corpus/plan
-	@build/native/fuzz/plan words build/fuzz-corpus/plan/*
+	@build/native/fuzz/plan words build/hostile/*.seed build/fuzz-corpus/plan/*
 
 fuzz: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz

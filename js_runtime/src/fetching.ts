@@ -9,6 +9,7 @@ import type { Manifest, Shard } from './manifest.ts';
 import { PATIENCE, type Patience, persistently, within } from './persistence.ts';
 import { Interruption, type Platform, type Source } from './platform.ts';
 import type { Addresses, Place } from './protocol.ts';
+import { has } from './schema.ts';
 
 const PARALLEL = 3;
 const PART_BYTES = 1 << 16;
@@ -186,7 +187,7 @@ export class Fetcher {
   }
 
   private place(file: string): Place {
-    const place = this.addresses[file];
+    const place = has(this.addresses, file) ? this.addresses[file] : undefined;
     if (place === undefined) throw wtwError('file-missing', { path: file });
     return place;
   }

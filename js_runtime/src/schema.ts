@@ -39,7 +39,9 @@ export function faultOf(root: Schema, data: unknown): Fault {
 const isObject = (data: unknown): data is Record<string, unknown> =>
   typeof data === 'object' && data !== null && !Array.isArray(data);
 
-const has = (object: object, name: string) => Object.prototype.hasOwnProperty.call(object, name);
+/** Whether it is its own: every object has a `constructor`. */
+export const has = (object: object, name: string) =>
+  Object.prototype.hasOwnProperty.call(object, name);
 
 function typeOf(data: unknown): string {
   if (data === null) return 'null';
@@ -55,7 +57,9 @@ function fits(type: string, data: unknown): boolean {
 
 /** A name of the file as messages have it. */
 export const pathName = (name: string | number) =>
-  String(name).slice(0, 64).replace(/[^ -~]/g, '?');
+  String(name)
+    .slice(0, 64)
+    .replace(/[^ -~]/g, '?');
 
 const within = (name: string | number, fault: Fault): Fault =>
   fault === undefined ? undefined : `/${pathName(name)}${fault}`;

@@ -31,9 +31,9 @@ def test_every_word_of_every_plan(built: dict[str, Path], tmp_path: Path) -> Non
     import build_native
 
     target = next(path for path in build_native.build("fuzz") if path.name == "plan")
-    seeds = [tmp_path / name for name in built if name != "large"]  # whose weights do not fit
+    seeds = [tmp_path / name for name in ("static", "dynamic", "flow", "rounded")]
     for seed in seeds:
         seed.write_bytes(packages.fuzz_seed(built[seed.name]))
     done = subprocess.run([target, "words", *seeds], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
-    assert int(done.stdout.split()[0]) > 50_000
+    assert int(done.stdout.split()[0]) > 20_000

@@ -23,6 +23,9 @@ def main() -> None:
     (folder / "packages").mkdir(parents=True)
     (folder / "cases").mkdir()
     built = packages.write(folder / "packages")
+    for name in built:
+        if name != "large":  # the weights of the fuzz target are smaller
+            (folder / f"{name}.seed").write_bytes(packages.fuzz_seed(built[name]))
     say("packages are built")
     cases = running.cases_of(built, every=not sys.argv[2:])
     with launched() as browser:

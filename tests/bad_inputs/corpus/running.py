@@ -14,7 +14,7 @@ from . import files, judging, manifests, packages, plans
 from .case import Case
 
 NODE_SECONDS = 300.0
-STEP = 29  # words
+STEP = 41  # words
 # A run of a hostile plan takes too long or too much, here with limits: it is not for pages.
 LIMITED = ("WTW520", "WTW406")
 
