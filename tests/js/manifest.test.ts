@@ -113,7 +113,7 @@ test('what a schema cannot say is checked too', () => {
   const parse = (change: (m: Json) => void) => () =>
     parseManifest(JSON.stringify(changed(change)), 'model.json');
   throwsCode(
-    parse((m) => (m.weights.bytes = 5)),
+    parse((m) => (m.weights.bytes = 64)),
     'manifest-invalid',
     'do not add up',
   );
