@@ -16,10 +16,10 @@ from rich.table import Table
 from wasm_torch_web.bundle import suggest_name
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.console import bytes_text, clean, columns, shape_text
+from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.manifest import Manifest
-from wasm_torch_web.errors import UserError
 from wasm_torch_web.format.plan_reader import DAMAGED, Memory, PlanReader
 from wasm_torch_web.opening import Notice, open_source
 from wasm_torch_web.sources import Options

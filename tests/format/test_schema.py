@@ -1,5 +1,5 @@
-"""Our validator of model.json: where it stops, and that it agrees with jsonschema. What the runtime's
-own (js_runtime/src/schema.ts) says of the same packages is in tests/bad_inputs."""
+"""Our validator of model.json: what it tells, and that it agrees with jsonschema. That JavaScript's
+agrees with it is in tests/bad_inputs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def test_a_newline_at_the_end_is_not_passed_over() -> None:
     """As it is by `$` in Python's own patterns."""
     manifest = copy.deepcopy(fake_manifest())
     manifest["plan"]["file"] = "plan.bin\n"
-    assert checker(manifests.schema())(manifest) == "/plan/file: not ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+    assert (
+        checker(manifests.schema())(manifest) == "/plan/file: not ^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+    )
 
 
 def test_names_of_strangers_are_told_as_plain_text() -> None:

@@ -31,8 +31,8 @@ FAILURE = numpy.dtype(
     [(name, "<i8") for name in ("code", "node", "operand", "line", "given", "allowed")]
 )
 
-# PyTorch's dtypes as NumPy's, in the order of csrc/core/dtype.h. There is none for bfloat16, whose bits stand for it, nor for
-# complex32, whose two parts are a last axis of float16.
+# PyTorch's dtypes as NumPy's, in the order of csrc/core/dtype.h. There is none for bfloat16, whose
+# bits stand for it, nor for complex32, whose two parts are a last axis of float16.
 NUMPY: dict[str, numpy.dtype[Any]] = {
     "float32": numpy.dtype("<f4"),
     "float64": numpy.dtype("<f8"),

@@ -99,7 +99,9 @@ def _graph(graph: Json) -> Iterator[str]:
 
 def _golden(manifest: Json) -> Iterator[str]:
     golden, forward = manifest.get("golden"), manifest["programs"]["forward"]
-    for case in golden["cases"] if golden else ():
+    if not golden:
+        return
+    for case in golden["cases"]:
         for side in ("inputs", "outputs"):
             ports, entries = forward[side], case[side]
             if {port["name"] for port in ports} != set(entries):
