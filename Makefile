@@ -38,6 +38,7 @@ help:
 	@echo 'make bench-kernels  kernels against the peak of the machine, in Chromium'
 	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
+	@echo 'make hostile        every hostile package: every word of every plan, every value of every manifest'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
 	@echo 'make soak           models loaded, run, aborted and disposed of in one page (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
@@ -118,6 +119,12 @@ zoo: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m zoo.zoo $(ZOO)
 	@.venv/bin/python scripts/zoo_doc.py
 
+hostile: setup-checks
+	@$(PYTHON) scripts/build_native.py fuzz
+	@PYTHONPATH=tests:tests/bad_inputs $(PYTHON) -W ignore -m corpus build/hostile
+	@.venv/bin/python -W ignore tests/support/fuzz_seeds.py build/fuzz-corpus/plan
+	@build/native/fuzz/plan words build/hostile/*.seed build/fuzz-corpus/plan/*
+
 fuzz: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@for target in build/native/fuzz/*; do \
@@ -129,4 +136,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz clean

@@ -37,12 +37,12 @@ uint32_t done(wtw::Session* session, Code code) {
   return static_cast<uint32_t>(code);
 }
 
-uint32_t unknown_program() {
+uint32_t unknown_program(Code code = Code::internal) {
   wtw::Failure failure;
-  failure.code = Code::internal;
+  failure.code = code;
   failure.line = __LINE__;
   keep(failure);
-  return static_cast<uint32_t>(Code::internal);
+  return static_cast<uint32_t>(code);
 }
 
 }  // namespace
@@ -83,6 +83,12 @@ void wtw_session_reset(wtw::Session* session) { wtw::reset_states(*session); }
 
 uint32_t wtw_session_seed(wtw::Session* session, uint32_t buffer, int64_t seed) {
   return done(session, wtw::seed_state(*session, buffer, seed));
+}
+
+uint32_t wtw_described(wtw::Session* session, uint32_t program, const uint32_t* words,
+                       size_t count) {
+  if (!known(session, program)) return unknown_program(Code::manifest_invalid);
+  return done(session, wtw::described(*session, program, words, count));
 }
 
 wtw::Io* wtw_io(wtw::Session* session, uint32_t program) {

@@ -60,6 +60,13 @@ WTW_EXPORT(wtw_session_reset) void wtw_session_reset(wtw::Session* session);
 WTW_EXPORT(wtw_session_seed)
 uint32_t wtw_session_seed(wtw::Session* session, uint32_t buffer, int64_t seed);
 
+// Whether the plan's program is the one that a manifest describes, before anything is read or
+// written by what the manifest says: `words` are its numbers of nodes, symbols, guards, inputs and
+// outputs, then kind, dtype and rank of each of those (the last two 0 of a number).
+WTW_EXPORT(wtw_described)
+uint32_t wtw_described(wtw::Session* session, uint32_t program, const uint32_t* words,
+                       size_t count);
+
 // The program's Io records: inputs, then outputs. Null for an unknown program.
 WTW_EXPORT(wtw_io) wtw::Io* wtw_io(wtw::Session* session, uint32_t program);
 // Takes the inputs' shapes and numbers from the Io records, plans the memory (cached for recent

@@ -44,7 +44,7 @@ LEVELS = (
     # What runs once for a plan or a set of sizes.
     (
         "-Oz",
-        r"csrc/(api|core/(arena|bind|decide|expr|memory|model|peek|plan|session|tensor)).*\.cc$",
+        r"csrc/(api|core/(arena|bind|decide|describe|expr|memory|model|peek|plan|session|tensor)).*\.cc$",
     ),
     # Kernels that wait for memory, or whose time is spent in calls of those below.
     (

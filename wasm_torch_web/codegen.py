@@ -3,7 +3,8 @@
     python -m wasm_torch_web.codegen build/generated
 
 `ops.h` names operands and attributes, `dispatch.inc` lists every kernel (a missing one fails the
-link), `errors.h` and `errors.ts` are the error table, `variants.ts` names the compiled runtimes.
+link), `errors.h` and `errors.ts` are the error table, `variants.ts` names the compiled runtimes,
+`format.ts` the versions of the file format.
 Generated files are never committed.
 """
 
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 from wasm_torch_web.errors import ERRORS
+from wasm_torch_web.format.manifest import ABI, FORMAT
 from wasm_torch_web.ops import ROWS, Attribute, Operand, Row
 from wasm_torch_web.ops.table import ATTRIBUTE_KINDS
 from wasm_torch_web.variants import VARIANTS
@@ -122,12 +124,18 @@ def variants_typescript() -> str:
     )
 
 
+def format_typescript() -> str:
+    """The versions of the file format and of the C interface."""
+    return f"{HEADER}export const FORMAT = {FORMAT};\nexport const ABI = {ABI};\n"
+
+
 FILES = {
     "ops.h": ops_header,
     "dispatch.inc": dispatch,
     "errors.h": errors_header,
     "errors.ts": errors_typescript,
     "variants.ts": variants_typescript,
+    "format.ts": format_typescript,
 }
 
 

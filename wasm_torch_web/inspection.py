@@ -16,10 +16,11 @@ from rich.table import Table
 from wasm_torch_web.bundle import suggest_name
 from wasm_torch_web.compiler import compile_program
 from wasm_torch_web.console import bytes_text, clean, columns, shape_text
+from wasm_torch_web.errors import UserError
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.manifest import Manifest
-from wasm_torch_web.format.plan_reader import Memory, PlanReader
+from wasm_torch_web.format.plan_reader import DAMAGED, Memory, PlanReader
 from wasm_torch_web.opening import Notice, open_source
 from wasm_torch_web.sources import Options
 
@@ -106,9 +107,21 @@ def inspect(folder: Path) -> Inspection:
     manifest = manifests.read(folder)
     symbols = example_sizes(manifest)
     plan = manifests.content(folder, manifest["plan"])
-    memory = PlanReader(plan, list(symbols.values())).memory()
+    memory = _memory(plan, symbols, len(manifest["graph"]["nodes"]))
     operators = Counter(str(node["op"]) for node in manifest["graph"]["nodes"])
     return Inspection(manifest, operators, memory, symbols)
+
+
+def _memory(plan: bytes, symbols: dict[str, int], nodes: int) -> Memory:
+    try:
+        reader = PlanReader(plan, list(symbols.values()))
+        memory = reader.memory()
+    except DAMAGED as error:
+        raise UserError("plan-invalid", reason=f"it cannot be read: {error}") from error
+    if memory.peak_node > nodes:
+        reason = "it does not describe plan.bin"
+        raise UserError("manifest-invalid", path=manifests.FILE, reason=reason)
+    return memory
 
 
 def example_sizes(manifest: Manifest) -> dict[str, int]:

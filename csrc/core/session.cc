@@ -148,7 +148,7 @@ Code seed_state(Session& session, uint32_t buffer, int64_t seed) {
   const bool known = buffer < session.states.size() && session.states[buffer] != nullptr;
   if (!known || session.state_bytes[buffer] != sizeof(seed)) {
     session.failure.line = __LINE__;
-    return Code::internal;
+    return Code::manifest_invalid;  // which says where they are kept
   }
   std::memcpy(session.states[buffer], &seed, sizeof(seed));
   return Code::ok;

@@ -46,6 +46,11 @@ void reset_states(Session& session);
 // See wtw_session_seed.
 Code seed_state(Session& session, uint32_t buffer, int64_t seed);
 
+// See wtw_described: so many words, and so many more for each input and output.
+inline constexpr uint32_t kDescribed = 5;
+inline constexpr uint32_t kDescribedPort = 3;
+Code described(Session& session, uint32_t program, const uint32_t* words, size_t count);
+
 // See wtw_bind, wtw_run and wtw_peek.
 Code bind(Session& session, uint32_t program);
 Code run(Session& session, uint32_t program, uint32_t first, uint32_t count);

@@ -3,13 +3,16 @@
 // Whatever the bytes are, the runtime must answer with a code: no crash, no undefined behaviour.
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "api.h"
 #include "core/session.h"
 #include "fuzz/fences.h"
 #include "fuzz/mutate.h"
+#include "fuzz/words.h"
 
 namespace {
 
@@ -103,6 +106,25 @@ void use(wtw::Session* session, const uint8_t* sizes) {
   wtw_session_reset(session);
 }
 
+// Checks the plan, makes a model of it, binds and runs it.
+void exercise(const uint8_t* sizes, const uint8_t* given, size_t bytes) {
+  void* plan = std::malloc(bytes);  // to the byte, so that ASan sees its end
+  if (plan == nullptr) return;
+  std::memcpy(plan, given, bytes);
+  for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<std::byte>(sizes[i % kSizes]);
+  wtw::Model* model =
+      prepares_little(plan, bytes) ? wtw_model_new(plan, bytes, weights, kWeightBytes) : nullptr;
+  if (model != nullptr) {
+    wtw::Session* session = wtw_session_new(model);
+    if (session != nullptr) {
+      use(session, sizes);
+      wtw_session_free(session);
+    }
+    wtw_model_free(model);
+  }
+  std::free(plan);
+}
+
 }  // namespace
 
 // Allocations that a hostile plan asks for fail as they do in a browser.
@@ -116,23 +138,21 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  if (size < kSizes) return 0;
-  const size_t plan_bytes = size - kSizes;
-  void* plan = std::malloc(plan_bytes);  // to the byte, so that ASan sees its end
-  if (plan == nullptr) return 0;
-  std::memcpy(plan, data + kSizes, plan_bytes);
-  for (size_t i = 0; i < kWeightBytes; ++i) weights[i] = static_cast<std::byte>(data[i % kSizes]);
-  wtw::Model* model = prepares_little(plan, plan_bytes)
-                          ? wtw_model_new(plan, plan_bytes, weights, kWeightBytes)
-                          : nullptr;
-  if (model != nullptr) {
-    wtw::Session* session = wtw_session_new(model);
-    if (session != nullptr) {
-      use(session, data);
-      wtw_session_free(session);
-    }
-    wtw_model_free(model);
-  }
-  std::free(plan);
+  if (size >= kSizes) exercise(data, data + kSizes, size - kSizes);
   return 0;
+}
+
+// `plan words FILE ...`: each file is such an input; every word of its plan is changed in turn.
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  if (*argc < 3 || std::strcmp((*argv)[1], "words") != 0) return 0;
+  size_t tried = 0;
+  for (int i = 2; i < *argc; ++i) {
+    std::vector<uint8_t> input = wtw::fuzz::read((*argv)[i]);
+    if (input.size() < kSizes) return 1;
+    tried += wtw::fuzz::each_word(
+        input.data() + kSizes, input.size() - kSizes,
+        [&](const uint8_t* plan, size_t bytes) { exercise(input.data(), plan, bytes); });
+  }
+  std::printf("%zu plans\n", tried);
+  std::exit(0);
 }

@@ -51,6 +51,10 @@ export function dtypeOf(number: number): DType {
   return (ROWS[number] as DTypeRow).dtype;
 }
 
+export function dtypeNumber(dtype: DType): number {
+  return ROWS.indexOf(dtypeRow(dtype));
+}
+
 export function numelOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

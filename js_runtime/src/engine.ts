@@ -1,6 +1,6 @@
 // A loaded model on the thread that computes: wire inputs in, wire outputs out, over the C API.
 import type { Control } from './control.ts';
-import { dtypeOf } from './dtypes.ts';
+import { dtypeNumber, dtypeOf } from './dtypes.ts';
 import { aborted, wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
@@ -45,6 +45,7 @@ export class Engine {
   ) {
     this.program = Object.keys(manifest.programs).indexOf(PROGRAM);
     this.session = this.newSession();
+    this.checkDescribed();
   }
 
   /** Runs `forward`; `keep` keeps every value for `peek`, until the next run. */
@@ -270,6 +271,18 @@ export class Engine {
     return { buffer, shape, dtype: dtypeOf(io.getUint32(IO.dtype, true)) };
   }
 
+  // Whether the plan is what the manifest says: from here on both are relied on.
+  private checkDescribed(): void {
+    const words = descriptionOf(this.manifest);
+    const address = this.instance.alloc(4 * words.length);
+    const view = this.instance.view(address, 4 * words.length);
+    words.forEach((word, i) => view.setUint32(4 * i, word, true));
+    const { runtime } = this.instance;
+    const code = runtime.wtw_described(this.session, this.program, address, words.length);
+    runtime.wtw_free(address);
+    this.check(code);
+  }
+
   private newSession(): number {
     const session = this.instance.runtime.wtw_session_new(this.model) >>> 0;
     if (session === 0) throw lastFailure(this.instance, this.manifest);
@@ -279,6 +292,18 @@ export class Engine {
   private check(code: number): void {
     if (code !== 0) throw lastFailure(this.instance, this.manifest);
   }
+}
+
+// See wtw_described in csrc/api.h.
+function descriptionOf({ programs, graph, symbols }: Manifest): number[] {
+  const { inputs, outputs, guards } = programs.forward;
+  const computed = outputs.filter((port) => fixedValue(port) === undefined);
+  const ports = [...inputs, ...computed].flatMap((port) => {
+    const kind = KINDS.indexOf(port.kind);
+    return 'shape' in port ? [kind, dtypeNumber(port.dtype), port.shape.length] : [kind, 0, 0];
+  });
+  const counts = [graph.nodes.length, symbols.length, guards.length];
+  return [...counts, inputs.length, computed.length, ...ports];
 }
 
 /** What went wrong in the runtime's last call, as an error. */

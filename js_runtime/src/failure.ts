@@ -31,6 +31,7 @@ type Describe = (failure: Failure, manifest: Manifest, program: string) => Field
 
 const DESCRIBE: Partial<Record<Slug, Describe>> = {
   'abi-mismatch': ({ given }, { abi }) => ({ needed: given, found: abi }),
+  'manifest-invalid': () => ({ path: 'model.json', reason: 'it does not describe plan.bin' }),
   'plan-invalid': ({ given, line }) => ({ reason: `record ${given} (rule ${line})` }),
   'out-of-memory': ({ given }) => ({ bytes: given }),
   'size-out-of-range': ({ given, operand }, { symbols }) => {

@@ -9,6 +9,7 @@ import type { Manifest, Shard } from './manifest.ts';
 import { PATIENCE, type Patience, persistently, within } from './persistence.ts';
 import { Interruption, type Platform, type Source } from './platform.ts';
 import type { Addresses, Place } from './protocol.ts';
+import { has } from './schema.ts';
 
 const PARALLEL = 3;
 const PART_BYTES = 1 << 16;
@@ -43,13 +44,15 @@ export class Fetcher {
     });
   }
 
-  /** What `parse` makes of a text, which knows best what came instead of it. */
-  parsed<T>(file: string, hash: Hash, parse: (text: string) => T): Promise<T> {
-    return this.whole(file, async (bytes) => {
-      const result = parse(new TextDecoder().decode(bytes));
+  /** What `parse` makes of a file, of which it is for it to say whether it is what should have come;
+   * of a longer one than `most` it gets little more than that. */
+  parsed<T>(file: string, most: number, hash: Hash, parse: (bytes: Bytes) => T): Promise<T> {
+    const use = async (bytes: Bytes) => {
+      const result = parse(bytes);
       await this.check(file, bytes, hash);
       return result;
-    });
+    };
+    return this.whole(file, use, most);
   }
 
   /** A small file with one hash. */
@@ -111,9 +114,13 @@ export class Fetcher {
     }
   }
 
-  private whole<T>(file: string, use: (bytes: Bytes, source: Source) => Promise<T>): Promise<T> {
+  private whole<T>(
+    file: string,
+    use: (bytes: Bytes, source: Source) => Promise<T>,
+    most = Infinity,
+  ): Promise<T> {
     const nothing = { offset: 0, reached: 0 };
-    return this.fetched(file, nothing, async (source) => use(await all(source), source));
+    return this.fetched(file, nothing, async (source) => use(await all(source, most), source));
   }
 
   private async check(file: string, bytes: Bytes, hash: Hash): Promise<void> {
@@ -180,17 +187,24 @@ export class Fetcher {
   }
 
   private place(file: string): Place {
-    const place = this.addresses[file];
+    const place = has(this.addresses, file) ? this.addresses[file] : undefined;
     if (place === undefined) throw wtwError('file-missing', { path: file });
     return place;
   }
 }
 
-async function all(source: Source): Promise<Bytes> {
+// Stops behind `most` bytes.
+async function all(source: Source, most: number): Promise<Bytes> {
   const parts: Bytes[] = [];
-  for (let part; (part = await source.read(new Uint8Array(PART_BYTES)));) parts.push(part);
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  if (source.length !== undefined && bytes.length < source.length) throw new EndedEarly();
+  let length = 0;
+  for (let part; length <= most && (part = await source.read(new Uint8Array(PART_BYTES)));) {
+    parts.push(part);
+    length += part.length;
+  }
+  if (source.length !== undefined && length < Math.min(source.length, most)) {
+    throw new EndedEarly();
+  }
+  const bytes = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
     bytes.set(part, offset);

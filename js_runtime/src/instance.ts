@@ -13,6 +13,7 @@ export interface Runtime {
   wtw_session_free(session: number): void;
   wtw_session_reset(session: number): void;
   wtw_session_seed(session: number, buffer: number, seed: bigint): number;
+  wtw_described(session: number, program: number, words: number, count: number): number;
   wtw_io(session: number, program: number): number;
   wtw_bind(session: number, program: number): number;
   wtw_run(session: number, program: number, first: number, count: number): number;
@@ -43,6 +44,8 @@ export interface Runtime {
 const INITIAL_PAGES = 64; // what the variants are linked with (scripts/build_runtime.py)
 const MAX_PAGES = 65536; // of 64 KiB: all that 32-bit addresses reach
 
+const MOST_BYTES = MAX_PAGES * 65536;
+
 export class Instance {
   readonly runtime: Runtime;
 
@@ -65,7 +68,8 @@ export class Instance {
 
   /** 64-byte aligned. Throws out-of-memory. */
   alloc(bytes: number): number {
-    const address = this.runtime.wtw_alloc(bytes) >>> 0;
+    // A larger number would lose what is above 32 bits on its way.
+    const address = bytes < MOST_BYTES ? this.runtime.wtw_alloc(bytes) >>> 0 : 0;
     if (address === 0) throw wtwError('out-of-memory', { bytes });
     return address;
   }

@@ -2,8 +2,9 @@
 import SCHEMA from '../../wasm_torch_web/format/manifest.schema.json';
 import type { Manifest } from '../../build/generated/manifest.ts';
 import { wtwError } from './errors.ts';
+import { ABI, FORMAT } from '../../build/generated/format.ts';
+import { faultsOf } from './rules.ts';
 import { faultOf } from './schema.ts';
-import { piecesOf, storedBytes } from './stored.ts';
 
 export type { Manifest } from '../../build/generated/manifest.ts';
 export type Program = Manifest['programs']['forward'];
@@ -14,14 +15,30 @@ export type Golden = NonNullable<Manifest['golden']>;
 export type GoldenCase = Golden['cases'][number];
 export type Shard = Manifest['weights']['shards'][number];
 
-const FORMAT = 4;
+/** In bytes: what JSON of that size becomes in memory is bearable. */
+export const MAX_BYTES = 2 ** 25;
 
-/** Throws manifest-invalid; `path` is for its message. The ABI is checked by the runtime. */
+/** Throws manifest-invalid, abi-mismatch; `path` is for its message. */
+export function readManifest(bytes: Uint8Array, path: string): Manifest {
+  return parseManifest(textOf(bytes, path), path);
+}
+
 export function parseManifest(text: string, path: string): Manifest {
   const data = parseJson(text, path);
-  const reason = versionFault(data) ?? faultOf(SCHEMA, data) ?? weightsFault(data as Manifest);
+  const reason = versionFault(data) ?? faultOf(SCHEMA, data) ?? firstRule(data as Manifest);
   if (reason !== undefined) throw wtwError('manifest-invalid', { path, reason });
   return data as Manifest;
+}
+
+function textOf(bytes: Uint8Array, path: string): string {
+  const refused = (reason: string, cause?: unknown) =>
+    wtwError('manifest-invalid', { path, reason }, { cause });
+  if (bytes.length > MAX_BYTES) throw refused(`larger than ${MAX_BYTES} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw refused('not UTF-8', error);
+  }
 }
 
 function parseJson(text: string, path: string): unknown {
@@ -36,17 +53,14 @@ function parseJson(text: string, path: string): unknown {
 
 // Before the schema: a newer format would fail it in confusing ways.
 function versionFault(data: unknown): string | undefined {
-  const format = (data as { format?: unknown } | null)?.format;
-  return format === FORMAT ? undefined : `format ${format}, this runtime reads format ${FORMAT}`;
+  const { format, abi } = (data ?? {}) as { format?: unknown; abi?: unknown };
+  if (format !== FORMAT) return `format ${number(format)}, this runtime reads format ${FORMAT}`;
+  if (abi !== ABI) throw wtwError('abi-mismatch', { needed: number(abi), found: ABI });
+  return undefined;
 }
 
-// What streaming into the heap relies on.
-function weightsFault({ weights }: Manifest): string | undefined {
-  const { shards, blockBytes } = weights;
-  const pieces = piecesOf(weights);
-  if (pieces.some(({ bytes }) => bytes < 0)) return 'weights that are stored as float16 overlap';
-  const total = pieces.reduce((sum, { bytes }) => sum + bytes, 0);
-  if (total !== storedBytes(weights)) return "the shards' sizes do not add up to weights.bytes";
-  const uneven = shards.find((s) => s.sha256.length !== Math.ceil(s.bytes / blockBytes));
-  return uneven && `${uneven.file} has not one hash for each block`;
+const number = (value: unknown) => (typeof value === 'number' ? value : typeof value);
+
+function firstRule(manifest: Manifest): string | undefined {
+  return faultsOf(manifest).next().value as string | undefined;
 }

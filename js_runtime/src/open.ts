@@ -10,7 +10,7 @@ import { Fetcher } from './fetching.ts';
 import { Helpers } from './helpers.ts';
 import { createMemory, hexadecimal, Instance } from './instance.ts';
 import { loadModel } from './loading.ts';
-import { type Golden, type Manifest, parseManifest } from './manifest.ts';
+import { type Golden, type Manifest, MAX_BYTES, readManifest } from './manifest.ts';
 import { Meter } from './meter.ts';
 import { unlessAborted } from './persistence.ts';
 import type { Platform, WorkerPlatform } from './platform.ts';
@@ -77,8 +77,8 @@ async function openWith(
   });
   starting.catch(() => {}); // awaited below, unless the manifest is at fault
   const hash = subtle ?? (async (bytes: Bytes) => (await starting).sha256(bytes));
-  const manifest = await fetcher.parsed(MANIFEST, hash, (text) =>
-    parseManifest(text, fetcher.name(MANIFEST)),
+  const manifest = await fetcher.parsed(MANIFEST, MAX_BYTES, hash, (bytes) =>
+    readManifest(bytes, fetcher.name(MANIFEST)),
   );
   const total = manifest.plan.bytes + storedBytes(manifest.weights);
   const meter = new Meter(total, options.onProgress);

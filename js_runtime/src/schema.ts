@@ -1,5 +1,6 @@
 // A JSON Schema and data in, the first fault out: the part of JSON Schema 2020-12 that
-// manifest.schema.json uses, so that one definition serves Python and JavaScript.
+// manifest.schema.json uses, in the words of wasm_torch_web/format/schema.py: one definition serves
+// Python and JavaScript.
 
 export interface Schema {
   readonly [keyword: string]: unknown;
@@ -38,7 +39,9 @@ export function faultOf(root: Schema, data: unknown): Fault {
 const isObject = (data: unknown): data is Record<string, unknown> =>
   typeof data === 'object' && data !== null && !Array.isArray(data);
 
-const has = (object: object, name: string) => Object.prototype.hasOwnProperty.call(object, name);
+/** Whether it is its own: every object has a `constructor`. */
+export const has = (object: object, name: string) =>
+  Object.prototype.hasOwnProperty.call(object, name);
 
 function typeOf(data: unknown): string {
   if (data === null) return 'null';
@@ -46,13 +49,20 @@ function typeOf(data: unknown): string {
   return Number.isInteger(data) ? 'integer' : typeof data;
 }
 
+// JSON.parse makes an infinity of 1e400.
 function fits(type: string, data: unknown): boolean {
   const found = typeOf(data);
-  return found === type || (type === 'number' && found === 'integer');
+  return type === 'number' ? Number.isFinite(data) : found === type;
 }
 
+/** A name of the file as messages have it. */
+export const pathName = (name: string | number) =>
+  String(name)
+    .slice(0, 64)
+    .replace(/[^ -~]/g, '?');
+
 const within = (name: string | number, fault: Fault): Fault =>
-  fault === undefined ? undefined : `/${name}${fault}`;
+  fault === undefined ? undefined : `/${pathName(name)}${fault}`;
 
 function firstFault<T>(items: Iterable<T>, fault: (item: T) => Fault): Fault {
   for (const item of items) {
@@ -110,9 +120,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     return missing === undefined ? undefined : `: ${missing} is missing`;
   },
   maxProperties: (most: number, data) =>
-    isObject(data) && Object.keys(data).length > most
-      ? `: more than ${most} properties`
-      : undefined,
+    isObject(data) && Object.keys(data).length > most ? `: more than ${most}` : undefined,
   propertyNames: (schema: Schema, data, check) =>
     isObject(data)
       ? firstFault(Object.keys(data), (name) => within(name, check(schema, name)))
@@ -127,7 +135,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     if (!isObject(data)) return undefined;
     const others = Object.keys(data).filter((name) => !has(properties as object, name));
     return firstFault(others, (name) =>
-      rule === false ? `: unknown ${name}` : within(name, check(rule, data[name])),
+      rule === false ? `: unknown ${pathName(name)}` : within(name, check(rule, data[name])),
     );
   },
   oneOf: (schemas: Schema[], data, check) => {

@@ -5,7 +5,7 @@ import type { Instance } from './instance.ts';
 import type { Manifest } from './manifest.ts';
 
 /** Bytes in memory, of which a weight that is stored as float16 takes whole ones. */
-const UNIT = 128;
+export const UNIT = 128;
 
 /** A part of the segment: where it begins in all shards and in memory, its bytes in the shards. */
 export interface Piece {

@@ -3,6 +3,7 @@ import { dtypeRow, numelOf } from './dtypes.ts';
 import { wtwError } from './errors.ts';
 import { toElements } from './elements.ts';
 import type { InputPort, OutputPort, Program } from './manifest.ts';
+import { has } from './schema.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
 import type { InputValue, OutputValue, TensorInput, TensorOutput } from './types.ts';
 
@@ -16,7 +17,7 @@ export function wireInputs(program: Program, given: Record<string, InputValue>):
   const unknown = Object.keys(values).find((name) => !names.includes(name));
   if (unknown !== undefined) throw wtwError('input-unknown', { name: unknown, inputs });
   return program.inputs.map((port) => {
-    const value = values[port.name];
+    const value = has(values, port.name) ? values[port.name] : undefined;
     if (value === undefined || value === null) {
       throw wtwError('input-missing', { name: port.name, inputs });
     }

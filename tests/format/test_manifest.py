@@ -56,37 +56,59 @@ def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
     assert code(package) == "WTW302"
 
 
-def half(offset: int = 0, dtype: str = "float32") -> dict[str, Any]:
-    """A weight that is stored as float16."""
-    shape, layout = [32], "plain"
-    given = {"name": "w", "dtype": dtype, "shape": shape, "layout": layout, "offset": offset}
-    return {**given, "bytes": 128, "storage": "float16"}
+def weight(offset: int = 0, **changes: Any) -> dict[str, Any]:
+    """A weight of 128 bytes."""
+    given = {"name": "w", "dtype": "float32", "shape": [32], "layout": "plain"}
+    return {**given, "offset": offset, "bytes": 128, **changes}
+
+
+HALF = {"storage": "float16"}
+
+
+def put(*weights: dict[str, Any]) -> Callable[[dict[str, Any]], object]:
+    return lambda m: m["weights"].update(tensors=[*weights])
+
+
+def golden(change: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], object]:
+    """Of the first case."""
+    return lambda m: change(m["golden"]["cases"][0])
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "format 9": lambda m: m.update(format=9),
-    "programs": lambda m: m.pop("programs"),
+    "format dict": lambda m: m.update(format={}),
+    "programs is missing": lambda m: m.pop("programs"),
     "surplus": lambda m: m.update(surplus=1),
-    "plan.file": lambda m: m["plan"].update(file="../plan.bin"),
-    "shards[0].file": lambda m: m["weights"]["shards"][0].update(file="/etc/passwd"),
-    "add up": lambda m: m["weights"].update(bytes=1),
-    "the shards' sizes do not add up": lambda m: m["weights"]["tensors"].append(half()),
-    "stored as float16 overlap": lambda m: m["weights"]["tensors"].extend([half(64), half(128)]),
-    "is no float32": lambda m: m["weights"].update(bytes=100_064, tensors=[half(dtype="int32")]),
-    "'float16' was expected": lambda m: m["weights"].update(tensors=[{**half(), "storage": "x"}]),
-    "one hash for each block": lambda m: m["weights"]["shards"][0]["sha256"].pop(),
-    "beyond the weights": lambda m: m["weights"]["tensors"].append(
-        {
-            "name": "w",
-            "dtype": "float32",
-            "shape": [1],
-            "layout": "plain",
-            "offset": 99968,
-            "bytes": 64,
-        }
+    "/plan/file": lambda m: m["plan"].update(file="../plan.bin"),
+    "/weights/shards/0/file": lambda m: m["weights"]["shards"][0].update(file="/etc/passwd"),
+    "add up to weights.bytes": lambda m: m["weights"].update(bytes=1),
+    "the shards' sizes do not add up": put(weight(**HALF)),
+    "does not begin where the one before it ends": put(weight(), weight(64)),
+    "w does not begin where": put(weight(), weight(256)),
+    "w has other bytes than its shape needs": put(weight(shape=[33])),
+    "is no float32": lambda m: m["weights"].update(
+        bytes=100_064, tensors=[weight(dtype="int32", **HALF)]
     ),
-    "same name": lambda m: m["symbols"].append(m["symbols"][0]),
-    "maximum": lambda m: m["golden"].update(bytes=10**9),
+    "not 'float16'": put(weight(storage="x")),
+    "one hash for each block": lambda m: m["weights"]["shards"][0]["sha256"].pop(),
+    "beyond the weights": put(weight(shape=[32_000], bytes=128_000)),
+    "two symbols have the same name": lambda m: m["symbols"].append(m["symbols"][0]),
+    "no size is allowed for batch": lambda m: m["symbols"][0].update(min=65),
+    "two files have the same name": lambda m: m["plan"].update(file="weights-00.bin"),
+    "two inputs have the same name": lambda m: m["programs"]["forward"]["inputs"].append(
+        m["programs"]["forward"]["inputs"][0]
+    ),
+    "node 0 names y, which is no value": lambda m: m["graph"]["nodes"].append(
+        {"op": "relu", "inputs": ["y"], "outputs": []}
+    ),
+    "golden: fits 0 of 2 forms": lambda m: m["golden"].update(bytes=10**9),
+    "golden data is not of the program's inputs": golden(lambda case: case["inputs"].clear()),
+    "the golden data of x is of another": golden(
+        lambda case: case["inputs"]["x"].update(dtype="int32")
+    ),
+    "the golden data of output is of another": golden(
+        lambda case: case["outputs"]["output"].update(offset=2**18)
+    ),
 }
 
 

@@ -1,4 +1,5 @@
 // Errors: their texts, the worker's border, and what the runtime's numbers become.
+import { ABI } from '../../build/generated/format.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileError } from '../../js_runtime/src/browser.ts';
@@ -40,7 +41,7 @@ test('anything else that is thrown is a bug of ours', () => {
 
 const NOTHING: Failure = { code: 0, node: -1, operand: -1, line: 7, given: 0n, allowed: 0n };
 const FAILURES: readonly (readonly [Slug, Partial<Failure>, string])[] = [
-  ['abi-mismatch', { given: 9n }, 'ABI 9, this runtime has ABI 4'],
+  ['abi-mismatch', { given: 9n }, `ABI 9, this runtime has ABI ${ABI}`],
   ['plan-invalid', { given: 5n }, 'record 5 (rule 7)'],
   ['out-of-memory', { given: 4096n }, '4096 more bytes'],
   ['size-out-of-range', { operand: 0, given: 65n }, 'size batch is 65, allowed is 1 to 64'],

@@ -94,11 +94,12 @@ test('a file with a hash of its own is checked by it', async () => {
   const places = (sha256?: string) => ({
     'weights-00.bin': { at: server.address('weights-00.bin'), sha256 },
   });
-  const parse = (text: string) => text.length;
-  const parsed = (sha256?: string) =>
-    fetcherOf(places(sha256)).parsed('weights-00.bin', hash, parse);
-  const length = parse(new TextDecoder().decode(shards[0]));
+  const parse = (bytes: Uint8Array) => bytes.length;
+  const parsed = (sha256?: string, most = Infinity) =>
+    fetcherOf(places(sha256)).parsed('weights-00.bin', most, hash, parse);
+  const { length } = shards[0];
   assert.equal(await parsed(), length);
   assert.equal(await parsed(sha(shards[0])), length);
+  assert.ok((await parsed(undefined, 1000)) < length, 'the rest of a long file is not read');
   await rejectsCode(parsed(sha(shards[1])), 'file-corrupt', '/weights-00.bin', 'another SHA-256');
 });

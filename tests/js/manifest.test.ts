@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { parseManifest } from '../../js_runtime/src/manifest.ts';
+import { MAX_BYTES, parseManifest, readManifest } from '../../js_runtime/src/manifest.ts';
 import { faultOf } from '../../js_runtime/src/schema.ts';
 import SCHEMA from '../../wasm_torch_web/format/manifest.schema.json';
 import { sampleManifest, throwsCode } from './support.ts';
@@ -113,7 +113,7 @@ test('what a schema cannot say is checked too', () => {
   const parse = (change: (m: Json) => void) => () =>
     parseManifest(JSON.stringify(changed(change)), 'model.json');
   throwsCode(
-    parse((m) => (m.weights.bytes = 5)),
+    parse((m) => (m.weights.bytes = 64)),
     'manifest-invalid',
     'do not add up',
   );
@@ -127,6 +127,19 @@ test('what a schema cannot say is checked too', () => {
     'manifest-invalid',
     'format 9',
   );
+  throwsCode(
+    parse((m) => (m.abi = 1)),
+    'abi-mismatch',
+    'ABI 1',
+  );
   throwsCode(() => parseManifest('null', 'model.json'), 'manifest-invalid', 'format undefined');
   throwsCode(() => parseManifest('<!doctype html>', 'model.json'), 'manifest-invalid', '<!doctype');
+});
+
+test('bytes are UTF-8, and not too many', () => {
+  const read = (bytes: Uint8Array) => () => readManifest(bytes, 'model.json');
+  const text = JSON.stringify(sampleManifest());
+  assert.deepEqual(read(new TextEncoder().encode(text))(), sampleManifest());
+  throwsCode(read(Uint8Array.of(0x22, 0xe9, 0x22)), 'manifest-invalid', 'not UTF-8');
+  throwsCode(read(new Uint8Array(MAX_BYTES + 1)), 'manifest-invalid', `larger than ${MAX_BYTES}`);
 });

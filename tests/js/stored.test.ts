@@ -24,7 +24,13 @@ const WEIGHTS: Weights = {
   bytes: 1152,
   blockBytes: 65536,
   shards: [{ file: 'weights-00.bin', bytes: 832, sha256: [HASH] }],
-  tensors: [weight(0, 64, false), weight(128, 64), weight(256, 384), weight(1024, 4)],
+  tensors: [
+    weight(0, 128, false),
+    weight(128, 64),
+    weight(256, 384),
+    weight(640, 384, false),
+    weight(1024, 4),
+  ],
   prepared: { bytes: 0, tensors: [] },
 };
 
@@ -89,9 +95,9 @@ test('what does not fit the shards is refused', () => {
   assert.equal(storedBytes(parse(WEIGHTS).weights), 832);
   const refused = (tensors: Weights['tensors'], reason: string) =>
     throwsCode(() => parse({ ...WEIGHTS, tensors }), 'manifest-invalid', reason);
-  refused(WEIGHTS.tensors.slice(1, 3), 'add up');
-  refused([weight(128, 256), weight(256, 128)], 'overlap');
-  refused([weight(256, 64), weight(128, 64)], 'overlap');
-  refused([weight(1088, 64)], 'overlap');
-  refused([weight(2048, 64)], 'overlap');
+  refused(WEIGHTS.tensors.slice(0, 3), 'add up');
+  refused(WEIGHTS.tensors.slice(1), 'does not begin where');
+  refused([weight(0, 256), weight(128, 128)], 'does not begin where');
+  refused([weight(0, 64), weight(192, 64)], 'does not begin where');
+  refused([weight(0, 2048)], 'beyond the weights');
 });

@@ -1,4 +1,5 @@
 // What the tests share: a small manifest, and errors by their code.
+import { ABI, FORMAT } from '../../build/generated/format.ts';
 import assert from 'node:assert/strict';
 import type { Manifest } from '../../js_runtime/src/manifest.ts';
 
@@ -7,8 +8,8 @@ export const HASH = 'a'.repeat(64);
 /** A valid manifest: a dynamic axis, every kind of input, one output that is the same each run. */
 export function sampleManifest(): Manifest {
   return {
-    format: 4,
-    abi: 4,
+    format: FORMAT,
+    abi: ABI,
     name: '@scope/sample',
     version: '0.1.0',
     generator: { name: 'wasm-torch-web', version: '0.1.0', torch: '2.13.0' },
@@ -41,7 +42,7 @@ export function sampleManifest(): Manifest {
       prepared: { bytes: 0, tensors: [] },
     },
     graph: {
-      values: [{ name: 'x', dtype: 'float32', shape: ['batch', 3] }],
+      values: ['x', 'y'].map((name) => ({ name, dtype: 'float32', shape: ['batch', 3] })),
       nodes: [
         {
           op: 'embedding',

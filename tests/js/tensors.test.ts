@@ -34,6 +34,15 @@ test('bytes are views of the data where it lies inside a larger buffer', () => {
   assert.deepEqual(x, { bytes: new Uint8Array(all.buffer, 4, 12), shape: [1, 3] });
 });
 
+test('what every object has is no input', () => {
+  const named = { ...forward.inputs[0], name: 'constructor' } as (typeof forward.inputs)[number];
+  throwsCode(
+    () => wireInputs({ ...forward, inputs: [named] }, {}),
+    'input-missing',
+    'input constructor is missing',
+  );
+});
+
 test('mistakes are named', () => {
   throwsCode(
     wire({ x: undefined }),

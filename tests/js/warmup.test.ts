@@ -82,7 +82,7 @@ test('zeros that the model refuses are no error, traps are', async () => {
   );
 });
 
-const CODES = ['wtw_bind', 'wtw_run', 'wtw_peek']; // 0 is success; other calls give addresses
+const CODES = ['wtw_described', 'wtw_bind', 'wtw_run', 'wtw_peek']; // 0 is success; other calls give addresses
 
 /** The runtime's calls while a model loads whose weights take `milliseconds`, `rest` to come. */
 async function callsOf(milliseconds: number, rest: number, warms = true): Promise<string[]> {

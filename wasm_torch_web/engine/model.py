@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from wasm_torch_web.engine.inputs import Value, taken
 from wasm_torch_web.engine.instance import Instance
-from wasm_torch_web.engine.records import FAILURE, IO, NUMPY, SPECIAL, dtype_of, failure
+from wasm_torch_web.engine.records import (
+    FAILURE,
+    IO,
+    NUMPY,
+    SPECIAL,
+    computed,
+    description,
+    dtype_of,
+    failure,
+)
 from wasm_torch_web.errors import InternalError, UserError, summary
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.format.stored import pieces, placed
@@ -70,6 +79,7 @@ class Model:
         self.timeout = timeout
         self.manifest = manifests.read(package)
         self.info = _info(self.manifest)
+        self._program = list(self.manifest["programs"]).index(FORWARD)
         self._memory_limit = memory_limit
         self._lock = threading.Lock()
         self._closed = False
@@ -92,7 +102,7 @@ class Model:
         with self._running() as instance:
             with instance.limited(self.timeout):
                 self._bind(instance, values)
-                self._check(instance.call("wtw_run", self._session, 0, 0, ALL))
+                self._check(instance.call("wtw_run", self._session, self._program, 0, ALL))
             return self._outputs(instance)
 
     def reset(self) -> None:
@@ -160,6 +170,16 @@ class Model:
             raise InternalError("internal", reason=summary(error)) from error
         if self._session == 0:
             raise self._failure(instance)
+        self._check_described(instance)
+
+    def _check_described(self, instance: Instance) -> None:
+        """Whether the plan is what the manifest says: from here on both are relied on."""
+        words = description(self.manifest)
+        address = instance.alloc(words.nbytes)
+        instance.bytes(address, words.nbytes)[:] = words.view(numpy.uint8)
+        code = instance.call("wtw_described", self._session, self._program, address, len(words))
+        instance.call("wtw_free", address)
+        self._check(code)
 
     def _read_weights(self, instance: Instance, address: int) -> None:
         """Block by block, each against its hash, into the heap."""
@@ -197,9 +217,8 @@ class Model:
 
     def _records(self, instance: Instance) -> NDArray[numpy.void]:
         """The program's Io records: inputs, then outputs that are computed. A view."""
-        program = list(self.manifest["programs"]).index(FORWARD)
-        count = len(self._forward["inputs"]) + len(list(_computed(self._forward)))
-        address = instance.call("wtw_io", self._session, program)
+        count = len(self._forward["inputs"]) + len(computed(self._forward))
+        address = instance.call("wtw_io", self._session, self._program)
         return instance.bytes(address, count * IO.itemsize).view(IO)
 
     def _bind(self, instance: Instance, values: list[Value]) -> None:
@@ -214,7 +233,7 @@ class Model:
                 record["real"] = value
             else:
                 record["integer"] = value
-        self._check(instance.call("wtw_bind", self._session, 0))
+        self._check(instance.call("wtw_bind", self._session, self._program))
         for place, value in zip(self._places(instance), values, strict=False):
             if isinstance(value, numpy.ndarray):
                 instance.bytes(*place)[:] = value.reshape(-1).view(numpy.uint8)
@@ -240,10 +259,6 @@ class Model:
         address = instance.call("wtw_failure")
         words = instance.bytes(address, FAILURE.itemsize).view(FAILURE)[0]
         return failure(words, self.manifest)
-
-
-def _computed(program: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    return (port for port in program["outputs"] if "value" not in port)
 
 
 def _fixed(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy
 from numpy.typing import NDArray
 
 from wasm_torch_web.errors import ERRORS, InternalError, Kind, UserError, WtwError
-from wasm_torch_web.format.manifest import Manifest
+from wasm_torch_web.format.manifest import FILE, Manifest
 
 # struct Io
 IO = numpy.dtype(
@@ -31,8 +31,8 @@ FAILURE = numpy.dtype(
     [(name, "<i8") for name in ("code", "node", "operand", "line", "given", "allowed")]
 )
 
-# PyTorch's dtypes as NumPy's. There is none for bfloat16, whose bits stand for it, nor for
-# complex32, whose two parts are a last axis of float16.
+# PyTorch's dtypes as NumPy's, in the order of csrc/core/dtype.h. There is none for bfloat16, whose
+# bits stand for it, nor for complex32, whose two parts are a last axis of float16.
 NUMPY: dict[str, numpy.dtype[Any]] = {
     "float32": numpy.dtype("<f4"),
     "float64": numpy.dtype("<f8"),
@@ -73,6 +73,26 @@ def bfloat16_bits(numbers: NDArray[numpy.float32]) -> NDArray[numpy.uint16]:
 def of_bfloat16(bits: NDArray[numpy.uint16]) -> NDArray[numpy.float32]:
     """The same numbers, exactly."""
     return (bits.astype("<u4") << 16).view("<f4")
+
+
+_KINDS = ("tensor", "int", "float", "bool")
+
+
+def computed(program: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The outputs that the plan has: not those that are the same in every run."""
+    return [port for port in program["outputs"] if "value" not in port]
+
+
+def description(manifest: Manifest) -> NDArray[numpy.uint32]:
+    """See wtw_described in csrc/api.h."""
+    program = manifest["programs"]["forward"]
+    outputs = computed(program)
+    words = [len(manifest["graph"]["nodes"]), len(manifest["symbols"]), len(program["guards"])]
+    words += [len(program["inputs"]), len(outputs)]
+    for port in (*program["inputs"], *outputs):
+        dtype = list(NUMPY).index(port["dtype"]) if "dtype" in port else 0
+        words += [_KINDS.index(port["kind"]), dtype, len(port.get("shape", ()))]
+    return numpy.array(words, "<u4")
 
 
 _SLUGS = {row.number: slug for slug, row in ERRORS.items()}
@@ -117,6 +137,10 @@ def _matrix(told: dict[str, int], manifest: Manifest) -> dict[str, Any]:
 
 _DESCRIBE: dict[str, Callable[[dict[str, int], Manifest], dict[str, Any]]] = {
     "abi-mismatch": lambda told, manifest: {"needed": told["given"], "found": manifest["abi"]},
+    "manifest-invalid": lambda told, _: {
+        "path": FILE,
+        "reason": "it does not describe plan.bin",
+    },
     "plan-invalid": lambda told, _: {"reason": f"record {told['given']} (rule {told['line']})"},
     "out-of-memory": lambda told, _: {"bytes": told["given"]},
     "size-out-of-range": _symbol,

@@ -1,7 +1,7 @@
 """model.json: a package folder in, its validated manifest out; and the other way round.
 
-The schema file beside this module is the definition, shared with the TypeScript loader; the checks
-here are those that a schema cannot say (sums, extents, files).
+The schema file beside this module is the definition, shared with the TypeScript loader; `rules` are
+the checks that a schema cannot say.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError, best_match
-
 from wasm_torch_web.errors import InternalError, UserError
-from wasm_torch_web.format.stored import pieces
+from wasm_torch_web.format import rules
+from wasm_torch_web.format.schema import Check, checker
 
 Manifest = dict[str, Any]
 
@@ -26,9 +23,11 @@ FILE = "model.json"
 GENERATOR = "wasm-torch-web"
 FORMAT = 4  # changes to any file of the format
 ABI = 5  # changes that a compiled runtime would not understand
+MAX_BYTES = 1 << 25  # of model.json: what JSON of that size becomes in memory is bearable
 # Bundlers inline assets under 4 KiB as `data:` addresses, which a Content-Security-Policy blocks;
 # a multiple of 64, the largest alignment, so that padded files need no padding of their own.
 MIN_ASSET_BYTES = 4096 + 64
+_DIGITS = 20  # of numbers that may be beyond 64 bits: those are as exact as in JavaScript
 
 
 def read(folder: Path) -> Manifest:
@@ -42,7 +41,7 @@ def read(folder: Path) -> Manifest:
         raise UserError("package-missing", path=folder)
     manifest = _parse(path)
     _check_version(path, manifest)
-    reason = next(_faults(manifest), None)
+    reason = _fault(manifest)
     if reason is not None:
         raise UserError("manifest-invalid", path=path, reason=reason)
     for name, size in files(manifest).items():
@@ -52,7 +51,7 @@ def read(folder: Path) -> Manifest:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Writes model.json in one step (a reader sees the old or the new one)."""
-    reason = next(_faults(manifest), None)
+    reason = _fault(manifest)
     if reason is not None:
         raise InternalError("internal", reason=f"{FILE}: {reason}")
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -111,13 +110,24 @@ def schema() -> dict[str, Any]:
 
 
 @functools.cache
-def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
+def _checker() -> Check:
+    return checker(schema())
+
+
+def _fault(manifest: Manifest) -> str | None:
+    """What is wrong first; rules rely on the schema."""
+    return _checker()(manifest) or next(rules.faults(manifest), None)
 
 
 def _parse(path: Path) -> Manifest:
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        reason = f"larger than {MAX_BYTES} bytes"
+        raise UserError("manifest-invalid", path=path, reason=reason)
     try:
-        manifest = json.loads(path.read_bytes(), parse_float=_real, parse_constant=_real)
+        text = data.decode("utf-8-sig")
+        manifest = json.loads(text, parse_int=_integer, parse_float=_real, parse_constant=_real)
     except (ValueError, RecursionError) as error:
         raise UserError("manifest-invalid", path=path, reason=f"not JSON: {error}") from error
     if not isinstance(manifest, dict):
@@ -125,59 +135,29 @@ def _parse(path: Path) -> Manifest:
     return manifest
 
 
+def _integer(text: str) -> float | int:
+    return int(text) if len(text) < _DIGITS else _real(text)
+
+
 def _real(text: str) -> float | int:
     """A finite number; 1.0 becomes 1, as it is in JavaScript."""
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text} is not a number of JSON")
+        raise ValueError(f"{text[:20]} is not a number of JSON")
     return int(value) if value.is_integer() else value
 
 
 def _check_version(path: Path, manifest: Manifest) -> None:
     """Versions come before the schema: a newer file would fail it in confusing ways."""
     if manifest.get("format") != FORMAT:
-        reason = f"format {manifest.get('format')}, this tool reads format {FORMAT}"
+        reason = f"format {_number(manifest.get('format'))}, this tool reads format {FORMAT}"
         raise UserError("manifest-invalid", path=path, reason=reason)
     if manifest.get("abi") != ABI:
-        raise UserError("abi-mismatch", needed=manifest.get("abi"), found=ABI)
+        raise UserError("abi-mismatch", needed=_number(manifest.get("abi")), found=ABI)
 
 
-def _faults(manifest: Manifest) -> Iterator[str]:
-    """What is wrong, worst first; the later rules rely on the earlier ones."""
-    error = best_match(_validator().iter_errors(manifest))
-    if error is not None:
-        yield _explain(error)
-        return
-    weights = manifest["weights"]
-    yield from _shard_faults(weights)
-    for tensor in weights["tensors"]:
-        if tensor["offset"] + tensor["bytes"] > weights["bytes"]:
-            yield f"tensor {tensor['name']!r} reaches beyond the weights"
-        if "storage" in tensor and tensor["dtype"] != "float32":
-            yield f"tensor {tensor['name']!r} is stored as float16 and is no float32"
-    names = [symbol["name"] for symbol in manifest["symbols"]]
-    if len(set(names)) < len(names):
-        yield "two symbols have the same name"
-
-
-def _shard_faults(weights: dict[str, Any]) -> Iterator[str]:
-    shards, block = weights["shards"], weights["blockBytes"]
-    parts = pieces(weights)
-    if any(part.bytes < 0 for part in parts):
-        yield "weights that are stored as float16 overlap"
-    if sum(shard["bytes"] for shard in shards) != sum(part.bytes for part in parts):
-        yield "the shards' sizes do not add up to weights.bytes"
-    for shard in shards:
-        if len(shard["sha256"]) != -(-shard["bytes"] // block):
-            yield f"{shard['file']} has not one hash for each block"
-    if any(shard["bytes"] % block for shard in shards[:-1]):
-        yield "a shard before the last is no multiple of blockBytes"
-
-
-def _explain(error: ValidationError) -> str:
-    where = error.json_path.removeprefix("$").removeprefix(".") or "the top level"
-    message = error.message if len(error.message) <= 200 else f"{error.message[:200]} ..."
-    return f"{where}: {message}"
+def _number(value: object) -> object:
+    return value if type(value) in (int, float) else type(value).__name__
 
 
 def _check_file(path: Path, size: int) -> None:

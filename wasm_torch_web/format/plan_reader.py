@@ -1,7 +1,11 @@
-"""plan.bin in, what it says about memory out; for tools (C++ alone validates and runs plans)."""
+"""plan.bin in, what it says about memory out; for tools (C++ alone validates and runs plans).
+
+A plan that nobody has validated may say anything: a reader raises one of DAMAGED, in bounded time.
+"""
 
 from __future__ import annotations
 
+import itertools
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,8 +29,11 @@ _BINARY: dict[str, Callable[[int, int], int]] = {
     "le": lambda a, b: int(a <= b),
     "and": lambda a, b: a & b,
     "or": lambda a, b: a | b,
-    "pow": lambda a, b: int(a**b),
+    "pow": lambda a, b: int(a ** min(b, 64)),  # more is too much of all but -1, 0 and 1
 }
+DAMAGED = (struct.error, LookupError, ArithmeticError, ValueError)
+_MOST = 1 << 63  # of what C++ computes with
+_MOST_OPERANDS = 1 << 24  # of all nodes
 _ARENA, _STATE = 1, 2
 _LINE = 64  # bytes, of which every buffer in the arena takes whole ones
 
@@ -79,7 +86,10 @@ class PlanReader:
                 stack.append(self.symbols[argument])
             elif name in _BINARY:
                 right = stack.pop()
-                stack.append(_BINARY[name](stack.pop(), right))
+                result = _BINARY[name](stack.pop(), right)
+                if abs(result) > _MOST:
+                    raise OverflowError(name)
+                stack.append(result)
             else:
                 return None
         return stack.pop()
@@ -91,10 +101,12 @@ class PlanReader:
         """
         arena, state = self._bytes(_ARENA, _LINE), self._bytes(_STATE)
         spans = self._lifetimes()
-        live = [0] * (max((last for _, last in spans.values()), default=-1) + 2)  # from node -1 on
+        # From node -1 on.
+        changes = [0] * (max((last for _, last in spans.values()), default=-1) + 3)
         for buffer, (first, last) in spans.items():
-            for node in range(first, last + 1):
-                live[node + 1] += arena.get(buffer, 0)
+            changes[first + 1] += arena.get(buffer, 0)
+            changes[last + 2] -= arena.get(buffer, 0)
+        live = [*itertools.accumulate(changes[:-1])]
         peak = max(live)
         total = sum(arena.values())
         return Memory(len(arena), total, peak, live.index(peak) - 1, sum(state.values()))
@@ -124,6 +136,9 @@ class PlanReader:
         first_node, nodes, inputs, outputs, first_io = program[2:7]
         ports = [*struct.iter_unpack("<II8x", self.sections["io"])][first_io:]
         yield from self._tensors(-1, ports[:inputs])
+        operands = sum(record[1] + record[2] for record in self.nodes)
+        if first_node + nodes > len(self.nodes) or operands > _MOST_OPERANDS:
+            raise ValueError("more nodes or operands than there are")
         for node, record in enumerate(self.nodes[first_node : first_node + nodes]):
             _, operands, results, _, first, *_ = record
             for value in self.refs[first : first + operands + results]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,30 @@ def _in_chromium(
 
 def check_integrity(package: Path, manifest: Manifest) -> None:
     """Raises file-missing or file-corrupt for the first file that is not what was built."""
-    for name, size, hashes in _hashes(package, manifest):
-        path = package / name
-        if not path.is_file():
-            raise UserError("file-missing", path=path)
-        with path.open("rb") as file:
-            for block, expected in enumerate(hashes):
-                data = file.read(size) if size else file.read()
-                if hashlib.sha256(data).hexdigest() != expected:
-                    raise UserError("file-corrupt", path=path, reason=f"block {block} is damaged")
+    check_files(package, manifest)
+    for name, digest in _other_hashes(package).items():
+        _check_file(package / name, 0, [digest])
+
+
+def check_files(package: Path, manifest: Manifest) -> None:
+    """The same of those files that the manifest describes."""
+    weights = manifest["weights"]
+    for entry in (manifest["plan"], manifest.get("golden")):
+        if entry:
+            _check_file(package / entry["file"], 0, [entry["sha256"]])
+    for shard in weights["shards"]:
+        _check_file(package / shard["file"], weights["blockBytes"], shard["sha256"])
+
+
+def _check_file(path: Path, size: int, hashes: Sequence[str]) -> None:
+    """With a hash for each block of that size, or (0) for the whole file."""
+    if not path.is_file():
+        raise UserError("file-missing", path=path)
+    with path.open("rb") as file:
+        for block, expected in enumerate(hashes):
+            data = file.read(size) if size else file.read()
+            if hashlib.sha256(data).hexdigest() != expected:
+                raise UserError("file-corrupt", path=path, reason=f"block {block} is damaged")
 
 
 def check_source(package: Path, manifest: Manifest, reference: Reference) -> None:
@@ -87,17 +102,6 @@ def check_source(package: Path, manifest: Manifest, reference: Reference) -> Non
         if differing:
             reason = f"other values of {', '.join(differing)}"
             raise UserError("source-differs", source="this", package=package, reason=reason)
-
-
-def _hashes(package: Path, manifest: Manifest) -> Iterator[tuple[str, int, list[str]]]:
-    """Name, block size (0: the whole file) and the hash of each block."""
-    weights = manifest["weights"]
-    yield manifest["plan"]["file"], 0, [manifest["plan"]["sha256"]]
-    yield manifest["golden"]["file"], 0, [manifest["golden"]["sha256"]]
-    for shard in weights["shards"]:
-        yield shard["file"], weights["blockBytes"], shard["sha256"]
-    for name, digest in _other_hashes(package).items():
-        yield name, 0, [digest]
 
 
 def _other_hashes(package: Path) -> dict[str, str]:
