@@ -29,7 +29,7 @@ constexpr Names names_of_static() {
 }
 
 // Everything but the scratch memory.
-Code check_sizes(const Call& call, const Names& names, int columns) {
+Code check_sizes(Call& call, const Names& names, int columns) {
   WTW_CHECK(linear_fits(call, columns, names.residual));
   const LinearSizes s = linear_sizes(call);
   WTW_CHECK(s.k <= kMostDepth && columns_fit(call, names, s.n));
