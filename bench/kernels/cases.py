@@ -36,11 +36,16 @@ def conv2d(
 def bytes_conv2d(
     size: int, channels: int, out: int, kernel: int, stride: int, padding: int
 ) -> Iterator[Case]:
-    """The same in float32, on bytes, and on floats that become bytes."""
+    """The same in float32, on bytes, and on floats that become bytes: pixel by pixel where the
+    kernel is 1 x 1."""
     one = conv2d(size, channels, out, kernel, stride, padding)
     yield one
-    for group, row in (("static", "static_conv2d"), ("dynamic", "quantized_conv2d")):
-        yield Case(group, one.label, f"bench_{row}", one.sizes[:-1], one.flops)
+    yield Case("static", one.label, "bench_static_conv2d", one.sizes[:-1], one.flops)
+    if kernel == 1:
+        rows = (size**2, out, channels)
+        yield Case("dynamic", one.label, "bench_quantized_linear", rows, one.flops)
+    else:
+        yield Case("dynamic", one.label, "bench_quantized_conv2d", one.sizes[:-1], one.flops)
 
 
 def winograd(size: int, channels: int, out: int, tile: int) -> Case:
