@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make audit          known holes of the packages that are used; asks PyPI and npm'
+	@echo 'make sbom           what it is made of, with licences, as CycloneDX lists in dist/'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
 	@echo 'make bench          side by side with other runtimes, in Chromium (BENCH="--models core": a part)'
@@ -39,6 +40,7 @@ help:
 	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make soak           models loaded, run, aborted and disposed of in one page (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
 
 setup: bootstrap
@@ -91,6 +93,9 @@ lint: setup-checks
 audit: setup
 	@$(PYTHON) scripts/audit.py
 
+sbom: setup
+	@$(PYTHON) scripts/sbom.py
+
 format: setup
 	@.venv/bin/ruff check -q --fix . ; .venv/bin/ruff format -q . ; $(ACTIVATED) npm run --silent format
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
@@ -110,6 +115,9 @@ bench-engines: setup-engines
 sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
 
+soak: setup-checks
+	@PYTHONPATH=tests $(PYTHON) -W ignore -m soak.soak $(SOAK)
+
 zoo: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m zoo.zoo $(ZOO)
 	@.venv/bin/python scripts/zoo_doc.py
@@ -125,4 +133,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit format wheel bench bench-kernels bench-engines sweep zoo fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak fuzz clean

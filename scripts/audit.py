@@ -11,11 +11,13 @@ import subprocess
 import sys
 import venv
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from common import ROOT, Command
 
 TOOL = ROOT / "build/audit"  # with a lot of packages of its own that nothing else needs
+PACKAGES = ("pip-audit==2.10.1", "cyclonedx-bom==7.5.0")
 PYTHON = ROOT / "constraints.txt"
 GRAVE = ("high", "critical")
 
@@ -38,13 +40,18 @@ def main() -> None:
     sys.exit(f"not clean: {', '.join(wrong)}" if wrong else 0)
 
 
+def tool(name: str) -> Path:
+    """A program of the tools' own environment, installed now where it is missing."""
+    program = TOOL / "bin" / name
+    if not program.is_file():
+        venv.create(TOOL, with_pip=True)
+        subprocess.run([TOOL / "bin/pip", "install", "-q", *PACKAGES], check=True)
+    return program
+
+
 def python() -> Iterator[str]:
     """Every known hole of a pinned package: PyPI does not say how grave it is."""
-    tool = TOOL / "bin/pip-audit"
-    if not tool.is_file():
-        venv.create(TOOL, with_pip=True)
-        subprocess.run([TOOL / "bin/pip", "install", "-q", "pip-audit"], check=True)
-    words: Command = [tool, "-f", "json", "--disable-pip", "--no-deps", "-r", PYTHON]
+    words: Command = [tool("pip-audit"), "-f", "json", "--disable-pip", "--no-deps", "-r", PYTHON]
     packages = answer(words).get("dependencies", [])
     unknown = [package["name"] for package in packages if "skip_reason" in package]
     if unknown or not packages:

@@ -43,11 +43,13 @@ COMPILE = {
     "fuzz": (*CHECKED, f"-fsanitize=fuzzer-no-link,{SANITIZE}"),
     "coverage": ("-O0", "-fprofile-instr-generate", "-fcoverage-mapping"),
 }
-SHARED = ("-shared", "-Wl,-z,defs")  # a missing kernel fails the link, as in wasm
+# A missing kernel fails the link, as in wasm; csrc/native/allocations.cc counts and refuses memory.
+WRAPPED = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "aligned_alloc", "free")]
+SHARED = ("-shared", "-Wl,-z,defs", *WRAPPED)
 LINK = {
     "plain": SHARED,
     "asan": (*SHARED, "-shared-libsan", f"-fsanitize={SANITIZE}"),
-    "fuzz": (f"-fsanitize=fuzzer,{SANITIZE}",),
+    "fuzz": (f"-fsanitize=fuzzer,{SANITIZE}", *WRAPPED),
     "coverage": (*SHARED, "-fprofile-instr-generate"),
 }
 

@@ -72,6 +72,12 @@ def test_every_export_leads_to_a_file(package: Path) -> None:
         assert (package / target).is_file()
 
 
+def test_nothing_runs_when_it_is_installed_and_nothing_else_is(package: Path) -> None:
+    fields = read_json(package / "package.json")
+    unwanted = ("scripts", "dependencies", "peerDependencies", "bundleDependencies", "binding")
+    assert not fields.keys() & {*unwanted, "optionalDependencies", "gypfile"}
+
+
 def test_package_json_has_the_hash_of_every_file_that_the_manifest_has_not(package: Path) -> None:
     hashes = read_json(package / "package.json")["wasm-torch-web"]["sha256"]
     assert {"index.js", "worker.js", "runtime-simd128-single.wasm", "headers/_headers"} <= set(

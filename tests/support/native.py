@@ -70,6 +70,8 @@ class Library:
             "wtw_helper_new": (pointer, []),
             "wtw_helper_run": (None, [pointer]),
             "wtw_set_tile_rows": (None, [ctypes.c_int]),
+            "wtw_grant_allocations": (None, [ctypes.c_int64]),
+            "wtw_live_allocations": (ctypes.c_int64, []),
         }
         for name, (result, arguments) in signatures.items():
             function = getattr(self.c, name)
