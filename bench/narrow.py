@@ -110,9 +110,7 @@ def _measured(
     """A row for each way."""
     mailbox, packages = Mailbox(), {kind: _package(model, kind) for kind in kinds}
     plain = packages[PLAIN]
-    address = mailbox.put(
-        exchange.encode(golden.read_inputs(plain, manifests.read(plain), 0))
-    )
+    address = mailbox.put(exchange.encode(golden.read_inputs(plain, manifests.read(plain), 0)))
     mounts = [Mount(f"/{kind}", Files(directory=path)) for kind, path in packages.items()]
     turns = [(way, kind) for way in ways for kind in kinds]
     taken: dict[tuple[Way, str], list[float]] = {turn: [] for turn in turns}

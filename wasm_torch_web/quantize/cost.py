@@ -68,9 +68,11 @@ def dynamic(node: Node) -> float:
 
 def _rows(node: Node) -> float:
     """Those of its input that have ranges of their own; a pixel of a 1x1 convolution is one."""
-    if node.row.name == "conv2d" and any(size != 1 for size in _sizes(node.inputs[1].shape)[1:3]):
+    assert node.inputs[1] is not None
+    columns, *kernel = _sizes(node.inputs[1].shape)
+    if node.row.name == "conv2d" and kernel[:2] != [1, 1]:
         return 1
-    return elements(node.output) / _sizes(node.inputs[1].shape)[0]
+    return elements(node.output) / columns
 
 
 def static(node: Node) -> float:
