@@ -5,7 +5,7 @@
 
 Packages are made once (--anew makes them again) in build/bench/narrow. In each round a fresh page
 visits every package in turn, in the opposite order every other round; a cell has the median of all
-runs and the least one, and the float32 ones' share of it.
+runs and the least one, and in brackets how many times as fast as those of float32 they are.
 """
 
 from __future__ import annotations
@@ -91,8 +91,7 @@ def _missing(name: str, kinds: Sequence[str], anew: bool) -> Sequence[str]:
     wanted = [kind for kind in kinds if anew or not _package(name, kind).is_dir()]
     if wanted:
         model = make(name)
-        example = (model.args, {})
-        request = Build(model.module, example, dynamic=model.dynamic, name=name)
+        request = Build(model.module, (model.args, {}), dynamic=model.dynamic, name=name)
         prepared = Prepared(request, Line(Silent()))
         for kind in wanted:
             choice = None if kind == PLAIN else prepared.choose(Spec(kind))
