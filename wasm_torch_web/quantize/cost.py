@@ -12,8 +12,8 @@ from wasm_torch_web.ir import Dim, Node, Value
 from wasm_torch_web.passes.winograd import gain
 
 # Multiplications and additions in a nanosecond.
-FLOAT, FLOAT_DEPTHWISE = 48.0, 27.0
-INT8, INT8_DEPTHWISE = 95.0, 27.0
+FLOAT, FLOAT_DEPTHWISE = 48.0, 22.0
+INT8, INT8_DEPTHWISE = 95.0, 30.0
 WINOGRAD = 0.7  # of what its fewer products gain, which its transforms leave
 WEIGHT_BYTES = 20.0  # that come from memory in a nanosecond
 # Nanoseconds for an element.
