@@ -10,8 +10,8 @@
 namespace wtw {
 
 extern const Kernel kernel_linear, kernel_quantized_linear, kernel_int4_linear, kernel_conv2d,
-    kernel_conv_transpose2d, kernel_depthwise_conv2d, kernel_winograd_conv2d,
-    kernel_winograd_weight;
+    kernel_quantized_conv2d, kernel_static_conv2d, kernel_conv_transpose2d, kernel_depthwise_conv2d,
+    kernel_static_depthwise_conv2d, kernel_winograd_conv2d, kernel_winograd_weight;
 
 }  // namespace wtw
 
@@ -77,6 +77,52 @@ int bench_conv2d(int size, int channels, int out_channels, int kernel, int strid
   return finish(kernel_conv2d);
 }
 
+// Weights, their scales and sums, bias; no residual.
+static void packed_operands(Job& job, int64_t columns, int64_t taps, int64_t depth) {
+  const int64_t panels = (columns + 7) / 8;
+  job.input(Order::dense, {panels, taps, (depth + 3) / 4, 8, 4}, DType::int8);
+  job.input(Order::dense, {panels * 8});
+  job.input(Order::dense, {panels * 8}, DType::int32);
+  job.input(Order::dense, {panels * 8});
+  job.absent();
+}
+
+// Floats in and out, or bytes.
+static int int8_conv2d(const Kernel& conv, int size, int channels, int out_channels, int kernel,
+                       int stride, int padding, DType dtype) {
+  Job& job = jobs[n_jobs];
+  const int64_t out = (size + 2 * padding - kernel) / stride + 1;
+  job.input(channels < 4 ? Order::dense : Order::channels_last, {1, channels, size, size}, dtype);
+  packed_operands(job, out_channels, kernel, int64_t{kernel} * channels);
+  job.output(Order::channels_last, {1, out_channels, out, out}, dtype);
+  job.integers({out_channels});
+  job.integers({kernel, kernel});
+  job.integers({stride, stride});
+  job.integers({padding, padding});
+  job.integers({1, 1});
+  if (dtype == DType::uint8) {
+    job.integers({60});
+    job.real(1);
+    job.integers({static_cast<int64_t>(dtype)});
+  }
+  job.activation(static_cast<int64_t>(op::conv2d::Activation::relu));
+  return finish(conv);
+}
+
+WTW_EXPORT(bench_static_conv2d)
+int bench_static_conv2d(int size, int channels, int out_channels, int kernel, int stride,
+                        int padding) {
+  return int8_conv2d(kernel_static_conv2d, size, channels, out_channels, kernel, stride, padding,
+                     DType::uint8);
+}
+
+WTW_EXPORT(bench_quantized_conv2d)
+int bench_quantized_conv2d(int size, int channels, int out_channels, int kernel, int stride,
+                           int padding) {
+  return int8_conv2d(kernel_quantized_conv2d, size, channels, out_channels, kernel, stride, padding,
+                     DType::float32);
+}
+
 // Output of size * stride.
 WTW_EXPORT(bench_conv_transpose2d)
 int bench_conv_transpose2d(int size, int channels, int out_channels, int kernel, int stride) {
@@ -133,6 +179,25 @@ int bench_depthwise(int size, int channels, int kernel, int stride, int dilation
   job.integers({dilation, dilation});
   job.activation(static_cast<int64_t>(op::depthwise_conv2d::Activation::relu));
   return finish(kernel_depthwise_conv2d);
+}
+
+WTW_EXPORT(bench_static_depthwise)
+int bench_static_depthwise(int size, int channels, int kernel, int stride) {
+  Job& job = jobs[n_jobs];
+  const int64_t padding = kernel / 2, out = (size + 2 * padding - kernel) / stride + 1;
+  job.input(Order::channels_last, {1, channels, size, size}, DType::uint8);
+  job.input(Order::dense, {kernel, kernel, channels}, DType::int8);
+  job.input(Order::dense, {channels}, DType::int16);
+  job.input(Order::dense, {channels}, DType::int16);
+  job.output(Order::channels_last, {1, channels, out, out}, DType::uint8);
+  job.integers({stride, stride});
+  job.integers({padding, padding});
+  job.integers({1, 1});
+  job.integers({60});
+  job.integers({0});
+  job.integers({0});
+  job.integers({127});
+  return finish(kernel_static_depthwise_conv2d);
 }
 
 WTW_EXPORT(bench_run) void bench_run(int job, int times) {

@@ -33,6 +33,21 @@ def conv2d(
     return Case("conv2d", label, "bench_conv2d", sizes, flops)
 
 
+def bytes_conv2d(
+    size: int, channels: int, out: int, kernel: int, stride: int, padding: int
+) -> Iterator[Case]:
+    """The same in float32, on bytes, and on floats that become bytes: pixel by pixel where the
+    kernel is 1 x 1."""
+    one = conv2d(size, channels, out, kernel, stride, padding)
+    yield one
+    yield Case("static", one.label, "bench_static_conv2d", one.sizes[:-1], one.flops)
+    if kernel == 1:
+        rows = (size**2, out, channels)
+        yield Case("dynamic", one.label, "bench_quantized_linear", rows, one.flops)
+    else:
+        yield Case("dynamic", one.label, "bench_quantized_conv2d", one.sizes[:-1], one.flops)
+
+
 def winograd(size: int, channels: int, out: int, tile: int) -> Case:
     """A square image, 3 x 3; `flops` are those of the direct convolution."""
     label = f"{size}² x {channels} → {out}, F({tile}²)"
@@ -53,6 +68,13 @@ def conv_transpose2d(size: int, channels: int, out: int, kernel: int, stride: in
     sizes = (size, channels, out, kernel, stride)
     flops = 2 * size**2 * channels * out * kernel**2
     return Case("conv_transpose", label, "bench_conv_transpose2d", sizes, flops)
+
+
+def bytes_depthwise(size: int, channels: int, kernel: int, stride: int) -> Iterator[Case]:
+    """The same in float32 and on bytes."""
+    one = depthwise(size, channels, kernel, stride)
+    yield one
+    yield Case("static depthwise", one.label, "bench_static_depthwise", one.sizes[:-1], one.flops)
 
 
 def depthwise(size: int, channels: int, kernel: int, stride: int, dilation: int = 1) -> Case:
@@ -83,22 +105,23 @@ CASES = (
     linear(197, 21, 192),
     *(case for m in (1, 4, 6, 16, 128) for case in integers(m, 4096, 1024)),
     *integers(1, 16384, 4096),
-    conv2d(56, 64, 64, 3, 1, 1),
+    *bytes_conv2d(56, 64, 64, 3, 1, 1),
     conv2d(28, 128, 128, 3, 1, 1),
-    conv2d(14, 256, 256, 3, 1, 1),
+    *bytes_conv2d(14, 256, 256, 3, 1, 1),
     conv2d(7, 512, 512, 3, 1, 1),
-    conv2d(224, 3, 32, 3, 2, 1),
-    conv2d(224, 3, 64, 7, 2, 3),
+    *bytes_conv2d(224, 3, 32, 3, 2, 1),
+    *bytes_conv2d(224, 3, 64, 7, 2, 3),
     conv2d(224, 3, 192, 16, 16, 0),
-    conv2d(112, 16, 96, 1, 1, 0),
-    conv2d(56, 24, 144, 1, 1, 0),
-    conv2d(112, 32, 16, 1, 1, 0),
-    conv2d(14, 96, 576, 1, 1, 0),
-    conv2d(7, 960, 160, 1, 1, 0),
+    *bytes_conv2d(112, 16, 96, 1, 1, 0),
+    *bytes_conv2d(56, 24, 144, 1, 1, 0),
+    *bytes_conv2d(112, 32, 16, 1, 1, 0),
+    *bytes_conv2d(14, 96, 576, 1, 1, 0),
+    *bytes_conv2d(7, 960, 160, 1, 1, 0),
     conv2d(28, 240, 40, 1, 1, 0),
     conv2d(14, 200, 100, 1, 1, 0),
     conv2d(56, 256, 512, 1, 2, 0),
-    conv2d(56, 128, 128, 3, 2, 1),
+    *bytes_conv2d(28, 256, 256, 1, 1, 0),
+    *bytes_conv2d(56, 128, 128, 3, 2, 1),
     conv2d(56, 128, 128, 3, 1, 1, 32),
     conv2d(28, 256, 256, 3, 1, 1, 32),
     conv2d(14, 512, 512, 3, 1, 1, 32),
@@ -118,9 +141,9 @@ CASES = (
     conv_transpose2d(112, 32, 16, 4, 2),
     conv_transpose2d(56, 64, 3, 4, 2),
     depthwise(112, 32, 3, 1),
-    depthwise(112, 96, 3, 2),
-    depthwise(56, 144, 3, 1),
-    depthwise(14, 576, 3, 1),
+    *bytes_depthwise(112, 96, 3, 2),
+    *bytes_depthwise(56, 144, 3, 1),
+    *bytes_depthwise(14, 576, 3, 1),
     depthwise(7, 960, 3, 1),
     depthwise(28, 192, 3, 2),
     depthwise(28, 240, 5, 1),

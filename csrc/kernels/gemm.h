@@ -84,6 +84,7 @@ struct Blocking {
 
   int64_t tile_chunks() const { return ceil_div(tiles, tile_block); }
   int64_t chunks() const { return tile_chunks() * ceil_div(panels, panel_block); }
+  int64_t first_tile(int64_t chunk) const { return chunk % tile_chunks() * tile_block; }
 };
 Blocking blocking(int64_t tiles, int64_t panels, int64_t k);  // tiles, panels >= 1
 
@@ -98,15 +99,20 @@ struct Spread {
 };
 inline int64_t first_row(int64_t tile, int64_t m) { return Spread(m).first(tile); }
 
+// The tiles of a chunk, each with the panels that it meets: each(tile, panel, last).
+template <class Each>
+void walk(const Blocking& b, int64_t chunk, Each&& each) {
+  const int64_t tile = b.first_tile(chunk), end = std::min(tile + b.tile_block, b.tiles);
+  const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
+  const int64_t last = std::min(panel + b.panel_block, b.panels);
+  for (int64_t t = tile; t < end; ++t) each(t, panel, last);
+}
+
 // One chunk; make(index) gives a tile, whose taps may lie where those of the last one lay.
 template <class Make>
 void run_chunk(const Product& product, const Blocking& b, int64_t chunk, Make&& make) {
-  const int64_t tile = chunk % b.tile_chunks() * b.tile_block;
-  const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
-  const int64_t last = std::min(panel + b.panel_block, b.panels);
-  for (int64_t t = tile; t < std::min(tile + b.tile_block, b.tiles); ++t) {
-    run_tile(product, make(t), panel, last);
-  }
+  walk(b, chunk,
+       [&](int64_t t, int64_t panel, int64_t last) { run_tile(product, make(t), panel, last); });
 }
 
 // Element (i, j) of a matrix is data[i * row + j * column].

@@ -10,7 +10,7 @@
 #include "core/kernel.h"
 #include "kernels/gemm.h"
 #include "kernels/int4.h"
-#include "kernels/odometer.h"
+#include "kernels/linear_rows.h"
 #include "kernels/product_output.h"
 #include "ops.h"
 
@@ -25,27 +25,22 @@ constexpr float kLeastMagnitude = 0x1p-100f;
 constexpr float kInfinity = __builtin_inff();
 constexpr int64_t kChunkNumbers = 32 << 10;  // that are quantised: about 20 us
 
-struct Sizes {
-  int64_t m, n, k, blocks, panels;
+struct Sizes : LinearSizes {
+  int64_t blocks;
 };
 
 Sizes sizes_of(const Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  const int64_t n = y.size(-1), k = x.size(-1);
-  return {n > 0 ? y.numel / n : 0, n, k, ceil_div(k, kBlock), ceil_div(n, kColumns)};
+  const LinearSizes s = linear_sizes(call);
+  return {s, ceil_div(s.k, kBlock)};
 }
 
 Code check(Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  WTW_CHECK(x.rank >= 1 && y.rank == x.rank);
-  WTW_CHECK(std::equal(x.shape, x.shape + x.rank - 1, y.shape));
+  WTW_CHECK(linear_fits(call, op::columns_, op::residual_));
   const Sizes s = sizes_of(call);
-  WTW_CHECK(s.k >= 1 && call.integer(op::columns_) == s.n);
-  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels, s.blocks, kBlockBytes}));
-  WTW_CHECK(has_shape(call.in(op::scale_), {s.panels, s.blocks, kColumns}));
-  WTW_CHECK(has_shape(call.in(op::zero_), {s.panels, s.blocks, kColumns}));
-  WTW_CHECK(has_shape(call.in(op::bias_), {s.panels * kColumns}));
-  if (call.has(op::residual_)) WTW_CHECK(same_shape(call.in(op::residual_), y));
+  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels(), s.blocks, kBlockBytes}));
+  WTW_CHECK(has_shape(call.in(op::scale_), {s.panels(), s.blocks, kColumns}));
+  WTW_CHECK(has_shape(call.in(op::zero_), {s.panels(), s.blocks, kColumns}));
+  WTW_CHECK(has_shape(call.in(op::bias_), {s.panels() * kColumns}));
   call.need_scratch(s.m * s.blocks * int64_t{sizeof(Left)});
   return Code::ok;
 }
@@ -164,15 +159,9 @@ Code run(Call& call) {
   if (y.numel == 0) return Code::ok;
   const Sizes s = sizes_of(call);
   Left* left = reinterpret_cast<Left*>(call.scratch());
-  Odometer<1> offsets;
-  for (int axis = 0; axis < x.rank - 1; ++axis) offsets.add(x.shape[axis], {x.stride[axis]});
-  parallel_ranges(s.m, std::max<int64_t>(kChunkNumbers / s.k, 1),
-                  [&](int64_t begin, int64_t end, int) {
-                    for (int64_t r = begin; r < end; ++r) {
-                      const float* row = x.as<float>() + offsets.at(r)[0];
-                      quantize_row(row, s.k, left + r * s.blocks);
-                    }
-                  });
+  for_rows(x, s, kChunkNumbers, [&](int64_t r, int64_t offset) {
+    quantize_row(x.as<float>() + offset, s.k, left + r * s.blocks);
+  });
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   const Product product = {s,
@@ -182,7 +171,7 @@ Code run(Call& call) {
                            call.in(op::zero_).as<uint8_t>(),
                            epilogue.bias,
                            {s.m, s.n, y.as<float>(), residual, epilogue}};
-  const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels, ceil_div(s.k, 2));
+  const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels(), ceil_div(s.k, 2));
   pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
     product.output.run_chunk<kRows>(cut, chunk, [&](int64_t row, int64_t rows, int64_t panel) {
       kRuns[rows - 1](product, row, panel);

@@ -2,6 +2,7 @@
 // floats, and on to bytes where the output has them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/kernel.h"
@@ -28,22 +29,34 @@ bool columns_fit(const Call& call, const Names& names, int64_t n);
 // the attribute says, and no activation that bytes do not have.
 bool bytes_fit(const Call& call, const Names& names, int zero, int dtype);
 
+// Where some rows of a product go, and what is added there, at one distance from row to row.
+struct Place {
+  float* out;  // one of the two is there
+  uint8_t* out_bytes;
+  const float* residual;  // at most one of the two is there
+  const uint8_t* residual_bytes;
+  ptrdiff_t stride;
+
+  Place at(ptrdiff_t i) const {
+    return {out ? out + i : nullptr, out_bytes ? out_bytes + i : nullptr,
+            residual ? residual + i : nullptr, residual_bytes ? residual_bytes + i : nullptr,
+            stride};
+  }
+};
+
 // (sum - zero * sums) * (scale * columns' scale) + bias, then the residual, then the activation.
 struct Output {
-  int64_t n;
+  Place place;
   Columns columns;
-  const Scale* scales;  // of the left side
-  int64_t rows_of_scale;
+  const Scale* scales;    // of the left side; its scale is 1 where bytes are written
+  int64_t rows_of_scale;  // 0 where all rows have one, as they do where bytes are written
   Epilogue epilogue;
   float residual_scale = 1;
-  const float* residual = nullptr;  // (m, n); at most one of the two is there
-  const uint8_t* residual_bytes = nullptr;
-  float* out = nullptr;  // (m, n); one of the two is there
-  uint8_t* out_bytes = nullptr;
+  Clamp bounds = clamp_of(epilogue);  // of bytes, within 0 to kMost
 
-  void take(int64_t first, int64_t count, int64_t panel, const Sums& sums) const;
-  // Activations that take whole rows, of floats alone.
-  void done(int64_t first, int64_t count, int64_t panel, int64_t last) const;
+  const Scale& scale_of(int64_t row) const {
+    return scales[rows_of_scale > 1 ? row / rows_of_scale : row * rows_of_scale];
+  }
 };
 // What the operands and attributes of a call ask for.
 Output output_of(const Call& call, const Names& names, int64_t n, const Scale* scales,

@@ -63,10 +63,6 @@ void write_lines(const Windows& windows, const Tensor& input, const Scale* scale
   std::memset(out + g.batch * height * row, 0, kBehind);
 }
 
-bool is_pointwise(const conv::Geometry& g) {
-  return g.y.kernel == 1 && g.x.kernel == 1 && g.y.stride == 1 && g.x.stride == 1;
-}
-
 }  // namespace
 
 int64_t Windows::image_bytes() const {
@@ -106,26 +102,12 @@ void convolve(const Windows& windows, const uint8_t* image, const int8_t* weight
     const int64_t y = tap / columns * g.y.dilation, x = tap % columns * g.x.dilation;
     offsets[tap] = (y * width + x) * channels;
   }
-  const Product product = {g.pixels(),      g.out_channels, windows.taps(),
-                           windows.depth(), offsets,        weights};
-  const gemm::Blocking cut = product.blocking();
-  const bool pointwise = is_pointwise(g);
-  const auto find = [&](int64_t first, int64_t count, const uint8_t** rows) {
-    int64_t x = pointwise ? 0 : first % g.x.out, y = pointwise ? 0 : first / g.x.out % g.y.out;
-    int64_t n = pointwise ? 0 : first / g.x.out / g.y.out;
-    for (int64_t r = 0; r < count; ++r) {
-      const int64_t pixel =
-          pointwise ? first + r : (n * height + y * g.y.stride) * width + x * g.x.stride;
-      rows[r] = image + pixel * channels;
-      if (++x < g.x.out) continue;
-      x = 0;
-      if (++y < g.y.out) continue;
-      y = 0;
-      ++n;
-    }
-  };
-  pool::parallel(cut.chunks(),
-                 [&](int64_t chunk, int) { run_chunk(product, cut, chunk, output, find); });
+  Product product = {g.pixels(),     g.out_channels,  image,   {},
+                     windows.taps(), windows.depth(), offsets, weights};
+  product.rows.add(g.batch, {height * width * channels});
+  product.rows.add(g.y.out, {g.y.stride * width * channels});
+  product.rows.add(g.x.out, {g.x.stride * channels});
+  multiply(product, output);
 }
 
 }  // namespace wtw::int8

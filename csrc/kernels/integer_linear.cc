@@ -8,7 +8,7 @@
 
 #include "core/kernel.h"
 #include "kernels/gemm.h"
-#include "kernels/odometer.h"
+#include "kernels/linear_rows.h"
 #include "kernels/product_output.h"
 #include "ops.h"
 
@@ -25,27 +25,25 @@ constexpr int kRows = 2;                     // of a tile
 constexpr int64_t kMostDepth = 1 << 15;      // sums of so many products, with a zero point, fit 32
 constexpr int64_t kChunkNumbers = 64 << 10;  // that are widened
 
-struct Sizes {
-  int64_t m, n, k, steps, panels;
+struct Sizes : LinearSizes {
+  int64_t steps;
 };
 
 Sizes sizes_of(const Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  const int64_t n = y.size(-1), k = x.size(-1);
-  return {n > 0 ? y.numel / n : 0, n, k, ceil_div(k, kDepth), ceil_div(n, kColumns)};
+  const LinearSizes s = linear_sizes(call);
+  return {s, ceil_div(s.k, kDepth)};
 }
 
 Code check(Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  WTW_CHECK(x.rank >= 1 && y.rank == x.rank);
-  WTW_CHECK(std::equal(x.shape, x.shape + x.rank - 1, y.shape));
+  WTW_CHECK(linear_fits(call, op::columns_));
+  const Tensor& y = call.out();
   const Sizes s = sizes_of(call);
-  WTW_CHECK(s.k >= 1 && s.k <= kMostDepth && call.integer(op::columns_) == s.n);
-  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels, s.steps, kColumns, kDepth}));
+  WTW_CHECK(s.k <= kMostDepth);
+  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels(), s.steps, kColumns, kDepth}));
   const bool floats = y.dtype == DType::float32;
   for (const int operand : {op::sums_, op::scale_, op::bias_}) {
     WTW_CHECK(call.has(operand) == floats);
-    if (floats) WTW_CHECK(has_shape(call.in(operand), {s.panels * kColumns}));
+    if (floats) WTW_CHECK(has_shape(call.in(operand), {s.panels() * kColumns}));
   }
   WTW_CHECK(call.has(op::row_scale_) == floats && call.has(op::row_zero_) == floats);
   if (floats) {
@@ -131,15 +129,10 @@ Code run(Call& call) {
   if (y.numel == 0) return Code::ok;
   const Sizes s = sizes_of(call);
   auto* left = reinterpret_cast<int16_t*>(call.scratch());
-  Odometer<1> offsets;
-  for (int axis = 0; axis < x.rank - 1; ++axis) offsets.add(x.shape[axis], {x.stride[axis]});
   const bool is_signed = x.dtype == DType::int8;
-  parallel_ranges(s.m, kChunkNumbers / s.k, [&](int64_t begin, int64_t end, int) {
-    for (int64_t r = begin; r < end; ++r) {
-      const int64_t at = offsets.at(r)[0];
-      int16_t* out = left + r * s.steps * kDepth;
-      is_signed ? widen(x.as<int8_t>() + at, s.k, out) : widen(x.as<uint8_t>() + at, s.k, out);
-    }
+  for_rows(x, s, kChunkNumbers, [&](int64_t r, int64_t at) {
+    int16_t* out = left + r * s.steps * kDepth;
+    is_signed ? widen(x.as<int8_t>() + at, s.k, out) : widen(x.as<uint8_t>() + at, s.k, out);
   });
   Product product = {};
   product.sizes = s;
@@ -158,7 +151,7 @@ Code run(Call& call) {
     product.row_step = call.in(op::row_scale_).numel == 1 ? 0 : 1;
     product.output = {s.m, s.n, y.as<float>(), nullptr, epilogue};
   }
-  const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels, s.steps * 2);
+  const gemm::Blocking cut = gemm::blocking(ceil_div(s.m, kRows), s.panels(), s.steps * 2);
   pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
     product.output.run_chunk<kRows>(cut, chunk, [&](int64_t row, int64_t rows, int64_t panel) {
       rows == 1 ? run_panel<1>(product, row, panel) : run_panel<2>(product, row, panel);

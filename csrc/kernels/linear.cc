@@ -1,5 +1,6 @@
 // linear: input (..., K) with rows of any stride, weight (N, K), bias (N) in; (..., N) out.
 #include "kernels/gemm.h"
+#include "kernels/linear_rows.h"
 
 namespace wtw {
 namespace {
@@ -35,10 +36,7 @@ Code run(Call& call) {
   }
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
-  Rows rows = {x.as<float>(), {}, y.numel / n, panels, y.as<float>(), residual};
-  for (int axis = 0; axis < x.rank - 1; ++axis) {
-    rows.offsets.add(x.shape[axis], {x.stride[axis]});
-  }
+  const Rows rows = {x.as<float>(), rows_of(x), y.numel / n, panels, y.as<float>(), residual};
   const Product product = {n, k, k, epilogue};
   const Blocking cut = blocking(tiles_of(rows.m), panels_of(n), k);
   pool::parallel(cut.chunks(), [&](int64_t chunk, int) { run_rows(product, cut, chunk, rows); });

@@ -39,14 +39,11 @@ struct ProductOutput {
   // One chunk of a product: run(row, rows, panel) for each tile of up to kRows rows and each panel.
   template <int kRows, class Run>
   void run_chunk(const gemm::Blocking& b, int64_t chunk, Run&& run) const {
-    const int64_t tile = chunk % b.tile_chunks() * b.tile_block;
-    const int64_t panel = chunk / b.tile_chunks() * b.panel_block;
-    const int64_t last = std::min(panel + b.panel_block, b.panels);
-    for (int64_t t = tile; t < std::min(tile + b.tile_block, b.tiles); ++t) {
-      const int64_t row = t * kRows, end = std::min(row + kRows, m);
+    gemm::walk(b, chunk, [&](int64_t tile, int64_t panel, int64_t last) {
+      const int64_t row = tile * kRows, end = std::min(row + kRows, m);
       for (int64_t i = panel; i < last; ++i) run(row, end - row, i);
       activate(row, end, panel * gemm::kPanel, last * gemm::kPanel);
-    }
+    });
   }
 };
 

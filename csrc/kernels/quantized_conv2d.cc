@@ -80,8 +80,8 @@ Code run_quantized(Call& call) {
   auto* ranges = reinterpret_cast<Range*>(scratch += memo.scales);
   find_scales(call.in(0), memo, ranges, scales);
   pad(memo.windows, call.in(0), scales, 0, image);
-  const Output output =
-      output_of(call, names_of_quantized(), g.out_channels, scales, g.y.out * g.x.out);
+  const int64_t pixels = g.batch == 1 ? 0 : g.y.out * g.x.out;
+  const Output output = output_of(call, names_of_quantized(), g.out_channels, scales, pixels);
   convolve(memo.windows, image, call.in(1).as<int8_t>(), offsets, output);
   return Code::ok;
 }
@@ -118,7 +118,7 @@ Code run_static(Call& call) {
     pad(windows, call.in(0), nullptr, scale.zero, copy);
     image = copy;
   }
-  Output output = output_of(call, names_of_static(), g.out_channels, &scale, g.pixels());
+  Output output = output_of(call, names_of_static(), g.out_channels, &scale, 0);
   output.residual_scale = static_cast<float>(call.real(op::residual_scale_));
   auto* offsets = reinterpret_cast<ptrdiff_t*>(call.scratch());
   convolve(windows, image, call.in(1).as<int8_t>(), offsets, output);

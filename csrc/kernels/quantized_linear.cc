@@ -7,7 +7,7 @@
 
 #include "core/kernel.h"
 #include "kernels/int8_epilogue.h"
-#include "kernels/odometer.h"
+#include "kernels/linear_rows.h"
 #include "ops.h"
 
 namespace wtw {
@@ -28,89 +28,65 @@ constexpr Names names_of_static() {
   return {scale_, sums_, bias_, residual_, activation_, low_, high_};
 }
 
-struct Sizes {
-  int64_t m, n, k;
-
-  int64_t left_bytes() const { return aligned(m * k + kBehind); }
-};
-
-Sizes sizes_of(const Call& call) {
-  const Tensor& y = call.out();
-  const int64_t n = y.size(-1);
-  return {n > 0 ? y.numel / n : 0, n, call.in(kInput).size(-1)};
-}
-
 // Everything but the scratch memory.
-Code check_sizes(Call& call, const Names& names, int64_t columns) {
-  const Tensor &x = call.in(kInput), &w = call.in(kWeight), &y = call.out();
-  WTW_CHECK(x.rank >= 1 && y.rank == x.rank && w.rank == 4);
-  WTW_CHECK(std::equal(x.shape, x.shape + x.rank - 1, y.shape));
-  const Sizes s = sizes_of(call);
-  WTW_CHECK(s.k >= 1 && s.k <= kMostDepth && columns == s.n);
-  WTW_CHECK(w.shape[0] == ceil_div(s.n, kColumns) && w.shape[1] == ceil_div(s.k, kDepth));
-  WTW_CHECK(w.shape[2] == kColumns && w.shape[3] == kDepth);
-  WTW_CHECK(columns_fit(call, names, s.n));
-  if (call.has(names.residual)) WTW_CHECK(same_shape(call.in(names.residual), y));
+Code check_sizes(Call& call, const Names& names, int columns) {
+  WTW_CHECK(linear_fits(call, columns, names.residual));
+  const LinearSizes s = linear_sizes(call);
+  WTW_CHECK(s.k <= kMostDepth && columns_fit(call, names, s.n));
+  WTW_CHECK(has_shape(call.in(kWeight), {s.panels(), ceil_div(s.k, kDepth), kColumns, kDepth}));
   return Code::ok;
 }
 
+int64_t left_bytes(const LinearSizes& s) { return aligned(s.m * s.k + kBehind); }
+
 // `left` holds the rows, one after the other.
-void multiply_rows(const Call& call, const Sizes& s, const uint8_t* left, const Output& output) {
+void multiply_rows(const Call& call, const LinearSizes& s, const uint8_t* left,
+                   const Output& output) {
   const ptrdiff_t offset = 0;
-  const Product product = {s.m, s.n, 1, s.k, &offset, call.in(kWeight).as<int8_t>()};
-  const gemm::Blocking cut = product.blocking();
-  pool::parallel(cut.chunks(), [&](int64_t chunk, int) {
-    run_chunk(product, cut, chunk, output, [&](int64_t first, int64_t count, const uint8_t** rows) {
-      for (int64_t r = 0; r < count; ++r) rows[r] = left + (first + r) * s.k;
-    });
-  });
+  Product product = {s.m, s.n, left, {}, 1, s.k, &offset, call.in(kWeight).as<int8_t>()};
+  product.rows.add(s.m, {s.k});
+  multiply(product, output);
 }
 
 Code check_quantized(Call& call) {
-  const int64_t columns = call.integer(op::quantized_linear::columns_);
-  if (Code code = check_sizes(call, names_of_quantized(), columns); code != Code::ok) return code;
-  const Sizes s = sizes_of(call);
-  call.need_scratch(s.left_bytes() + s.m * int64_t{sizeof(Scale)});
+  namespace op = op::quantized_linear;
+  if (Code code = check_sizes(call, names_of_quantized(), op::columns_); code != Code::ok) {
+    return code;
+  }
+  const LinearSizes s = linear_sizes(call);
+  call.need_scratch(left_bytes(s) + s.m * int64_t{sizeof(Scale)});
   return Code::ok;
 }
 
 Code run_quantized(Call& call) {
   const Tensor& x = call.in(kInput);
   if (call.out().numel == 0) return Code::ok;
-  const Sizes s = sizes_of(call);
+  const LinearSizes s = linear_sizes(call);
   uint8_t* left = reinterpret_cast<uint8_t*>(call.scratch());
-  auto* scales = reinterpret_cast<Scale*>(call.scratch() + s.left_bytes());
-  Odometer<1> offsets;
-  for (int axis = 0; axis < x.rank - 1; ++axis) offsets.add(x.shape[axis], {x.stride[axis]});
+  auto* scales = reinterpret_cast<Scale*>(call.scratch() + left_bytes(s));
   std::memset(left + s.m * s.k, 0, kBehind);
-  parallel_ranges(s.m, std::max<int64_t>(kChunkNumbers / s.k, 1),
-                  [&](int64_t begin, int64_t end, int) {
-                    for (int64_t r = begin; r < end; ++r) {
-                      const float* row = x.as<float>() + offsets.at(r)[0];
-                      scales[r] = scale_of(range_of(row, s.k));
-                      round_bytes(scales[r], row, s.k, left + r * s.k);
-                    }
-                  });
+  for_rows(x, s, kChunkNumbers, [&](int64_t r, int64_t offset) {
+    const float* row = x.as<float>() + offset;
+    scales[r] = scale_of(range_of(row, s.k));
+    round_bytes(scales[r], row, s.k, left + r * s.k);
+  });
   multiply_rows(call, s, left, output_of(call, names_of_quantized(), s.n, scales, 1));
   return Code::ok;
 }
 
 Code check_static(Call& call) {
   namespace op = op::static_linear;
-  if (Code code = check_sizes(call, names_of_static(), call.integer(op::columns_));
-      code != Code::ok) {
-    return code;
-  }
+  if (Code code = check_sizes(call, names_of_static(), op::columns_); code != Code::ok) return code;
   WTW_CHECK(bytes_fit(call, names_of_static(), op::zero_, op::dtype_));
-  const Sizes s = sizes_of(call);
-  if (s.k % kDepth != 0) call.need_scratch(s.left_bytes());
+  const LinearSizes s = linear_sizes(call);
+  if (s.k % kDepth != 0) call.need_scratch(left_bytes(s));
   return Code::ok;
 }
 
 Code run_static(Call& call) {
   namespace op = op::static_linear;
   if (call.out().numel == 0) return Code::ok;
-  const Sizes s = sizes_of(call);
+  const LinearSizes s = linear_sizes(call);
   const uint8_t* left = call.in(kInput).as<uint8_t>();
   if (s.k % kDepth != 0) {  // what lies behind the last row is read too
     auto* copy = reinterpret_cast<uint8_t*>(call.scratch());
@@ -118,7 +94,7 @@ Code run_static(Call& call) {
     left = copy;
   }
   const Scale scale = {1, 1, static_cast<int32_t>(call.integer(op::zero_))};
-  Output output = output_of(call, names_of_static(), s.n, &scale, s.m);
+  Output output = output_of(call, names_of_static(), s.n, &scale, 0);
   output.residual_scale = static_cast<float>(call.real(op::residual_scale_));
   multiply_rows(call, s, left, output);
   return Code::ok;

@@ -6,7 +6,7 @@
 
 #include "core/kernel.h"
 #include "kernels/gemm.h"
-#include "kernels/odometer.h"
+#include "kernels/linear_rows.h"
 #include "kernels/product_output.h"
 #include "ops.h"
 
@@ -21,41 +21,31 @@ constexpr int64_t kFewRows = 4;
 constexpr int64_t kExpandedFloats = 64 << 10;  // stay in the second-level cache
 constexpr int64_t kChunkWeights = 256 << 10;   // that meet a few rows: about 30 us
 
-struct Sizes {
-  int64_t m, n, k, panels, groups, group;
+struct Sizes : LinearSizes {
+  int64_t groups, group;
   bool is_int4;
 
   int64_t panel_bytes() const { return (is_int4 ? ceil_div(k, 2) : k) * kPanel; }
   // Panels that are expanded together.
-  int64_t block() const { return std::clamp<int64_t>(kExpandedFloats / (k * kPanel), 1, panels); }
+  int64_t block() const { return std::clamp<int64_t>(kExpandedFloats / (k * kPanel), 1, panels()); }
 };
 
 Sizes sizes_of(const Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  const int64_t n = y.size(-1), k = x.size(-1), group = call.integer(op::group_);
-  return {.m = n > 0 ? y.numel / n : 0,
-          .n = n,
-          .k = k,
-          .panels = gemm::panels_of(n),
-          .groups = group > 0 ? k / group : 0,
-          .group = group,
-          .is_int4 = call.in(op::weight_).dtype == DType::uint8};
+  const LinearSizes s = linear_sizes(call);
+  const int64_t group = call.integer(op::group_);
+  return {s, group > 0 ? s.k / group : 0, group, call.in(op::weight_).dtype == DType::uint8};
 }
 
 Code check(Call& call) {
-  const Tensor &x = call.in(op::input_), &y = call.out();
-  WTW_CHECK(x.rank >= 1 && y.rank == x.rank);
-  WTW_CHECK(std::equal(x.shape, x.shape + x.rank - 1, y.shape));
+  WTW_CHECK(linear_fits(call, op::columns_, op::residual_));
   const Sizes s = sizes_of(call);
-  WTW_CHECK(s.k >= 1 && s.group >= 1 && s.groups * s.group == s.k);
+  WTW_CHECK(s.group >= 1 && s.groups * s.group == s.k);
   WTW_CHECK(!s.is_int4 || s.group % 2 == 0 || s.groups == 1);
-  WTW_CHECK(call.integer(op::columns_) == s.n);
   const int64_t depth = s.is_int4 ? ceil_div(s.k, 2) : s.k;
-  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels, depth, kPanel}));
-  WTW_CHECK(has_shape(call.in(op::scale_), {s.panels, s.groups, kPanel}));
-  WTW_CHECK(has_shape(call.in(op::zero_), {s.panels, s.groups, kPanel}));
-  WTW_CHECK(has_shape(call.in(op::bias_), {s.panels * kPanel}));
-  if (call.has(op::residual_)) WTW_CHECK(same_shape(call.in(op::residual_), y));
+  WTW_CHECK(has_shape(call.in(op::weight_), {s.panels(), depth, kPanel}));
+  WTW_CHECK(has_shape(call.in(op::scale_), {s.panels(), s.groups, kPanel}));
+  WTW_CHECK(has_shape(call.in(op::zero_), {s.panels(), s.groups, kPanel}));
+  WTW_CHECK(has_shape(call.in(op::bias_), {s.panels() * kPanel}));
   if (s.m > kFewRows) call.need_worker_scratch(s.block() * s.k * kPanel * 4);
   return Code::ok;
 }
@@ -188,7 +178,7 @@ constexpr std::array<RunFew, kFewRows> kFew = few<kInt4>(std::make_index_sequenc
 void run_rows(const Product& p) {
   const Sizes& s = p.sizes;
   const RunFew by_rows = (s.is_int4 ? kFew<true> : kFew<false>)[s.m - 1];
-  parallel_ranges(s.panels, kChunkWeights / (s.k * kPanel), [&](int64_t begin, int64_t end, int) {
+  parallel_ranges(s.panels(), kChunkWeights / (s.k * kPanel), [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) by_rows(p, i);
     p.output.activate(0, s.m, begin * kPanel, end * kPanel);
   });
@@ -197,7 +187,7 @@ void run_rows(const Product& p) {
 // Some panels as floats times all rows.
 void run_block(const Product& p, int64_t block, float* expanded) {
   const Sizes& s = p.sizes;
-  const int64_t begin = block * s.block(), end = std::min(begin + s.block(), s.panels);
+  const int64_t begin = block * s.block(), end = std::min(begin + s.block(), s.panels());
   for (int64_t i = begin; i < end; ++i) {
     float* to = expanded + (i - begin) * s.k * kPanel;
     s.is_int4 ? expand<true>(p, i, to) : expand<false>(p, i, to);
@@ -230,21 +220,18 @@ Code run(Call& call) {
   const Epilogue epilogue = epilogue_of(call, op::bias_, op::activation_, op::low_, op::high_);
   const float* residual = call.has(op::residual_) ? call.in(op::residual_).as<float>() : nullptr;
   const Sizes s = sizes_of(call);
-  Product product = {.sizes = s,
-                     .left = x.as<float>(),
-                     .offsets = {},
-                     .weights = call.in(op::weight_).as<int8_t>(),
-                     .scale = call.in(op::scale_).as<float>(),
-                     .zero = call.in(op::zero_).as<int8_t>(),
-                     .output = {s.m, s.n, y.as<float>(), residual, epilogue}};
-  for (int axis = 0; axis < x.rank - 1; ++axis) {
-    product.offsets.add(x.shape[axis], {x.stride[axis]});
-  }
+  const Product product = {.sizes = s,
+                           .left = x.as<float>(),
+                           .offsets = rows_of(x),
+                           .weights = call.in(op::weight_).as<int8_t>(),
+                           .scale = call.in(op::scale_).as<float>(),
+                           .zero = call.in(op::zero_).as<int8_t>(),
+                           .output = {s.m, s.n, y.as<float>(), residual, epilogue}};
   if (s.m <= kFewRows) {
     run_rows(product);
     return Code::ok;
   }
-  pool::parallel(ceil_div(s.panels, s.block()), [&](int64_t block, int worker) {
+  pool::parallel(ceil_div(s.panels(), s.block()), [&](int64_t block, int worker) {
     run_block(product, block, reinterpret_cast<float*>(call.worker_scratch(worker)));
   });
   return Code::ok;
