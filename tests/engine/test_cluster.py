@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,12 @@ def test_on_a_cluster(
 ) -> None:
     """One cluster for all that needs one: of this machine alone, and gone at the end."""
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(16))  # else Ray keeps one in the home
-    before = started_by(os.getpid())
+    before = processes()
     with cluster.connected(None, WORKERS):
         import ray
 
         address = ray.get_runtime_context().gcs_address
-        started = {p: line for p, line in started_by(os.getpid()).items() if p not in before}
+        started = processes(but=before)
         assert any("raylet" in line for line in started.values())
         assert listening([os.getpid(), *started]) == {"127.0.0.1"}
         for check in (same_lines, no_item_without):
@@ -45,6 +46,12 @@ def test_on_a_cluster(
             with subtests.test(check.__name__):
                 check(packages, folder, address)
     assert not [line for pid, line in started.items() if alive(pid)]
+
+
+def processes(but: Iterable[int] = ()) -> dict[int, str]:
+    """Those below this one; not of `but`, nor those that they started (a browser of the session)."""
+    others = {pid for one in but for pid in (one, *started_by(one))}
+    return {pid: line for pid, line in started_by(os.getpid()).items() if pid not in others}
 
 
 def lines_of(package: Path, source: Path) -> list[str]:

@@ -26,7 +26,7 @@ def given(text: str, *ports: dict[str, Any], offer: Any = None) -> dict[str, Any
     """The entry that these words give the first input, in a manifest that is valid."""
     manifest = fake_manifest(inputs=[dict(port) for port in ports or (PICTURE,)])
     give_preprocessing(manifest, parse_specs([text]), offer)
-    assert next(manifests._faults(manifest), None) is None
+    assert manifests.fault(manifest) is None
     return dict(manifest["programs"]["forward"]["inputs"][0]["preprocess"])
 
 
@@ -220,7 +220,7 @@ def test_labels_find_their_output(tmp_path: Path) -> None:
         give_classes(manifest, spec, "sigmoid")
         found = manifest["programs"]["forward"]["outputs"][1]
         assert found["classes"] == {"labels": ["cat", "dog", "bird"], "scores": "sigmoid"}
-        assert next(manifests._faults(manifest), None) is None
+        assert manifests.fault(manifest) is None
 
 
 def test_labels_that_fit_no_output(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def test_what_calibration_has_not_seen_stays() -> None:
 @pytest.mark.parametrize("way", [STATIC, DYNAMIC], ids=lambda way: way.name)
 def test_a_convolution_that_winograd_makes_faster_stays(way: Way) -> None:
     x = torch.randn(1, 64, 56, 56)
-    graph = simplified(nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 64, 1)), x)
+    graph = simplified(nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.Conv2d(64, 256, 1)), x)
     weights = quantized(graph, way, [{"input": x}])
     assert [one.kept for one in weights] == [FASTER, ""]
 

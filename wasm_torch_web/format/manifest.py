@@ -41,7 +41,7 @@ def read(folder: Path) -> Manifest:
         raise UserError("package-missing", path=folder)
     manifest = _parse(path)
     _check_version(path, manifest)
-    reason = _fault(manifest)
+    reason = fault(manifest)
     if reason is not None:
         raise UserError("manifest-invalid", path=path, reason=reason)
     for name, size in files(manifest).items():
@@ -51,7 +51,7 @@ def read(folder: Path) -> Manifest:
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Writes model.json in one step (a reader sees the old or the new one)."""
-    reason = _fault(manifest)
+    reason = fault(manifest)
     if reason is not None:
         raise InternalError("internal", reason=f"{FILE}: {reason}")
     text = json.dumps(manifest, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -114,8 +114,8 @@ def _checker() -> Check:
     return checker(schema())
 
 
-def _fault(manifest: Manifest) -> str | None:
-    """What is wrong first; rules rely on the schema."""
+def fault(manifest: Manifest) -> str | None:
+    """What is wrong with it first, if anything; rules rely on the schema."""
     return _checker()(manifest) or next(rules.faults(manifest), None)
 
 
