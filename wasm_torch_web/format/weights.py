@@ -25,7 +25,7 @@ NARROWED_BYTES = 4096  # smaller weights stay as they are in memory
 SHARD_BYTES = 24 << 20  # under the 25 MiB that hosts such as Cloudflare Pages allow for a file
 
 
-_LOOK = 1 << 16  # elements to look at first: most weights are told by them
+_LOOK = 1 << 16  # elements at a time: most weights are told by the first ones
 
 
 def panel8(matrix: torch.Tensor, groups: int) -> torch.Tensor:
@@ -111,10 +111,10 @@ class Segment:
 
     def _write_halves(self, content: memoryview) -> None:
         """float32 elements as float16, and zeros to the end of their extent."""
-        halves = _view(torch.frombuffer(content, dtype=torch.float32).half())
+        for part in torch.frombuffer(content, dtype=torch.float32).split(_LOOK):
+            self.sink.write(_view(part.half()))
         room = extent(len(content))
-        self.sink.write(halves)
-        self.sink.write(bytes(room // 2 - len(halves)))
+        self.sink.write(bytes((room - len(content)) // 2))
         self.size += room
         self.saved += room // 2
 
