@@ -129,7 +129,7 @@ def test_a_worker_that_hangs_is_replaced(
     packages: Packages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with serving(packages("classifier"), timeout=0.2) as client:
-        monkeypatch.setattr("wasm_torch_web.serving.api.pool.LOADING_SECONDS", 0.5)
+        monkeypatch.setattr("wasm_torch_web.serving.api.pool.MARGIN_SECONDS", 0.5)
         [pid] = pids(client)
         os.kill(pid, signal.SIGSTOP)
         answer = client.infer("classifier", tensor("x", numpy.zeros((1, 8))))

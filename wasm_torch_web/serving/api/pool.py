@@ -15,7 +15,8 @@ from wasm_torch_web.serving.api.process import Worker
 from wasm_torch_web.serving.api.settings import Settings
 
 DEPTH = 2  # jobs of a worker: the next is at hand when one is done
-LOADING_SECONDS = 120.0  # the most that a model may take to load, and a margin for all else
+LOADING_SECONDS = 120.0  # the most that a model may take to load
+MARGIN_SECONDS = 5.0  # for all that is neither a load nor a run
 LEAST_PAUSE, MOST_PAUSE = 0.1, 10.0  # seconds before a worker that ended is started again
 
 Tell = Callable[..., None]  # an event and its fields
@@ -91,11 +92,16 @@ class Pool:
             if worker is None:
                 raise UserError("worker-lost")
             head = {"model": key, "requests": requests, "join": self._settings.max_batch > 1}
-            # Where joined requests fail, each runs alone.
-            limit = LOADING_SECONDS + DEPTH * self._settings.timeout * (len(requests) + 1)
-            return await self._asked(slot, worker, head, blocks, limit)
+            return await self._asked(slot, worker, head, blocks, self._limit(slot, len(requests)))
         finally:
             await self.release(slot)
+
+    def _limit(self, slot: Slot, requests: int) -> float:
+        """Seconds after which the worker hangs. Where joined requests fail, each runs alone; models
+        are loaded where one had to make room."""
+        runs = DEPTH * self._settings.timeout * (requests + 1)
+        has_all = self._models.keys() <= slot.heaps.keys() | slot.failed
+        return runs + MARGIN_SECONDS + (0 if has_all else LOADING_SECONDS)
 
     async def release(self, slot: Slot) -> None:
         """Its job is done."""
