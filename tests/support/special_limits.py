@@ -14,21 +14,14 @@ DIVISIONS = ("div_trunc", "div_floor", "remainder", "fmod")
 # codes with scales and zero points, positions, samples, sorted boundaries, boxes. A weight that is
 # not finite is none either: whether PyTorch multiplies it with the zeros of a padding depends on
 # the library that it chooses.
-_FIRST = (0,)
 NUMBERS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         (
-            "conv2d",
-            "conv3d",
-            "conv_nd",
-            "conv_transpose2d",
-            "depthwise_conv2d",
-            "fractional_max_pool",
-            "grid_sample",
-            "integer_linear",
-            "weight_only_linear",
+            *("conv2d", "conv3d", "conv_nd", "conv_transpose2d", "depthwise_conv2d"),
+            *("deform_columns", "fractional_max_pool", "grid_sample", "roi_align"),
+            *("integer_linear", "weight_only_linear"),
         ),
-        _FIRST,
+        (0,),
     ),
     "searchsorted": (1,),
     "static_conv2d": (),
@@ -38,22 +31,62 @@ NUMBERS: dict[str, tuple[int, ...]] = {
 # Outputs that PyTorch leaves open: which of equal elements an index names.
 UNORDERED = {("topk", 1)}
 
+# What PyTorch raises an error for.
+REFUSED = {("linalg_svdvals", "nan")}
+
 
 class Limit(NamedTuple):
-    """What of these rows (a pattern of their names) may differ, for values of a kind."""
+    """What of these rows (a pattern of their names) may differ, for values of a kind: `ALL`, or a
+    key of `special_values.fault`. They are run all the same: nothing may trap."""
 
     rows: str
     kinds: tuple[str, ...]
-    what: str  # "": they are not run
+    what: str
     reason: str
 
 
-LIMITS: tuple[Limit, ...] = ()
+ALL = "all"
+NOT_FINITE = ("nan", "infinity", "largest")
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        r"conv.*|depthwise_conv2d|winograd.*|linear|(integer|weight_only)_linear|matmul"
+        r"|(group|layer)_norm|(gru|lstm|rnn)_scan|scaled_dot_product_attention"
+        r"|adaptive_avg_pool3d|cumsum|cumprod|var|lerp|upsample_bicubic2d",
+        ("largest",),
+        ALL,
+        "sums and products overflow on their way or not, as the order of their terms wants it",
+    ),
+    Limit(
+        r"fft_.*",
+        NOT_FINITE,
+        ALL,
+        "a transform multiplies with zeros or leaves them out: which parts are NaN follows from it",
+    ),
+    Limit(
+        r"linalg_.*",
+        ("infinity", "denormal", "largest"),
+        ALL,
+        "LAPACK's pivots and scaling decide which elements overflow first",
+    ),
+    Limit(
+        r"winograd_weight",
+        ("nan", "infinity"),
+        ALL,
+        "sums of three weights: where a zero among them meets an infinity",
+    ),
+    Limit(
+        r"fmod|remainder",
+        ("denormal", "largest"),
+        "NaN",
+        "PyTorch's vectorised float64 (Sleef) gives NaN for quotients beyond 2^53, its scalar "
+        "code and ours the remainder",
+    ),
+)
 
 
-def limited(row: str, kind: str, what: str = "") -> bool:
-    """Whether a limit is of this row and kind, and of just that difference."""
+def limited(row: str, kind: str, what: str) -> bool:
+    """Whether a limit is of this row, kind and difference."""
     return any(
-        re.fullmatch(limit.rows, row) and kind in limit.kinds and what == limit.what
+        re.fullmatch(limit.rows, row) and kind in limit.kinds and limit.what in (what, ALL)
         for limit in LIMITS
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from support.cases import Plan, given_of, make_plan, reference
-from support.special_limits import DIVISIONS, KINDS, NUMBERS, UNORDERED, limited
+from support.special_limits import DIVISIONS, KINDS, NUMBERS, REFUSED, UNORDERED, limited
 from torch import Tensor
 
 from wasm_torch_web.ops import ROWS, Case, Row
@@ -58,8 +58,8 @@ def special_plans(pattern: str = "") -> Iterator[Special]:
         for index, case in enumerate(_chosen(list(row.cases()))):
             plan = None
             for kind in KINDS:
-                found = None if limited(row.name, kind) else _special(case, row, kind)
-                if found is None:
+                found = _special(case, row, kind)
+                if found is None or (row.name, kind) in REFUSED:
                     continue
                 plan = plan or make_plan(row, case, "", constants=False)
                 name = f"{row.name}[{index}, {kind}]"
