@@ -87,8 +87,8 @@ void fix_weights(const Taps& taps, int64_t out) {
   }
 }
 
-// Of an axis that stays as it is PyTorch reads each position alone, though not with Keys' filter:
-// what weighs nothing must not be read either, since 0 * NaN is NaN.
+// Whether PyTorch reads each position of an axis that stays as it is alone: then what weighs
+// nothing must not be read either, since 0 * NaN is NaN.
 bool stays(const Axis& axis, const Sampling& sampling, double ratio) {
   const bool keys = sampling.filter == Filter::cubic && !sampling.antialias;
   return axis.in == axis.out && ratio == 1 && !keys;
@@ -110,8 +110,13 @@ void find_taps(const Axis& axis, const Sampling& sampling, const Taps& taps) {
     taps.count[o] = sampling.antialias
                         ? add_covered(axis, sampling, ratio, o, taps.most, index, weight)
                         : add_neighbours(axis, sampling, ratio, o, index, weight);
-    for (int64_t k = 0; k < taps.count[o] && stays(axis, sampling, ratio); ++k) {
-      if (weight[k] == 0) index[k] = o;
+    if (!stays(axis, sampling, ratio)) continue;
+    if (sampling.antialias) {
+      index[0] = o;
+      weight[0] = 1;
+      taps.count[o] = 1;
+    } else {
+      index[1] = o;
     }
   }
   if (sampling.fixed) fix_weights(taps, axis.out);

@@ -15,7 +15,8 @@ export function checkFinite(
   const { part, parts, array } = dtypeRow(dtype);
   const search = SEARCH[part];
   if (search === undefined) return;
-  const numbers = new array(buffer as ArrayBuffer, byteOffset, length) as Numbers;
+  const View = array as unknown as new (...of: [ArrayBufferLike, number, number]) => Numbers;
+  const numbers = new View(buffer, byteOffset, length);
   const found = search.first(numbers);
   if (found < 0) return;
   const index = indexOf(Math.floor(found / parts), shape);

@@ -18,7 +18,7 @@ NUMBERS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         (
             *("conv2d", "conv3d", "conv_nd", "conv_transpose2d", "depthwise_conv2d"),
-            *("deform_columns", "fractional_max_pool", "grid_sample", "roi_align"),
+            *("deform_columns", "fractional_max_pool", "grid_sample", "roi_align", "winograd_conv2d"),
             *("integer_linear", "weight_only_linear"),
         ),
         (0,),
@@ -51,7 +51,8 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         r"conv.*|depthwise_conv2d|winograd.*|linear|(integer|weight_only)_linear|matmul"
         r"|(group|layer)_norm|(gru|lstm|rnn)_scan|scaled_dot_product_attention"
-        r"|adaptive_avg_pool3d|cumsum|cumprod|var|lerp|upsample_bicubic2d",
+        r"|(adaptive_)?avg_pool[23]d|mean|cumsum|cumprod|prod|var|lerp|pdist|grid_sample"
+        r"|upsample_bicubic2d",
         ("largest",),
         ALL,
         "sums and products overflow on their way or not, as the order of their terms wants it",
@@ -73,6 +74,48 @@ LIMITS: tuple[Limit, ...] = (
         ("nan", "infinity"),
         ALL,
         "sums of three weights: where a zero among them meets an infinity",
+    ),
+    Limit(
+        r"fractional_max_pool|upsample_nearest2d",
+        ("largest",),
+        ALL,
+        "the reference has another dtype on its way, which does not hold them",
+    ),
+    Limit(
+        r"a(max|min)|f?(maximum|minimum)|f(max|min)|topk",
+        ("zero", "denormal"),
+        "sign of zero",
+        "which of two equal zeros: PyTorch's vectorised and scalar code differ, as do its dtypes",
+    ),
+    Limit(
+        r"gelu",
+        KINDS,
+        "sign of zero",
+        "PyTorch's gelu of float32 is oneDNN's for many elements, which loses the sign",
+    ),
+    Limit(
+        r"addcmul|(group|layer)_norm|grid_sample|upsample_bilinear2d|winograd_weight",
+        ("zero", "denormal"),
+        "sign of zero",
+        "sums that are 0, or vanish, have the sign that the order of their terms gives",
+    ),
+    Limit(
+        r"softmax",
+        ("zero", "denormal"),
+        "denormal",
+        "powers of e below the least normal number of float32 (1.2e-38) are 0",
+    ),
+    Limit(
+        r"igammac",
+        ("denormal",),
+        "denormal",
+        "it is 1 - igamma, whose error is one of 1",
+    ),
+    Limit(
+        r"igamma",
+        ("denormal",),
+        "number",
+        "PyTorch gives 0 for one such parameter, where the function is 1",
     ),
     Limit(
         r"fmod|remainder",

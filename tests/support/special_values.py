@@ -127,15 +127,17 @@ def fault(special: Special, outputs: list[Tensor]) -> str | None:
         wrong = _wrong(given, expected, special.plan.tolerance, kind)
         for what, places in wrong.items():
             if places.any() and not limited(name, kind, what):
-                at = tuple(places.nonzero()[0].tolist())
-                count = f"{int(places.sum())} of {places.numel()}, at {list(at)}"
-                return f"output {index}, {what}: {count} {given[at]}, expected {expected[at]}"
+                place = int(places.flatten().nonzero()[0])
+                pair = [parts(t).flatten()[place].item() for t in (given, expected)]
+                count = f"{int(places.sum())} of {places.numel()}, at {place}"
+                return f"output {index}, {what}: {count}: {pair[0]}, expected {pair[1]}"
     return None
 
 
 def _wrong(given: Tensor, expected: Tensor, tolerance: float, kind: str) -> dict[str, Tensor]:
     """Where elements differ, by what of them does."""
     assert (given.dtype, given.shape) == (expected.dtype, expected.shape)
+    given, expected = parts(given), parts(expected)
     if not expected.dtype.is_floating_point:
         return {"integer": given != expected}
     finfo = torch.finfo(expected.dtype)
@@ -152,6 +154,11 @@ def _wrong(given: Tensor, expected: Tensor, tolerance: float, kind: str) -> dict
         "sign of zero": (a == 0) & (b == 0) & (a.signbit() != b.signbit()),
         "denormal": (a == 0) & (b.abs() >= finfo.smallest_normal / 16) & (b.abs() < 1e-4),
     }
+
+
+def parts(tensor: Tensor) -> Tensor:
+    """Real and imaginary ones; other tensors as they are."""
+    return torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor
 
 
 def _scale(b: Tensor) -> Tensor:

@@ -4,16 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-import {
-  assetsOf,
-  bits,
-  fails,
-  folder,
-  inputs,
-  loadModel,
-  scripted,
-  using,
-} from './shared.mjs';
+import { assetsOf, bits, fails, folder, inputs, loadModel, scripted, using } from './shared.mjs';
 
 const timeout = 60_000;
 const usual = await using({ worker: false }, async (model) => bits(await model.run(inputs())));

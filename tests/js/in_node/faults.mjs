@@ -17,7 +17,11 @@ const FILES = ['model.json', 'plan.bin', 'weights-00.bin', `runtime-${variant}.w
 const content = Object.fromEntries(
   await Promise.all(FILES.map(async (file) => [file, await readFile(`${folder}/sample/${file}`)])),
 );
-const TYPES = { json: 'application/json', wasm: 'application/wasm', bin: 'application/octet-stream' };
+const TYPES = {
+  json: 'application/json',
+  wasm: 'application/wasm',
+  bin: 'application/octet-stream',
+};
 const typeOf = (file) => TYPES[file.split('.').pop()];
 const PAGE = '<!doctype html><title>An app</title>';
 
@@ -45,6 +49,7 @@ const LOADS = 'loads';
 // Of what is there before it is whole, files with a size in model.json tell how far they came.
 const broken = { 'model.json': UNREACHABLE, [FILES[3]]: UNREACHABLE, others: BROKEN };
 const damaged = { 'model.json': 'WTW302', others: DAMAGED };
+const empty = { 'model.json': 'WTW302', [FILES[3]]: DAMAGED, others: UNREACHABLE };
 
 /** What is wrong, what comes of it where it stays, and where only the first answer has it. */
 const FAULTS = {
@@ -57,7 +62,7 @@ const FAULTS = {
   'status 404': [status(404), MISSING, MISSING],
   'status 429': [status(429), UNREACHABLE, LOADS],
   'status 500': [status(500), UNREACHABLE, LOADS],
-  'status 204, without content': [status(204), damaged, LOADS],
+  'status 204, without content': [status(204), empty, LOADS],
   'a circle of addresses': [
     (response) => response.writeHead(302, { location: '' }).end(),
     UNREACHABLE,
@@ -74,10 +79,10 @@ const FAULTS = {
   'the type of wasm': [body((data) => data, { 'content-type': 'application/wasm' }), LOADS, LOADS],
   'a page': [body(() => PAGE, { 'content-type': 'text/html' }), MISSING, MISSING],
   'a page of another type': [body(() => PAGE), damaged, LOADS],
-  'nothing': [body(() => ''), damaged, LOADS],
-  'a byte too few': [body((data) => data.subarray(0, -1)), damaged, LOADS],
+  nothing: [body(() => ''), damaged, LOADS],
+  'a byte too few': [body((data) => data.subarray(0, -1)), DAMAGED, LOADS],
   'a byte too many': [body((data) => Buffer.concat([data, data.subarray(0, 1)])), damaged, LOADS],
-  'an encoding that is none': [body((data) => data, { 'content-encoding': 'gzip' }), broken, LOADS],
+  'an encoding that is none': [body((data) => data, { 'content-encoding': 'gzip' }), UNREACHABLE, LOADS],
 };
 
 /** The fault of the `n`th answer for a file. */

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { assetsOf, fails, loadModel, loadWide, scripted, wave } from './shared.mjs';
 
 const MOST = 512; // of the batch
-const PAGES = { first: 64, last: 400, step: 8 }; // of 64 KiB; 64 are there from the start
+const PAGES = { first: 64, last: 400, step: 24 }; // of 64 KiB; 64 are there from the start
 const input = (batch) => ({ x: { data: wave(batch * 256), shape: [batch, 256] } });
 const OUT = 'WTW406';
 
@@ -73,7 +73,7 @@ test('on the calling thread', async () => {
 
 test('in a worker with helpers', async (t) => {
   const found = [];
-  for (const pages of limits(5 * PAGES.step)) {
+  for (const pages of limits(3 * PAGES.step)) {
     const start = await scripted(t, `(${limit})(${pages});`, 'wide');
     const options = { threads: 2, variant: 'simd128-threads' };
     found.push(await outcome(() => loadModel(assetsOf('wide'), start, options)));

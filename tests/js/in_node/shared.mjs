@@ -66,8 +66,9 @@ export async function scripted(t, script, name = 'sample') {
   return () => new Worker(path);
 }
 
-/** Timers of this process from now on run so many times as fast as they say. */
+/** Timers of this process from now on run so many times as fast as they say; gives what ends it. */
 export function hurry(haste) {
   const { setTimeout } = globalThis;
   globalThis.setTimeout = (call, ms, ...rest) => setTimeout(call, ms / haste, ...rest);
+  return () => (globalThis.setTimeout = setTimeout);
 }
