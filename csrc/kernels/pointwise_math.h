@@ -189,8 +189,8 @@ inline int64_t pow(int64_t base, int64_t exponent) {
 
 using simd::cos, simd::erf, simd::exp, simd::exp2, simd::expm1, simd::log, simd::log10, simd::log1p,
     simd::log2, simd::sin, simd::tanh;
-using std::acos, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh,
-    std::erfc, std::hypot, std::sinh, std::tan;
+using std::acos, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh, std::erfc,
+    std::hypot, std::sinh, std::tan;
 using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
     std::sin, std::tanh;
 

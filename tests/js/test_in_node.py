@@ -20,7 +20,7 @@ def test_packages_work_in_node(packages: Path, name: str) -> None:
     script = str(SCRIPTS / f"{name}.mjs")
     command = ["node", "--no-warnings", "--expose-gc", "--test", "--test-reporter=spec", script]
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False, timeout=300
+        command, env=environment, capture_output=True, text=True, check=False, timeout=1800
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -18,7 +18,13 @@ NUMBERS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(
         (
             *("conv2d", "conv3d", "conv_nd", "conv_transpose2d", "depthwise_conv2d"),
-            *("deform_columns", "fractional_max_pool", "grid_sample", "roi_align", "winograd_conv2d"),
+            *(
+                "deform_columns",
+                "fractional_max_pool",
+                "grid_sample",
+                "roi_align",
+                "winograd_conv2d",
+            ),
             *("integer_linear", "weight_only_linear"),
         ),
         (0,),

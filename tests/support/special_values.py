@@ -73,7 +73,9 @@ def _chosen(cases: list[Case]) -> list[Case]:
     """Of each combination of dtypes the two with most elements, small ones having few values."""
     found: dict[tuple[object, ...], list[Case]] = {}
     for case in sorted(cases, key=_size):
-        found.setdefault(tuple(None if x is None else x.dtype for x in case.inputs), []).append(case)
+        found.setdefault(tuple(None if x is None else x.dtype for x in case.inputs), []).append(
+            case
+        )
     return [case for alike in found.values() for case in alike[-2:]]
 
 
