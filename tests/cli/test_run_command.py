@@ -156,9 +156,8 @@ def test_bad_files_are_told(
 def test_numbers_that_are_none_may_be_refused(
     packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
 ) -> None:
-    numpy.savez(
-        tmp_path / "in.npz", x=numpy.float32([[1, -numpy.inf, 3]]), y=numpy.ones((1, 3), "f4")
-    )
+    x = numpy.float32([[1, -numpy.inf, 3]])
+    numpy.savez(tmp_path / "in.npz", x=x, y=numpy.ones((1, 3), "f4"))
     words = (packages / "sum", "--input", tmp_path / "in.npz", "--engine", engine)
     assert answer(capsys, *words, "--on-invalid", "allow")[0] == 0
     code, told = answer(capsys, *words, "--on-invalid", "error")

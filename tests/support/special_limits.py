@@ -76,10 +76,11 @@ LIMITS: tuple[Limit, ...] = (
         "LAPACK's pivots and scaling decide which elements overflow first",
     ),
     Limit(
-        r"winograd_weight",
+        r"winograd_(conv2d|weight)",
         ("nan", "infinity"),
         ALL,
-        "sums of three weights: where a zero among them meets an infinity",
+        "Winograd's method computes tiles of outputs from sums of inputs: what is not finite reaches "
+        "the whole tile, up to 4 x 4 outputs",
     ),
     Limit(
         r"fractional_max_pool|upsample_nearest2d",
