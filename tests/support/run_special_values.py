@@ -11,12 +11,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import torch
 from support.native import Failure, Library, NativeModel
 from support.special_values import special_plans
 
 
 def main() -> int:
     """The exit code: 1 where a case is refused."""
+    torch.set_num_threads(1)
     library = Library(Path(sys.argv[1]))
     ran, refused = 0, 0
     for special in special_plans("".join(sys.argv[2:])):

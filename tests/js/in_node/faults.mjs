@@ -82,7 +82,11 @@ const FAULTS = {
   nothing: [body(() => ''), damaged, LOADS],
   'a byte too few': [body((data) => data.subarray(0, -1)), DAMAGED, LOADS],
   'a byte too many': [body((data) => Buffer.concat([data, data.subarray(0, 1)])), damaged, LOADS],
-  'an encoding that is none': [body((data) => data, { 'content-encoding': 'gzip' }), UNREACHABLE, LOADS],
+  'an encoding that is none': [
+    body((data) => data, { 'content-encoding': 'gzip' }),
+    UNREACHABLE,
+    LOADS,
+  ],
 };
 
 /** The fault of the `n`th answer for a file. */
