@@ -79,7 +79,7 @@ LIMITS: tuple[Limit, ...] = (
         r"winograd_(conv2d|weight)",
         ("nan", "infinity"),
         ALL,
-        "Winograd's method computes tiles of outputs from sums of inputs: what is not finite reaches "
+        "Winograd's method makes tiles of outputs from sums of inputs: what is not finite reaches "
         "the whole tile, up to 4 x 4 outputs",
     ),
     Limit(
