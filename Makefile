@@ -117,6 +117,7 @@ sweep: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m sweep.sweep $(SWEEP)
 
 soak: setup-checks
+	@CYCLES=1000 PYTHONPATH=tests $(PYTHON) -m pytest -q tests/js/test_in_node.py -k cycles
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m soak.soak $(SOAK)
 
 zoo: setup-checks

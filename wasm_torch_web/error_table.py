@@ -479,13 +479,13 @@ ROWS: dict[str, tuple[int, Kind, str, str]] = {
     "input-not-finite": (
         515,
         U,
-        "input {name} has NaN or infinity",
-        "Give finite numbers: this service takes no others.",
+        "input {name} has {value} at {index}",
+        "Give finite numbers: with onInvalid 'error' (--on-invalid error) no others are taken.",
     ),
     "output-not-finite": (
         524,
         U,
-        "output {name} has NaN or infinity",
+        "output {name} has {value} at {index}",
         "Check the inputs: this service gives finite numbers alone.",
     ),
     "runs-failed": (

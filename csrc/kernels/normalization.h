@@ -12,8 +12,9 @@ using simd::f32x4;
 
 inline constexpr int64_t kGrain = 16 << 10;  // elements of a chunk
 
-// In place of an absent weight or bias, from which no step leads on.
-alignas(16) inline constexpr float kOnes[4] = {1, 1, 1, 1}, kZeros[4] = {};
+// In place of an absent weight or bias, from which no step leads on; 0 + -0 would be 0.
+alignas(16) inline constexpr float kOnes[4] = {1, 1, 1, 1}, kZeros[4] = {-0.0f, -0.0f, -0.0f,
+                                                                         -0.0f};
 
 // y = (x - mean) * scale * weight + bias; weight and bias may be null. y may be x.
 inline void scale_row(const float* x, float* y, int64_t n, float mean, float scale,

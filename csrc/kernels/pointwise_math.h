@@ -139,7 +139,9 @@ inline double div_trunc(double a, double b) { return std::trunc(a / b); }
 // a / b rounded down: exact also where the quotient itself would round up to the next integer.
 inline double div_floor(double a, double b) {
   if (b == 0) return a / b;
-  const double quotient = (a - remainder(a, b)) / b;
+  const double rest = std::fmod(a, b);
+  const bool below = rest != 0 && (b < 0) != (rest < 0);
+  const double quotient = (a - rest) / b - below;
   return quotient == 0 ? std::copysign(0.0, a / b) : std::rint(quotient);
 }
 
@@ -156,13 +158,16 @@ inline int64_t div_floor(int64_t a, int64_t b) {
   return div_trunc(a, b) - inexact;
 }
 
+// In PyTorch's order, which shows where one is the least number, its own magnitude.
 inline int64_t gcd(int64_t a, int64_t b) {
-  while (b != 0) {
-    const int64_t rest = fmod(a, b);
-    a = b;
-    b = rest;
+  a = abs(a);
+  b = abs(b);
+  while (a != 0) {
+    const int64_t rest = fmod(b, a);
+    b = a;
+    a = rest;
   }
-  return abs(a);
+  return b;
 }
 
 // ---- powers ----
@@ -184,10 +189,13 @@ inline int64_t pow(int64_t base, int64_t exponent) {
 
 using simd::cos, simd::erf, simd::exp, simd::exp2, simd::expm1, simd::log, simd::log10, simd::log1p,
     simd::log2, simd::sin, simd::tanh;
-using std::acos, std::acosh, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh,
-    std::erfc, std::hypot, std::sinh, std::tan;
+using std::acos, std::asin, std::asinh, std::atan, std::atan2, std::atanh, std::cosh, std::erfc,
+    std::hypot, std::sinh, std::tan;
 using std::cos, std::erf, std::exp, std::exp2, std::expm1, std::log, std::log10, std::log1p,
     std::sin, std::tanh;
+
+// NaN below 1, where the C library of wasm has numbers.
+inline double acosh(double x) { return x < 1 ? NAN : std::acosh(x); }
 
 // Exact for powers of two, without the C library's table.
 inline double log2(double x) {
@@ -212,7 +220,7 @@ inline double gelu_tanh(double x) {
   return x / 2 * (1 + std::tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
 }
 inline double softplus(double x) { return relu(x) + std::log1p(std::exp(-std::fabs(x))); }
-inline double log_sigmoid(double x) { return -softplus(-x); }
+inline double log_sigmoid(double x) { return 0 - softplus(-x); }
 inline double mish(double x) { return x * std::tanh(softplus(x)); }
 inline double relu6(double x) { return clamp(x, 0.0, 6.0); }
 inline double hardsigmoid(double x) { return relu6(x + 3) / 6; }

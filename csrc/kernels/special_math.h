@@ -20,7 +20,7 @@ inline double erfcx(double x) {
   if (x < 2) return std::exp(x * x) * std::erfc(x);
   double tail = x;
   for (int k = 60; k > 0; --k) tail = x + 0.5 * k / tail;
-  return 1 / (kSqrtPi * tail);
+  return 1 / kSqrtPi / tail;
 }
 
 // The x >= 0 with erf(x) = y, given 0 <= y < 1 and q = 1 - y, whichever is small to full precision.
@@ -178,9 +178,9 @@ inline double scaled_bessel_i(int order, double x) {
       sum += term;
       term *= ((2 * k - 1) * (2 * k - 1) - 4 * order) / (8 * z * k);
     }
-    sum /= std::sqrt(2 * kPi * z);
+    sum /= std::sqrt(2 * kPi) * std::sqrt(z);
   }
-  return order == 0 ? sum : std::copysign(sum, x);
+  return order == 1 && x < 0 ? -sum : sum;
 }
 
 // ---- the parts of a float ----

@@ -87,6 +87,13 @@ void fix_weights(const Taps& taps, int64_t out) {
   }
 }
 
+// Whether PyTorch reads each position of an axis that stays as it is alone: then what weighs
+// nothing must not be read either, since 0 * NaN is NaN.
+bool stays(const Axis& axis, const Sampling& sampling, double ratio) {
+  const bool keys = sampling.filter == Filter::cubic && !sampling.antialias;
+  return axis.in == axis.out && ratio == 1 && !keys;
+}
+
 }  // namespace
 
 int64_t most_taps(const Axis& axis, const Sampling& sampling) {
@@ -103,6 +110,14 @@ void find_taps(const Axis& axis, const Sampling& sampling, const Taps& taps) {
     taps.count[o] = sampling.antialias
                         ? add_covered(axis, sampling, ratio, o, taps.most, index, weight)
                         : add_neighbours(axis, sampling, ratio, o, index, weight);
+    if (!stays(axis, sampling, ratio)) continue;
+    if (sampling.antialias) {
+      index[0] = o;
+      weight[0] = 1;
+      taps.count[o] = 1;
+    } else {
+      index[1] = o;
+    }
   }
   if (sampling.fixed) fix_weights(taps, axis.out);
 }

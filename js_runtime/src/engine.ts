@@ -25,6 +25,7 @@ const IO = {
 const KINDS = ['tensor', 'int', 'float', 'bool'] as const;
 const ALL = 0xffffffff;
 const SLICE_MS = 1;
+const MOST = 1 << 20; // nodes of a slice, where the clock stands still
 const PROGRAM = 'forward';
 
 const keyOf = (program: string, node: number, output: number) => `${program} ${node} ${output}`;
@@ -160,7 +161,8 @@ export class Engine {
       this.obey();
       const start = performance.now();
       this.runNodes(session, node, count);
-      count = performance.now() - start < SLICE_MS ? 2 * count : Math.ceil(count / 2);
+      const short = performance.now() - start < SLICE_MS;
+      count = short ? Math.min(2 * count, MOST) : Math.ceil(count / 2);
       node = this.next(session);
     } while (node < this.manifest.graph.nodes.length);
   }
@@ -182,7 +184,7 @@ export class Engine {
     const { op, module = '', source = '', outputs } = this.manifest.graph.nodes[node] as Node;
     const start = performance.now();
     this.runNodes(this.session, node, 1);
-    const milliseconds = performance.now() - start;
+    const milliseconds = Math.max(performance.now() - start, 0); // clocks may be set back
     const shapes = outputs.map((_, output) => this.described(node, output).shape);
     return { node, operator: op, module, source, shapes, milliseconds };
   }

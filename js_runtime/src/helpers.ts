@@ -46,10 +46,12 @@ export class Helpers {
    * are there, and late ones join later. Says what went wrong, if anything.
    */
   async arrive(patiently: boolean): Promise<string | undefined> {
-    const end = performance.now() + (patiently ? 10 : 1) * PATIENCE_MS;
-    while (this.arrived() < this.count && this.fault === undefined && performance.now() < end) {
+    let late = false; // by a timer: clocks may be set back
+    const timer = setTimeout(() => (late = true), (patiently ? 10 : 1) * PATIENCE_MS);
+    while (this.arrived() < this.count && this.fault === undefined && !late) {
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
+    clearTimeout(timer);
     if (this.arrived() >= this.count) return undefined;
     return `${this.arrived()} of ${this.count} helpers started: ${this.fault ?? 'too slow'}`;
   }

@@ -34,7 +34,7 @@ export const loaderFor =
       },
     );
     letGo(addresses);
-    const model = createModel(backend, options.debug ?? false);
+    const model = createModel(backend, options);
     return extensions.reduce((extended, extend) => extend(extended, wtwError), model);
   };
 
@@ -102,7 +102,8 @@ function workerAddress(addresses: Addresses): string {
   return typeof at === 'string' ? at : WORKER;
 }
 
-function checkOptions({ threads, variant, worker, cache, onProgress }: LoadOptions): void {
+function checkOptions(options: LoadOptions): void {
+  const { threads, variant, worker, cache, onProgress, onInvalid } = options;
   const refuse = (name: string, reason: string) => {
     throw wtwError('option-invalid', { name, reason });
   };
@@ -119,4 +120,6 @@ function checkOptions({ threads, variant, worker, cache, onProgress }: LoadOptio
   if (cache !== undefined && typeof cache !== 'boolean') refuse('cache', 'true or false');
   if (onProgress !== undefined && typeof onProgress !== 'function')
     refuse('onProgress', 'a function');
+  if (onInvalid !== undefined && !['allow', 'error'].includes(onInvalid))
+    refuse('onInvalid', "'allow' or 'error'");
 }

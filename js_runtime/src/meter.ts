@@ -19,7 +19,8 @@ export class Meter {
     this.loaded += bytes;
     if (fromCache) this.cached += bytes;
     const now = performance.now();
-    if (now - this.reported < REPORT_MS && this.loaded < this.total) return;
+    const soon = Math.abs(now - this.reported) < REPORT_MS; // clocks may be set back
+    if (soon && this.loaded < this.total) return;
     this.reported = now;
     this.tell('download');
   }

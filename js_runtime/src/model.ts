@@ -6,6 +6,7 @@ import { outputsOf, tensorOf, wireInputs, wireSeed } from './tensors.ts';
 import type {
   DType,
   InputValue,
+  LoadOptions,
   Model,
   ModelDebug,
   ModelInfo,
@@ -23,7 +24,10 @@ function symbolOf<N extends 'asyncDispose' | 'dispose'>(name: N): SymbolConstruc
   return Symbol[name] ?? (Symbol.for(`Symbol.${name}`) as SymbolConstructor[N]);
 }
 
-export function createModel(backend: Backend, debug: boolean): Model {
+export function createModel(
+  backend: Backend,
+  { debug = false, onInvalid = 'allow' }: Pick<LoadOptions, 'debug' | 'onInvalid'>,
+): Model {
   const { forward } = backend.summary.manifest.programs;
   let disposing: Promise<void> | undefined;
   const dispose = () => (disposing ??= backend.end());
@@ -32,16 +36,13 @@ export function createModel(backend: Backend, debug: boolean): Model {
     if (disposing) throw wtwError('disposed');
     return backend.call(name, request, options);
   };
+  const taken = (inputs: Inputs) => wireInputs(forward, inputs, onInvalid);
   const run = async (inputs: Inputs, keep: boolean, options?: RunOptions) => {
-    const request = { inputs: wireInputs(forward, inputs), keep };
+    const request = { inputs: taken(inputs), keep };
     return outputsOf(forward, await call('run', request, options));
   };
   const profiled = async (inputs: Inputs, options: RunOptions) => {
-    const { outputs, profile } = await call(
-      'profile',
-      { inputs: wireInputs(forward, inputs) },
-      options,
-    );
+    const { outputs, profile } = await call('profile', { inputs: taken(inputs) }, options);
     return { outputs: outputsOf(forward, outputs), profile };
   };
   const debugging: ModelDebug = {

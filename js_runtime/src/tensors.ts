@@ -2,15 +2,21 @@
 import { dtypeRow, numelOf } from './dtypes.ts';
 import { wtwError } from './errors.ts';
 import { toElements } from './elements.ts';
+import { checkFinite, checkFiniteNumber } from './invalid.ts';
 import type { InputPort, OutputPort, Program } from './manifest.ts';
 import { has } from './schema.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
-import type { InputValue, OutputValue, TensorInput, TensorOutput } from './types.ts';
+import type { InputValue, OnInvalid, OutputValue, TensorInput, TensorOutput } from './types.ts';
 
 type TensorPort = Extract<InputPort, { kind: 'tensor' }>;
 
-/** Throws input-missing, -unknown, -dtype, -shape, -size, -scalar. Bytes are views, not copies. */
-export function wireInputs(program: Program, given: Record<string, InputValue>): WireInput[] {
+/** Throws input-missing, -unknown, -dtype, -shape, -size, -scalar, -not-finite. Bytes are views, not
+ * copies. */
+export function wireInputs(
+  program: Program,
+  given: Record<string, InputValue>,
+  onInvalid: OnInvalid = 'allow',
+): WireInput[] {
   const values: Record<string, InputValue | undefined> = given ?? {};
   const names = program.inputs.map((port) => port.name);
   const inputs = names.join(', ') || 'none';
@@ -21,11 +27,13 @@ export function wireInputs(program: Program, given: Record<string, InputValue>):
     if (value === undefined || value === null) {
       throw wtwError('input-missing', { name: port.name, inputs });
     }
-    return port.kind === 'tensor' ? wireTensor(port, value) : wireNumber(port, value);
+    return port.kind === 'tensor'
+      ? wireTensor(port, value, onInvalid)
+      : wireNumber(port, value, onInvalid);
   });
 }
 
-function wireTensor(port: TensorPort, value: InputValue): WireInput {
+function wireTensor(port: TensorPort, value: InputValue, onInvalid: OnInvalid): WireInput {
   const { data, shape, dtype } = asTensor(port, value);
   if (dtype !== undefined && dtype !== port.dtype) throw dtypeError(port, dtype);
   checkShape(port, shape);
@@ -35,6 +43,7 @@ function wireTensor(port: TensorPort, value: InputValue): WireInput {
     const fields = { given: elements.length, shape: format(shape), expected };
     throw wtwError('input-size', { name: port.name, ...fields });
   }
+  if (onInvalid === 'error') checkFinite(port, elements, shape);
   const bytes = new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
   return { bytes, shape: [...shape] };
 }
@@ -66,7 +75,7 @@ function checkShape(port: TensorPort, shape: readonly number[]): void {
   if (!fits) throw shapeError(port, format(shape));
 }
 
-function wireNumber(port: InputPort, value: InputValue): WireInput {
+function wireNumber(port: InputPort, value: InputValue, onInvalid: OnInvalid): WireInput {
   switch (port.kind) {
     case 'bool':
       if (typeof value === 'boolean') return { integer: value ? 1n : 0n };
@@ -77,7 +86,9 @@ function wireNumber(port: InputPort, value: InputValue): WireInput {
       if (Number.isSafeInteger(value)) return { integer: BigInt(value as number) };
       break;
     case 'float':
-      if (typeof value === 'number') return { real: value };
+      if (typeof value !== 'number') break;
+      if (onInvalid === 'error') checkFiniteNumber(port.name, value);
+      return { real: value };
   }
   throw wtwError('input-scalar', { name: port.name, expected: port.kind, given: text(value) });
 }

@@ -111,6 +111,9 @@ export interface Progress {
 /** What a file of the package holds, or where it is: an address, in Node also a path. */
 export type FileSource = Blob | ArrayBuffer | Uint8Array | string | URL;
 
+/** What is done with inputs that have NaN or infinities. */
+export type OnInvalid = 'allow' | 'error';
+
 export interface LoadOptions {
   /**
    * Threads that work on a run, 1 to 32; by default one for each physical core, at most 8, which
@@ -134,6 +137,11 @@ export interface LoadOptions {
   /** false: keep nothing in the browser for the next visit, and use nothing that is kept. By default
    * secure pages keep weights by their SHA-256; older versions of the package make room. */
   readonly cache?: boolean;
+  /**
+   * 'error': a run whose inputs have NaN or an infinity is refused with `input-not-finite`, which
+   * names the input and the first such element. 'allow', the default: it gives what PyTorch gives.
+   */
+  readonly onInvalid?: OnInvalid;
   /** Adds `model.debug`, which keeps every value of a run. */
   readonly debug?: boolean;
 }

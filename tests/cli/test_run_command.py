@@ -152,6 +152,19 @@ def test_bad_files_are_told(
     assert code == 1 and words in told["error"]["message"]
 
 
+@pytest.mark.parametrize("name", ["wasmtime", "node"])
+def test_numbers_that_are_none_may_be_refused(
+    packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    x = numpy.float32([[1, -numpy.inf, 3]])
+    numpy.savez(tmp_path / "in.npz", x=x, y=numpy.ones((1, 3), "f4"))
+    words = (packages / "sum", "--input", tmp_path / "in.npz", "--engine", name)
+    assert answer(capsys, *words, "--on-invalid", "allow")[0] == 0
+    code, told = answer(capsys, *words, "--on-invalid", "error")
+    assert (code, told["error"]["code"]) == (1, "WTW515")
+    assert "input x has -inf at [0, 1]" in told["error"]["message"]
+
+
 def test_bad_words_are_told(
     packages: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -106,6 +107,29 @@ def test_every_dtype_in_and_out(tmp_path: Path) -> None:
         again = model.run(dict(zip(names, plain, strict=True)))
         for one, other in zip(outputs.values(), again.values(), strict=True):
             assert numpy.array_equal(one, other)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_inputs_that_are_not_finite_may_be_refused(tmp_path: Path, number: float) -> None:
+    values = [torch.zeros(2, 3).to(dtype) for dtype in DTYPES]
+    wasm_torch_web.build(Kinds(), (values,), out=tmp_path / "pkg", verify=False)
+    package = tmp_path / "pkg"
+    with (
+        wasm_torch_web.load(package) as lenient,
+        wasm_torch_web.load(package, on_invalid="error") as strict,
+    ):
+        names = [port.name for port in strict.info.inputs]
+        good = dict(zip(names, values, strict=True))
+        strict.run(good)
+        for name, value in good.items():
+            if not (value.is_floating_point() or value.is_complex()):
+                continue
+            wrong = value.clone()
+            wrong[1, 1:] = number
+            lenient.run({**good, name: wrong})
+            with pytest.raises(UserError, match=rf"WTW515: input {name} has .* at \[1, 1\]"):
+                strict.run({**good, name: wrong})
+        assert not numpy.any(strict.run(good)[next(iter(strict.info.outputs)).name])
 
 
 def test_state_lasts_and_is_reset(model: Model) -> None:

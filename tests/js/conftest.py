@@ -43,6 +43,19 @@ class Counter(nn.Module):
         return self.total * 2
 
 
+class Wide(nn.Module):
+    """Weights and working memory of several MiB each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Linear(256, 4096)
+        self.head = nn.Linear(4096, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.head(torch.relu(self.wide(x)))
+        return found
+
+
 class Dice(nn.Module):
     """Random numbers, enough for several threads."""
 
@@ -76,13 +89,15 @@ class Tally(Loop):
 
 @pytest.fixture(scope="session")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages `sample`, `counter`, `dice`, `loop` and `tally`."""
+    """A folder with the packages `sample`, `counter`, `wide`, `dice`, `loop` and `tally`."""
     folder = tmp_path_factory.mktemp("packages")
     torch.manual_seed(0)
     examples = (torch.randn(2, 64), torch.tensor([1, 2]))
     axes = ["x.0=batch:1..8", "ids.0=batch:1..8"]
     build(Sample().eval(), examples, dynamic=axes, out=folder / "sample", verify=False)
     build(Counter().eval(), (torch.ones(3),), out=folder / "counter", verify=False)
+    wide = (torch.randn(2, 256),)
+    build(Wide().eval(), wide, dynamic=["x.0=batch:1..512"], out=folder / "wide", verify=False)
     build(Dice().eval(), (torch.ones(3),), out=folder / "dice", verify=False)
     rounds = torch.tensor(2)
     build(Loop().eval(), (rounds,), out=folder / "loop", verify=False)

@@ -27,7 +27,7 @@ function started() {
       ++ends.done;
     },
   };
-  return { model: createModel(backend, false), ends };
+  return { model: createModel(backend, {}), ends };
 }
 
 test('a model is disposed of once, however often that is asked for', async () => {

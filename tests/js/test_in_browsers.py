@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import platform
 import shutil
@@ -9,8 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 from support.compatibility import record
 from support.engines import Engine
+from support.faulty import START_PAGE
 from support.runtime_page import Facts, call, leaving_out, page
 
 from wasm_torch_web.bundle import entry
@@ -106,6 +110,53 @@ def test_a_missing_worker_is_told(engine: Engine, isolated: Tab) -> None:
     assert good(facts, engine.single, 1), facts
     assert "WTW403" in facts["why"] and "/nowhere/worker.js" in facts["why"]
     assert "WTW403" in call(isolated, "missingWorker", {"worker": True})["why"]
+
+
+Answer = tuple[int, str, Callable[[bytes], bytes]] | None  # status, type, content; or silence
+SCRIPT = "text/javascript"
+WORKERS: dict[str, Answer] = {
+    "status 500": (500, SCRIPT, bytes),
+    "a page": (200, "text/html", lambda data: START_PAGE),
+    "another type": (200, "text/plain", bytes),
+    "the first half": (200, SCRIPT, lambda data: data[: len(data) // 2]),
+    "nothing": (200, SCRIPT, lambda data: b""),
+    "no answer": None,
+}
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_script_that_goes_wrong_is_told(
+    engine: Engine, packages: Path, usual: Facts, name: str
+) -> None:
+    """At once, or where nothing comes of it after 20 s, which take 0.4 here."""
+    script = (packages / "sample/worker.js").read_bytes()
+
+    def wrap(app: ASGIApp) -> ASGIApp:
+        async def served(scope: Scope, receive: Receive, send: Send) -> None:
+            answer = WORKERS[name]
+            if scope["path"] != "/sample/worker.js":
+                await app(scope, receive, send)
+            elif answer is None:
+                await asyncio.sleep(3600)
+            else:
+                status, kind, change = answer
+                headers = {"Cross-Origin-Embedder-Policy": "require-corp"}
+                response = Response(change(script), status, headers, media_type=kind)
+                await response(scope, receive, send)
+
+        return served
+
+    with page(engine, packages, wrap=wrap) as opened:
+        call(opened, "hurry")
+        facts = call(opened, "load", {})
+    assert good(facts, engine.single, 1) and facts["bits"] == usual["bits"], facts
+    assert facts["why"].startswith("WTW403"), facts
+
+
+def test_a_worker_that_hangs_is_left(isolated: Tab, usual: Facts) -> None:
+    facts = call(isolated, "hungWorker")
+    assert facts["found"] == ["WTW405", "WTW405", "WTW407", "WTW407"]
+    assert facts["next"] == usual
 
 
 def test_models_run_side_by_side(isolated: Tab, usual: Facts) -> None:

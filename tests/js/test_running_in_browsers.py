@@ -19,6 +19,14 @@ def test_three_models_at_once_give_what_one_gives(
     assert call(isolated, "threeModels", options) == [usual["bits"]] * 60
 
 
+def test_inputs_that_are_not_finite(isolated: Tab) -> None:
+    facts = call(isolated, "notFinite")
+    assert facts["undefined"] == facts["allow"] == [[True] * 5 + [False] * 5] * 2
+    nan, infinity = facts["error"]
+    assert nan.startswith("WTW515 ") and "input x has NaN at [1, 6]" in nan
+    assert infinity.startswith("WTW515 ") and "input x has Infinity at [1, 6]" in infinity
+
+
 @pytest.mark.parametrize("kind", ["worker", "no worker", "no isolation"])
 def test_inputs_move_where_they_may(engine: Engine, packages: Path, kind: str) -> None:
     with page(engine, packages, isolated=kind != "no isolation") as opened:

@@ -21,7 +21,7 @@ def events() -> list[Event]:
 
 def host(packages: Packages, events: list[Event], memory: int = 1 << 30, **more: Any) -> Host:
     named = {name: packages(name) for name in NAMES}
-    return Host(named, memory, 30.0, more.get("finite", False), events.append)
+    return Host(named, memory, 30.0, tell=events.append, **more)
 
 
 def rows(count: int, width: int, seed: int = 0) -> dict[str, Any]:
@@ -106,7 +106,10 @@ def test_numbers_that_are_not_finite(packages: Packages, events: list[Event]) ->
     requests = [{"x": numpy.array([[value] * 3], "float32")} for value in (4, numpy.nan, -4)]
     allowed = host(packages, events).run("root", requests, join=False)
     assert not any(isinstance(outcome, WtwError) for outcome in allowed)
-    one, two, three = host(packages, events, finite=True).run("root", requests, join=False)
+    strict = host(packages, events, on_invalid="error")
+    one, two, three = strict.run("root", requests, join=False)
     assert not isinstance(one, WtwError) and (one["output"] == 2).all()
     assert isinstance(two, WtwError) and two.slug == "input-not-finite"
+    assert "input x has nan at [0, 0]" in str(two)
     assert isinstance(three, WtwError) and three.slug == "output-not-finite"
+    assert "output output has nan at [0, 0]" in str(three)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -143,6 +145,16 @@ def test_a_run_has_a_limit(packages: Packages) -> None:
         answer = loop(client, LONG)
         assert (answer.status, answer.code) == (504, "WTW520")
         assert loop(client, 7).json["outputs"][0]["data"] == [7]
+
+
+def test_a_clock_that_is_set_moves_no_limit(
+    packages: Packages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour back or forth at each look."""
+    real, looks = time.time, itertools.count()
+    monkeypatch.setattr(time, "time", lambda: real() + 3600 * (next(looks) % 3 - 1))
+    test_joined_requests_from_many_clients(packages)
+    test_a_run_has_a_limit(packages)
 
 
 def test_a_full_queue_refuses(packages: Packages) -> None:

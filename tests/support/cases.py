@@ -55,7 +55,7 @@ def make_plan(row: Row, case: Case, name: str, constants: bool) -> Plan:
         else:
             values.append(_input(graph, f"in{index}", data, given))
     attributes = {a.name: _listed(case.attributes.get(a.name, a.default)) for a in row.attributes}
-    expected = _reference(row, case)
+    expected = reference(row, case)
     outputs = [Value(f"out{i}", t.dtype, tuple(t.shape)) for i, t in enumerate(expected)]
     node = Node(row, values, attributes, outputs)
     for output in outputs:
@@ -85,17 +85,28 @@ def _input(graph: Graph, name: str, data: torch.Tensor, given: list[torch.Tensor
         given.append(data)
         graph.inputs.append(Port(name, "tensor", value))
         return value
-    reach = 1 + sum((n - 1) * s for n, s in zip(data.shape, data.stride(), strict=True))
-    memory = torch.as_strided(data, (reach if data.numel() else 0,), (1,), data.storage_offset())
+    memory = _memory(data)
     base = Value(f"{name}_memory", data.dtype, tuple(memory.shape), "input")
-    given.append(memory.contiguous())
+    given.append(memory)
     graph.inputs.append(Port(base.name, "tensor", base))
     view = Value(name, data.dtype, tuple(data.shape), "view")
     view.strides, view.storage = tuple(data.stride()), base
     return view
 
 
-def _reference(row: Row, case: Case) -> list[torch.Tensor]:
+def given_of(case: Case) -> list[torch.Tensor]:
+    """The inputs of a plan without constants."""
+    return [x if x.is_contiguous() else _memory(x) for x in case.inputs if x is not None]
+
+
+def _memory(data: torch.Tensor) -> torch.Tensor:
+    reach = 1 + sum((n - 1) * s for n, s in zip(data.shape, data.stride(), strict=True))
+    memory = torch.as_strided(data, (reach if data.numel() else 0,), (1,), data.storage_offset())
+    return memory.contiguous()
+
+
+def reference(row: Row, case: Case) -> list[torch.Tensor]:
+    """The outputs in PyTorch."""
     attributes: dict[str, Any] = {a.name: a.default for a in row.attributes}
     attributes.update(case.attributes)
     with torch.no_grad():

@@ -68,6 +68,11 @@ class Counts(click.ParamType[tuple[int, ...]]):
         return tuple(dict.fromkeys(map(int, words)))
 
 
+def on_invalid(text: str) -> Callable[[F], F]:
+    """`--on-invalid`, of what `text` says; None where it is not given."""
+    return click.option("--on-invalid", type=click.Choice(("allow", "error")), help=text)
+
+
 def everywhere(function: F) -> F:
     """`--json` and `--debug`; `main` reads both from the arguments themselves."""
     function = click.option(

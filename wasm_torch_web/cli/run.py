@@ -11,11 +11,12 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from wasm_torch_web.cli.options import SECONDS, Bytes, everywhere
+from wasm_torch_web.cli.options import SECONDS, Bytes, everywhere, on_invalid
 from wasm_torch_web.cli.outcome import told
 from wasm_torch_web.console import Console, clean, columns
 
 if TYPE_CHECKING:
+    from wasm_torch_web.engine.invalid import OnInvalid
     from wasm_torch_web.engine.runners import Limits
 
 RAY = "ray"
@@ -63,6 +64,7 @@ RAY = "ray"
     metavar="SECONDS",
     help="The most that a run may take.",
 )
+@on_invalid("Inputs that have NaN or infinity.  [default: allow]")
 @everywhere
 @click.pass_obj
 def command(
@@ -74,6 +76,7 @@ def command(
     engine: str,
     memory_limit: int | None,
     timeout: float | None,
+    on_invalid: OnInvalid | None,
     ray_address: str | None,
     workers: int | None,
 ) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def command(
         raise click.UsageError(f"--engine {RAY} is for many runs: a .jsonl file or a folder")
     if engine != RAY and workers is not None:
         raise click.UsageError(f"--workers needs --engine {RAY}")
-    limits = Limits(memory_limit, timeout)
+    limits = Limits(memory_limit, timeout, on_invalid or "allow")
     if not many:
         return _once(console, package, inputs, output, engine, limits)
     assert output is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from wasm_torch_web.cli.options import SECONDS, Bytes, F, Finite
+from wasm_torch_web.cli.options import SECONDS, Bytes, F, Finite, on_invalid
 
 
 def service_options(function: F) -> F:
@@ -62,9 +62,7 @@ OPTIONS = (
         "--room", type=Bytes(), help="The most that requests under way take.  [default: 1GiB]"
     ),
     click.option("--rate", type=SECONDS, metavar="N", help="Requests a second from one address."),
-    click.option(
-        "--finite", is_flag=True, default=None, help="Refuse NaN and infinity, both ways."
-    ),
+    on_invalid("What has NaN or infinity, in inputs and in outputs.  [default: allow]"),
     click.option(
         "--drain",
         type=Finite(0, 3600),

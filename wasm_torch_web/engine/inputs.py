@@ -10,6 +10,7 @@ import numpy
 from numpy.typing import NDArray
 
 from wasm_torch_web.engine import images, sounds
+from wasm_torch_web.engine.invalid import OnInvalid, not_finite
 from wasm_torch_web.engine.records import NUMPY, bfloat16_bits
 from wasm_torch_web.engine.sounds import Sound
 from wasm_torch_web.errors import UserError, summary
@@ -20,10 +21,13 @@ TAKEN = {"b": "b", "i": "bi", "u": "bi", "f": "bif", "c": "bifc"}
 Value = NDArray[Any] | int | float
 
 
-def taken(ports: list[dict[str, Any]], given: Mapping[str, Any]) -> list[Value]:
+def taken(
+    ports: list[dict[str, Any]], given: Mapping[str, Any], on_invalid: OnInvalid = "allow"
+) -> list[Value]:
     """In the order of the program. Arrays are dense; of the caller's own memory where they can be.
 
-    Raises UserError input-missing, -unknown, -dtype, -shape, -scalar, -unreadable.
+    Raises UserError input-missing, -unknown, -dtype, -shape, -scalar, -unreadable; -not-finite
+    where `on_invalid` says so.
     """
     names = [port["name"] for port in ports]
     known = ", ".join(names) or "none"
@@ -33,12 +37,15 @@ def taken(ports: list[dict[str, Any]], given: Mapping[str, Any]) -> list[Value]:
     for name in names:
         if given.get(name) is None:
             raise UserError("input-missing", name=name, inputs=known)
-    return [
-        _array(port, given[port["name"]])
-        if port["kind"] == "tensor"
-        else _number(port, given[port["name"]])
-        for port in ports
+    values = [
+        _array(port, given[name]) if port["kind"] == "tensor" else _number(port, given[name])
+        for name, port in zip(names, ports, strict=True)
     ]
+    if on_invalid == "error":
+        refusal = not_finite("input-not-finite", ports, dict(zip(names, values, strict=True)))
+        if refusal is not None:
+            raise refusal
+    return values
 
 
 def _array(port: Port, value: Any) -> NDArray[Any]:

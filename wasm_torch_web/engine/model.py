@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from wasm_torch_web.engine.inputs import Value, taken
 from wasm_torch_web.engine.instance import Instance
+from wasm_torch_web.engine.invalid import OnInvalid
 from wasm_torch_web.engine.records import (
     FAILURE,
     IO,
@@ -58,25 +59,37 @@ class Info:
 
 
 def load(
-    package: str | Path, *, memory_limit: int | None = None, timeout: float | None = None
+    package: str | Path,
+    *,
+    memory_limit: int | None = None,
+    timeout: float | None = None,
+    on_invalid: OnInvalid = "allow",
 ) -> Model:
     """Loads a package that `build` wrote.
 
     `memory_limit` is the most bytes that its heap may take (weights, state and working memory),
-    `timeout` the most seconds of a run. Every file is checked against its SHA-256 first.
+    `timeout` the most seconds of a run. With `on_invalid="error"` inputs that have NaN or an
+    infinity are refused. Every file is checked against its SHA-256 first.
 
     Raises UserError for a package that is missing or damaged, runtime-missing, out-of-memory.
     """
-    return Model(Path(package), memory_limit, timeout)
+    return Model(Path(package), memory_limit, timeout, on_invalid)
 
 
 class Model:
     """A loaded model. Runs from several threads wait for each other; each sees what the one before
     has left in the model's state."""
 
-    def __init__(self, package: Path, memory_limit: int | None, timeout: float | None) -> None:
+    def __init__(
+        self,
+        package: Path,
+        memory_limit: int | None,
+        timeout: float | None,
+        on_invalid: OnInvalid = "allow",
+    ) -> None:
         self.package = package
         self.timeout = timeout
+        self.on_invalid = on_invalid
         self.manifest = manifests.read(package)
         self.info = _info(self.manifest)
         self._program = list(self.manifest["programs"]).index(FORWARD)
@@ -98,7 +111,7 @@ class Model:
         Raises UserError for inputs that do not fit (WTW5..), out-of-memory, run-timeout. After the
         last two, and after a bug of ours, the model begins anew with its initial state.
         """
-        values = taken(self._forward["inputs"], {**(inputs or {}), **named})
+        values = taken(self._forward["inputs"], {**(inputs or {}), **named}, self.on_invalid)
         with self._running() as instance:
             with instance.limited(self.timeout):
                 self._bind(instance, values)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy
 
 from wasm_torch_web.engine.inputs import Value, taken
+from wasm_torch_web.engine.invalid import OnInvalid
 from wasm_torch_web.engine.records import NUMPY
 from wasm_torch_web.format import manifest as manifests
 from wasm_torch_web.messages import Part, pack, unpack
@@ -19,10 +20,12 @@ Send = Callable[[bytes], bytes]  # messages of inputs and outputs
 
 
 class Limits(NamedTuple):
-    """The most bytes that the heap may take in wasmtime, the most seconds that a run may take."""
+    """The most bytes that the heap may take in wasmtime, the most seconds that a run may take;
+    whether inputs may have NaN and infinities."""
 
     memory_limit: int | None = None
     timeout: float | None = None
+    on_invalid: OnInvalid = "allow"
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def opened(package: Path, engine: str, limits: Limits) -> Iterator[Run]:
             yield model.run
         return
     with _engine(engine)(package, limits.timeout) as send:
-        yield _by_messages(manifests.read(package), send)
+        yield _by_messages(manifests.read(package), send, limits.on_invalid)
 
 
 def _engine(name: str) -> Callable[[Path, float | None], AbstractContextManager[Send]]:
@@ -48,11 +51,11 @@ def _engine(name: str) -> Callable[[Path, float | None], AbstractContextManager[
     return chromium.opened
 
 
-def _by_messages(manifest: manifests.Manifest, send: Send) -> Run:
+def _by_messages(manifest: manifests.Manifest, send: Send, on_invalid: OnInvalid) -> Run:
     ports = manifest["programs"]["forward"]["inputs"]
 
     def run(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        values = taken(ports, inputs)
+        values = taken(ports, inputs, on_invalid)
         given = {port["name"]: _part(port, v) for port, v in zip(ports, values, strict=True)}
         return {name: _array(value) for name, value in unpack(send(pack(given))).items()}
 

@@ -99,7 +99,7 @@ inline f32x4 softplus(f32x4 x) {
 }
 
 // log(1 / (1 + e^-x)): 3.3 ulp.
-inline f32x4 log_sigmoid(f32x4 x) { return neg(softplus(neg(x))); }
+inline f32x4 log_sigmoid(f32x4 x) { return sub(splat(0), softplus(neg(x))); }
 
 // x tanh(log(1 + e^x)) = x n / (n + 2), n = e^x (e^x + 2): 6.6 ulp.
 inline f32x4 mish(f32x4 x) {

@@ -49,6 +49,7 @@ inline f32x4 circular(f32x4 x) {
   quotient = wasm_i32x4_add(quotient, wasm_i32x4_splat(turns));
   f32x4 z = mul(r, r);
   f32x4 s = madd(mul(r, z), polynomial(z, kSin.s0, kSin.s1, kSin.s2), r);
+  s = wasm_v128_or(s, wasm_v128_and(r, kCommon.sign_bit));  // of -0
   f32x4 c = madd(z, polynomial(z, kSin.minus_half, kSin.c0, kSin.c1, kSin.c2), kCommon.one);
   v128_t odd = wasm_i32x4_shr(wasm_i32x4_shl(quotient, 31), 31);
   v128_t negative = wasm_i32x4_shl(wasm_u32x4_shr(quotient, 1), 31);

@@ -1,12 +1,8 @@
 // How models of a package end in Node, and their workers.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { bits, fails, folder, inputs, load, using } from './shared.mjs';
+import { assetsOf, bits, fails, inputs, load, loadModel, scripted, using } from './shared.mjs';
 
 const usual = await using({ worker: false }, async (model) => bits(await model.run(inputs())));
 
@@ -32,12 +28,7 @@ test('a model ends with the block that it is used in', async () => {
   }
 });
 
-const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
-const assets = Object.fromEntries(
-  ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin', 'worker.js']
-    .concat(['relaxed', 'simd128'].map((simd) => `runtime-${simd}-threads.wasm`))
-    .map((name) => [name, pathToFileURL(`${folder}/sample/${name}`)]),
-);
+const assets = assetsOf('sample');
 
 test('a worker that dies is told, and the next load works', async () => {
   let worker;
@@ -60,9 +51,9 @@ test('a worker that dies is told, and the next load works', async () => {
 });
 
 test('helpers that die leave the runs to the others', async (t) => {
-  // A worker.js whose helpers can be ended.
-  const script = `
-    const threads = process.getBuiltinModule('node:worker_threads');
+  const start = await scripted(
+    t,
+    `const threads = process.getBuiltinModule('node:worker_threads');
     const { Worker } = threads;
     const helpers = [];
     threads.Worker = class extends Worker {
@@ -71,16 +62,12 @@ test('helpers that die leave the runs to the others', async (t) => {
         helpers.push(this);
       }
     };
-    await import(${JSON.stringify(assets['worker.js'].href)});
     const channel = new BroadcastChannel('helpers');
     channel.onmessage = async () => {
       await Promise.all(helpers.map((helper) => helper.terminate()));
       channel.postMessage(helpers.length);
-    };`;
-  const path = `${await mkdtemp(join(tmpdir(), 'wtw-'))}/worker.mjs`;
-  t.after(() => rm(dirname(path), { recursive: true }));
-  await writeFile(path, script);
-  const start = () => new Worker(path);
+    };`,
+  );
   await using(
     { threads: 4 },
     async (model) => {

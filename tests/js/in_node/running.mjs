@@ -116,6 +116,22 @@ test('inputs move to the worker where they may, and are copied where they must',
     assert.equal(kept.length, 0);
   }));
 
+for (const worker of [undefined, false]) {
+  test(`inputs that are not finite may be refused, with worker ${worker}`, () =>
+    using({ worker, onInvalid: 'error' }, async (model) => {
+      const expected = bits(await model.run(inputs()));
+      const wrong = inputs();
+      wrong.x.data[70] = -Infinity;
+      const options = [{}, { profile: true }, { transfer: true }];
+      for (const one of options) {
+        await fails(model.run(wrong, one), 'WTW515', 'input x has -Infinity at [1, 6]');
+      }
+      assert.equal(wrong.x.data.length, 128);
+      assert.deepEqual(bits(await model.run(inputs())), expected);
+      assert.ok((await model.selfTest()).passed);
+    }));
+}
+
 test('nothing is detached on the calling thread', () =>
   using({ worker: false }, async (model) => {
     const given = inputs();
@@ -376,6 +392,7 @@ test('what is impossible is refused, not replaced', async () => {
   await fails(load({ variant: 'simd128-single', threads: 2 }), 'WTW409', 'one thread');
   await fails(load({ worker: 1 }), 'WTW409', 'worker');
   await fails(load({ cache: 1 }), 'WTW409', 'cache');
+  await fails(load({ onInvalid: 'throw' }), 'WTW409', 'onInvalid');
   await fails(load({ files: { 'plan.bin': 1 } }), 'WTW409', "files['plan.bin']");
   await fails(load({ baseUrl: 'http://' }), 'WTW409', 'baseUrl');
   await fails(load({ baseUrl: 'file:///nowhere' }), 'WTW303', 'file:///nowhere/model.json');

@@ -1,6 +1,10 @@
 // The packages that test_in_node.py names the folder of, and what the tests do with them.
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 export const folder = process.env.PACKAGES;
 export const entry = (name) => pathToFileURL(`${folder}/${name}/index.node.js`).href;
@@ -34,3 +38,37 @@ export const fails = async (promise, code, ...parts) =>
     for (const part of parts) assert.ok(error.message.includes(part), error.message);
     return true;
   });
+
+export const { loadModel } = await import(pathToFileURL(`${folder}/sample/loader.node.js`).href);
+export const { load: loadWide } = await import(entry('wide'));
+
+/** The files of a package, as its index.js lists them. */
+export const assetsOf = (name) =>
+  Object.fromEntries(
+    ['model.json', 'plan.bin', 'weights-00.bin', 'golden.bin', 'worker.js']
+      .concat(
+        ['relaxed', 'simd128'].flatMap((simd) => [
+          `runtime-${simd}-threads.wasm`,
+          `runtime-${simd}-single.wasm`,
+        ]),
+      )
+      .map((file) => [file, pathToFileURL(`${folder}/${name}/${file}`)]),
+  );
+
+/** What starts the worker of a package after a script of the test's; in a file that is gone when
+ * the test `t` is over. */
+export async function scripted(t, script, name = 'sample') {
+  const directory = await mkdtemp(join(tmpdir(), 'wtw-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'worker.mjs');
+  const worker = JSON.stringify(assetsOf(name)['worker.js'].href);
+  await writeFile(path, `${script}\nawait import(${worker});`);
+  return () => new Worker(path);
+}
+
+/** Timers of this process from now on run so many times as fast as they say; gives what ends it. */
+export function hurry(haste) {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = (call, ms, ...rest) => setTimeout(call, ms / haste, ...rest);
+  return () => (globalThis.setTimeout = setTimeout);
+}

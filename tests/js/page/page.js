@@ -168,6 +168,45 @@ window.runtime = {
     return { threads, count, bits: found };
   },
 
+  /** What comes of NaN and of infinities in the inputs, with each policy. */
+  async notFinite() {
+    const found = {};
+    for (const onInvalid of [undefined, 'allow', 'error']) {
+      const model = await load({ onInvalid });
+      const outcomes = [NaN, Infinity].map((value) => {
+        const given = inputs();
+        given.x.data[70] = value;
+        return model.run(given).then(
+          ({ logits }) => [...logits.data].map(Number.isFinite),
+          ({ code, message }) => `${code} ${message}`,
+        );
+      });
+      found[onInvalid] = await Promise.all(outcomes);
+      await model.dispose();
+    }
+    return found;
+  },
+
+  /** A worker that does not come back from its first run: what becomes of two runs that are aborted,
+   * and of a run and a self-test that dispose ends. */
+  async hungWorker() {
+    const model = await loadModel(assets, () => new Worker('/hung.js'));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted = [0, 1].map(() => outcome(model.run(inputs(), { signal })));
+    const left = [outcome(model.run(inputs())), outcome(model.selfTest())];
+    setTimeout(() => controller.abort(), 200);
+    const found = await Promise.all(aborted);
+    await model.dispose();
+    return { found: [...found, ...(await Promise.all(left))], next: await facts(load()) };
+  },
+
+  /** Timers of this page from now on run 50 times as fast as they say. */
+  hurry() {
+    const { setTimeout } = window;
+    window.setTimeout = (call, ms, ...rest) => setTimeout(call, ms / 50, ...rest);
+  },
+
   async memory(options) {
     const model = await load(options);
     const found = [model.info.memory];

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from wasm_torch_web.engine.files import NAMES
 from wasm_torch_web.engine.records import NUMPY, of_bfloat16
 from wasm_torch_web.serving.api.batching import Array
-from wasm_torch_web.serving.api.host import is_finite
 from wasm_torch_web.serving.api.models import DATATYPES, Served
 from wasm_torch_web.serving.api.requests import Inference
 
@@ -47,12 +46,11 @@ def body(model: Served, inference: Inference, outputs: Sequence[Array]) -> tuple
 def _numbers(array: Array) -> list[Any]:
     """JSON has no NaN and no infinity: they are text."""
     values: NDArray[Any] = numpy.frombuffer(array.content, NUMPY[array.dtype].base)
-    finite = is_finite(values)
     if array.dtype == "bfloat16":
         values = of_bfloat16(values)
     elif values.dtype.kind == "c":
         values = values.view(values.real.dtype)
     numbers: list[Any] = values.tolist()
-    if finite:
+    if values.dtype.kind != "f" or numpy.isfinite(values).all():
         return numbers
     return [one if one - one == 0 else NAMES.get(one, "nan") for one in numbers]

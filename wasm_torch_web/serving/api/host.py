@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from wasm_torch_web.engine import Model, load
 from wasm_torch_web.engine.instance import RUNTIME
+from wasm_torch_web.engine.invalid import OnInvalid, not_finite
 from wasm_torch_web.engine.records import of_bfloat16
 from wasm_torch_web.errors import UserError, WtwError
 from wasm_torch_web.format import manifest as manifests
@@ -50,7 +51,7 @@ class Host:
         packages: Mapping[str, Path],
         memory: int,
         timeout: float,
-        finite: bool,
+        on_invalid: OnInvalid = "allow",
         tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         """`tell` hears of each model that is loaded, unloaded or found not to join."""
@@ -58,7 +59,7 @@ class Host:
         self._packages = packages
         self._memory = memory
         self._timeout = timeout
-        self._finite = finite
+        self._on_invalid = on_invalid
         self._tell = tell
 
     def run(self, key: str, requests: Sequence[Values], join: bool) -> list[Outcome]:
@@ -67,11 +68,11 @@ class Host:
         Raises WtwError where the model cannot be loaded.
         """
         found = self.load(key)
-        kept = [self._refused(values, "input-not-finite") for values in requests]
+        kept = [self._refused(found, "input", values) for values in requests]
         good = [values for values, refusal in zip(requests, kept, strict=True) if refusal is None]
         done = iter(self._joined(key, found, good) if join else self._single(found, good))
         self._trim(key)
-        return [self._kept(next(done)) if refusal is None else refusal for refusal in kept]
+        return [refusal or self._kept(found, next(done)) for refusal in kept]
 
     def load(self, key: str) -> Loaded:
         """The model, loaded by now; others make room for it. Raises WtwError."""
@@ -125,29 +126,22 @@ class Host:
     def _single(self, found: Loaded, requests: Sequence[Values]) -> list[Outcome]:
         return [_outcome(found, values) for values in requests]
 
-    def _kept(self, outcome: Outcome) -> Outcome:
+    def _kept(self, found: Loaded, outcome: Outcome) -> Outcome:
         if isinstance(outcome, WtwError):
             return outcome
-        return self._refused(outcome, "output-not-finite") or outcome
+        return self._refused(found, "output", outcome) or outcome
 
-    def _refused(self, values: Values, slug: str) -> UserError | None:
-        if not self._finite:
+    def _refused(self, found: Loaded, side: str, values: Values) -> UserError | None:
+        """One by one, since a batch of them would be refused as a whole."""
+        if self._on_invalid == "allow":
             return None
-        wrong = next((name for name, value in values.items() if not is_finite(value)), None)
-        return None if wrong is None else UserError(slug, name=wrong)
+        ports = found.model.manifest["programs"]["forward"][f"{side}s"]
+        return not_finite(f"{side}-not-finite", ports, values)
 
 
 @functools.cache
 def _runtime() -> str:
     return manifests.file_sha256(RUNTIME)
-
-
-def is_finite(value: Any) -> bool:
-    """Whether there is neither NaN nor infinity in it. Bits of bfloat16 are uint16."""
-    array = numpy.asarray(value)
-    if array.dtype == numpy.uint16:
-        array = of_bfloat16(array)
-    return array.dtype.kind not in "fc" or bool(numpy.isfinite(array).all())
 
 
 def _estimate(manifest: manifests.Manifest) -> int:

@@ -168,7 +168,8 @@ class Pool:
     def _begin(self) -> dict[str, Any]:
         settings = self._settings
         packages = {key: str(model.package) for key, model in self._models.items()}
-        limits = {"memory": settings.memory, "timeout": settings.timeout, "finite": settings.finite}
+        names = ("memory", "timeout", "on_invalid")
+        limits = {name: getattr(settings, name) for name in names}
         return {"packages": packages, **limits}
 
     async def _warm(self, slot: Slot, worker: Worker) -> bool:

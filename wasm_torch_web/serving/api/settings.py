@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wasm_torch_web.engine.invalid import OnInvalid
 
 MIB = 1 << 20
 MAX_JSON_BYTES = 16 * MIB  # parsing takes a second for 100 MB, in which nobody else is served
@@ -26,7 +30,7 @@ class Settings:
         queue: the most requests that wait for one model.
         room: the most bytes that all requests under way may take together.
         rate: the most requests a second from one address.
-        finite: refuse NaN and infinity, in inputs and in outputs.
+        on_invalid: error: refuse NaN and infinities, in inputs and in outputs.
         drain: the most seconds that requests under way are given when the service ends.
         hosts: names, besides addresses and localhost, that requests may call the service by.
     """
@@ -42,7 +46,7 @@ class Settings:
     queue: int = 256
     room: int = 1024 * MIB
     rate: float | None = None
-    finite: bool = False
+    on_invalid: OnInvalid = "allow"
     drain: float = 30.0
     hosts: frozenset[str] = frozenset()
 

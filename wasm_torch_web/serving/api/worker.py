@@ -34,7 +34,7 @@ def main() -> None:
     begin = frames.read(stdin)
     assert begin is not None
     packages = {key: Path(path) for key, path in begin[0]["packages"].items()}
-    limits = {name: begin[0][name] for name in ("memory", "timeout", "finite")}
+    limits = {name: begin[0][name] for name in ("memory", "timeout", "on_invalid")}
     host = Host(packages, **limits, tell=events.append)
     for frame in _ahead(stdin):
         head, blocks = answer(host, *frame)

@@ -1,0 +1,107 @@
+"""NaN, infinities, denormals, zeros of both signs and the extremes of every dtype through every
+operator: on the shipped wasm, and on the native build under ASan and UBSan."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from support.cases import make_plan
+from support.special_limits import KINDS, LIMITS, NUMBERS, REFUSED
+from support.special_values import fault, special_plans, values_of
+from support.wasm import outputs_on_wasm
+
+from wasm_torch_web.ops import ROWS
+from wasm_torch_web.ops.table import DTYPES
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small tensors by the thousand: several threads of PyTorch would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_every_operator_gives_pytorchs_special_values() -> None:
+    found = list(special_plans())
+    wrong = {}
+    for special, outputs in zip(found, outputs_on_wasm([s.plan for s in found]), strict=True):
+        text = outputs if isinstance(outputs, str) else fault(special, outputs)
+        if text is not None:
+            wrong[special.plan.name] = text
+    assert not wrong, "\n".join(f"{name}: {text}" for name, text in list(wrong.items())[:40])
+    assert len(found) > 6000
+    # The others take indices, sizes or codes alone.
+    assert len({special.row.name for special in found}) > len(ROWS) - 12
+
+
+def test_native_under_sanitizers() -> None:
+    import build_native
+
+    (library,) = build_native.build("asan")
+    environment = {**os.environ, **build_native.sanitizer_environment()}
+    script = ROOT / "tests" / "support" / "run_special_values.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", script, library],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+
+
+def test_the_limits_are_of_rows_that_there_are() -> None:
+    for limit in LIMITS:
+        assert any(re.fullmatch(limit.rows, name) for name in ROWS), limit
+        assert set(limit.kinds) <= set(KINDS)
+    assert set(NUMBERS) | {name for name, _ in REFUSED} <= set(ROWS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_values_are_what_they_are_called(kind: str) -> None:
+    for dtype in DTYPES:
+        if not dtype.is_floating_point:
+            continue
+        values = torch.tensor(values_of(kind, dtype), dtype=dtype)
+        checks = {
+            "nan": values.isnan(),
+            "infinity": values.isinf(),
+            "zero": values == 0,
+            "denormal": (values != 0) & (values.abs() < torch.finfo(dtype).smallest_normal),
+            "largest": values.abs() == torch.finfo(dtype).max,
+        }
+        assert checks[kind].all()
+
+
+def test_the_least_integer_divided_by_minus_one() -> None:
+    """PyTorch's process dies of it; here the quotient wraps and nothing is left over."""
+    expected = {"div_trunc": -(2**63), "div_floor": -(2**63), "remainder": 0, "fmod": 0}
+    least, divisors = torch.full((67,), -(2**63)), torch.full((67,), -1)
+    plans = []
+    for name in expected:
+        cases = ROWS[name].cases
+        assert cases is not None
+        dtypes = (least.dtype,) * 2
+        alike = next(
+            case
+            for case in cases()
+            if tuple(x.dtype for x in case.inputs if x is not None) == dtypes
+        )
+        plan = make_plan(ROWS[name], replace(alike, inputs=(divisors, divisors)), name, False)
+        plans.append(replace(plan, inputs=[least, divisors]))
+    for plan, outputs in zip(plans, outputs_on_wasm(plans), strict=True):
+        assert not isinstance(outputs, str), outputs
+        assert (outputs[0] == expected[plan.name]).all(), plan.name
