@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -82,6 +82,24 @@ class Program:
     def __str__(self) -> str:
         lines = [f"  {i}: {_text(node)}" for i, node in enumerate(self.nodes) if node is not None]
         return "\n".join([*lines, f"  outputs {list(self.outputs)}"])
+
+
+def joined(programs: Sequence[Program]) -> Program:
+    """All of them in one, side by side: what is built costs more for a program than for a call."""
+    nodes: list[Node] = []
+    outputs: list[Ref] = []
+    for program in programs:
+        first = len(nodes)
+        for node in program.nodes:
+            if isinstance(node, Call):
+                node = replace(node, on=_moved(node.on, first))
+            nodes.append(node)
+        outputs += _moved(program.outputs, first)
+    return Program(tuple(nodes), tuple(outputs))
+
+
+def _moved(refs: Sequence[Ref], first: int) -> tuple[Ref, ...]:
+    return tuple((node + first, output) for node, output in refs)
 
 
 def _text(node: Node) -> str:
