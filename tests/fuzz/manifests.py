@@ -56,4 +56,4 @@ def _bundled(source: Path, out: Path) -> None:
     subprocess.run([esbuild, source, *options, f"--outfile={out}"], check=True)
 
 
-FUZZER = Fuzzer("manifests", _open, ["/wasm_torch_web/format/"])
+FUZZER = Fuzzer("manifests", _open, ("/wasm_torch_web/format/",))

@@ -29,4 +29,4 @@ def _check(plan: bytes) -> None:
         assert memory.peak <= memory.total
 
 
-FUZZER = Fuzzer("plans", _open, ["/wasm_torch_web/format/plan_reader"])
+FUZZER = Fuzzer("plans", _open, ("/wasm_torch_web/format/plan_reader",))

@@ -126,4 +126,4 @@ def exchanged(address: str, request: Request) -> bytes:
     return b"".join(parts)
 
 
-FUZZER = Fuzzer("requests", _open, ["/wasm_torch_web/serving/"])
+FUZZER = Fuzzer("requests", _open, ("/wasm_torch_web/serving/",))

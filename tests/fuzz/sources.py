@@ -130,4 +130,4 @@ def _compare(content: bytes, module: torch.nn.Module | None) -> None:
         assert torch.equal(given, tensor.to(given.dtype)) or bool(tensor.isnan().any())
 
 
-FUZZER = Fuzzer("sources", _open, ["/wasm_torch_web/sources/"])
+FUZZER = Fuzzer("sources", _open, ("/wasm_torch_web/sources/",))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fuzz.graphs.drawing import draw
-from fuzz.graphs.judging import Verdict, judged
+from fuzz.graphs.judging import Verdict, judged, plan_seed
 from fuzz.graphs.program import joined
 
 TOGETHER = 6  # in one: what is built costs more for a program than for a call
@@ -33,6 +34,14 @@ def examine(seeds: Sequence[int]) -> tuple[list[Verdict], dict[str, str]]:
         if verdict.fault and not any(str(seed) in found for seed in group):
             found[" ".join(map(str, group))] = verdict.fault
     return [*verdicts, *alone.values()], found
+
+
+def write_plans(folder: Path, seeds: Sequence[int]) -> None:
+    """Their plans as seeds of the fuzzer in C++: sizes of the inputs, then the plan."""
+    for seed in seeds:
+        content = plan_seed(draw(seed))
+        if content is not None:
+            (folder / f"program-{seed}").write_bytes(content)
 
 
 def _groups(seeds: Sequence[int]) -> list[Sequence[int]]:
