@@ -9,7 +9,6 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from fuzz.campaign import FUZZERS, ROOT, ROUND, RUNS, Outcome, run
 from fuzz.harness import explore
@@ -46,7 +45,9 @@ def _again(name: str, seed: str) -> None:
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """In Markdown."""
-    head = "| fuzzer | executions | a second | covered | findings |\n| --- | --- | --- | --- | --- |"
+    head = (
+        "| fuzzer | executions | a second | covered | findings |\n| --- | --- | --- | --- | --- |"
+    )
     return "\n".join([head, *map(_line, outcomes)])
 
 

@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[2]
 ROUND = 200  # examples of one seed
 PROGRAMS = 24  # in one process of Node
 JAVASCRIPT = 500  # examples of one property and seed
-FUZZERS = {one.name: one for one in (manifests.FUZZER, plans.FUZZER, requests.FUZZER, sources.FUZZER)}
+FUZZERS = {
+    one.name: one for one in (manifests.FUZZER, plans.FUZZER, requests.FUZZER, sources.FUZZER)
+}
 
 
 @dataclass
@@ -97,7 +99,11 @@ def of_plans(outcome: Outcome, seconds: float, seed: int) -> None:
         fuzz_seeds.write(seeds)
         graphs.write_plans(seeds, range(seed, seed + PROGRAMS))
     limits = ["-max_len=16384", "-timeout=20", "-rss_limit_mb=3000", "-print_final_stats=1"]
-    more = [f"-max_total_time={int(seconds)}", f"-seed={seed}", f"-artifact_prefix={outcome.folder}/"]
+    more = [
+        f"-max_total_time={int(seconds)}",
+        f"-seed={seed}",
+        f"-artifact_prefix={outcome.folder}/",
+    ]
     command = [target, *limits, *more, corpus, seeds, ROOT / "tests" / "core" / "findings"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     said = done.stdout + done.stderr

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
-from support.models import Net, write_archive
+from support.models import write_archive
 
 from fuzz.harness import Check, Fuzzer, coded
 from fuzz.mutation import damaged, documents
@@ -61,7 +61,10 @@ def zips(draw: Callable[..., Any], files: Sequence[bytes]) -> bytes:
             case "double":
                 parts.append((name, content))
             case _:
-                parts[at] = (draw(st.sampled_from(["../x", "archive/code/a.py", "x" * 300])), content)
+                parts[at] = (
+                    draw(st.sampled_from(["../x", "archive/code/a.py", "x" * 300])),
+                    content,
+                )
     return _zip(parts, draw(st.sampled_from([zipfile.ZIP_STORED] * 4 + [zipfile.ZIP_DEFLATED])))
 
 

@@ -101,9 +101,13 @@ def _values(program: Program) -> list[tuple[Ref, Tensor]]:
 
 
 def is_valid(program: Program) -> bool:
-    """It runs at every size, and its numbers are neither too many nor too large."""
+    """It runs at every size, with as many results, and its numbers are neither too many nor too
+    large."""
+    results: dict[int, int] = {}
 
     def watch(index: int, result: Result) -> None:
+        if results.setdefault(index, len(result)) != len(result):
+            raise ValueError
         for tensor in result:
             if not isinstance(tensor, Tensor) or not 0 < tensor.numel() <= ELEMENTS:
                 raise ValueError

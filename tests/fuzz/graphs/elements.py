@@ -11,21 +11,103 @@ from torch.nn import functional as F
 
 from fuzz.graphs.draw import Draw, Drawn, Operator
 
-UNARY = (
-    "abs acos angle asin asinh atan ceil cos cosh deg2rad digamma erf erfc exp exp2 expm1 floor frac"
-    " isfinite isnan lgamma log1p logical_not nan_to_num neg reciprocal relu rsqrt round selu"
-    " sgn sigmoid sign signbit sin sinc sinh sqrt square tan tanh trunc clone zeros_like"
-).split()
-ACTIVATIONS = (
-    "relu relu6 gelu silu mish elu celu selu softplus softsign hardtanh hardswish hardsigmoid"
-    " leaky_relu logsigmoid tanhshrink hardshrink softshrink sigmoid tanh"
-).split()
-BINARY = "add sub mul maximum minimum atan2 hypot fmod remainder div true_divide copysign".split()
-INTEGER = "add sub mul maximum minimum bitwise_and bitwise_or bitwise_xor gcd".split()
-COMPARE = "eq ne lt le gt ge".split()
-LOGIC = "logical_and logical_or logical_xor".split()
-INPLACE = "add_ sub_ mul_ clamp_max_ copy_".split()
-INPLACE_UNARY = "relu_ sigmoid_ neg_ zero_ sin_ square_ tanh_".split()
+UNARY = [
+    "abs",
+    "acos",
+    "angle",
+    "asin",
+    "asinh",
+    "atan",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "digamma",
+    "erf",
+    "erfc",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "frac",
+    "isfinite",
+    "isnan",
+    "lgamma",
+    "log1p",
+    "logical_not",
+    "nan_to_num",
+    "neg",
+    "reciprocal",
+    "relu",
+    "rsqrt",
+    "round",
+    "selu",
+    "sgn",
+    "sigmoid",
+    "sign",
+    "signbit",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "tanh",
+    "trunc",
+    "clone",
+    "zeros_like",
+]
+ACTIVATIONS = [
+    "relu",
+    "relu6",
+    "gelu",
+    "silu",
+    "mish",
+    "elu",
+    "celu",
+    "selu",
+    "softplus",
+    "softsign",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
+    "leaky_relu",
+    "logsigmoid",
+    "tanhshrink",
+    "hardshrink",
+    "softshrink",
+    "sigmoid",
+    "tanh",
+]
+BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "minimum",
+    "atan2",
+    "hypot",
+    "fmod",
+    "remainder",
+    "div",
+    "true_divide",
+    "copysign",
+]
+INTEGER = [
+    "add",
+    "sub",
+    "mul",
+    "maximum",
+    "minimum",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "gcd",
+]
+COMPARE = ["eq", "ne", "lt", "le", "gt", "ge"]
+LOGIC = ["logical_and", "logical_or", "logical_xor"]
+INPLACE = ["add_", "sub_", "mul_", "clamp_max_", "copy_"]
+INPLACE_UNARY = ["relu_", "sigmoid_", "neg_", "zero_", "sin_", "square_", "tanh_"]
 
 
 def _named(names: list[str], kind: str, *others: str) -> Callable[[Draw], Drawn]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +59,8 @@ def judged(programs: Sequence[Program]) -> list[Verdict]:
             else:
                 verdicts[index].refusal = f"{error.code} {error.message[:90]}"
         except Exception as error:
-            verdicts[index].fault = f"a bug: {type(error).__name__}: {error}"[:500]
+            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            verdicts[index].fault = f"a bug: {where}{type(error).__name__}: {error}"[:2000]
     plans = [plan for one in built.values() for plan in one.plans]
     results = [iter(outputs_on_wasm(plans, variant)) for variant in THREADS] if plans else []
     for index, one in built.items():
@@ -92,7 +94,9 @@ def _build(program: Program, verdict: Verdict) -> _Built:
         with torch.no_grad():
             results = [one.clone() for one in eager(*(one.clone() for one in args))]
         expected = [results[place].contiguous() for place in places]
-        plans.append(Plan(f"run {turn} at {dict(sizes)}", plan, weights, given, expected, TOLERANCE))
+        plans.append(
+            Plan(f"run {turn} at {dict(sizes)}", plan, weights, given, expected, TOLERANCE)
+        )
     return _Built(plans, places)
 
 

@@ -10,8 +10,22 @@ from torch.nn import functional as F
 
 from fuzz.graphs.draw import Draw, Drawn, Operator
 
-REDUCE = "sum mean amax amin std var prod logsumexp norm nansum any all count_nonzero".split()
-SCANS = "cumsum cumprod logcumsumexp cummax cummin".split()
+REDUCE = [
+    "sum",
+    "mean",
+    "amax",
+    "amin",
+    "std",
+    "var",
+    "prod",
+    "logsumexp",
+    "norm",
+    "nansum",
+    "any",
+    "all",
+    "count_nonzero",
+]
+SCANS = ["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"]
 
 
 def _reduce(d: Draw) -> Drawn:
