@@ -1,4 +1,4 @@
-"""plan.bin with a few bytes changed: what Python reads of it, it reads or gives up in a known way."""
+"""plan.bin with a few bytes changed: Python reads it, or gives up in a known way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A program by its seeds: python -m fuzz.graphs SEED [SEED ...], shrunk where something is wrong."""
+"""A program by its seeds: python -m fuzz.graphs SEED ..., shrunk where something is wrong."""
 
 from __future__ import annotations
 

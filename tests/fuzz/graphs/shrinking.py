@@ -1,4 +1,4 @@
-"""A program that fails in, one that fails with as few calls as leaving out and cutting gives out."""
+"""A program that fails in, one with as few calls as possible that fails out."""
 
 from __future__ import annotations
 
