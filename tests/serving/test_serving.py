@@ -62,14 +62,27 @@ def ask(address: str, path: str, method: str = "GET", **headers: str) -> Answer:
     return response.status, {name.lower(): value for name, value in response.getheaders()}, body
 
 
-def test_every_answer_isolates_the_page(address: str) -> None:
-    for path in ("/index.js", "/missing.js"):
-        _, headers, _ = ask(address, path)
-        assert headers["cross-origin-opener-policy"] == "same-origin"
-        assert headers["cross-origin-embedder-policy"] == "require-corp"
-        assert headers["cross-origin-resource-policy"] == "same-origin"
-        assert "script-src 'self' 'wasm-unsafe-eval'" in headers["content-security-policy"]
-        assert headers["x-content-type-options"] == "nosniff"
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"path": "/index.js"}, 200),
+        ({"path": "/missing.js"}, 404),
+        ({"path": "/index.js", "method": "POST"}, 405),
+        ({"path": "/index.js", "method": "POST", "origin": "https://evil.example"}, 403),
+        ({"path": "/index.js", "host": "evil.example"}, 421),
+    ],
+)
+def test_every_answer_isolates_the_page(address: str, asked: dict[str, str], status: int) -> None:
+    found, headers, _ = ask(address, **asked)
+    assert found == status
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    policy = headers["content-security-policy"].split("; ")
+    assert "script-src 'self' 'wasm-unsafe-eval'" in policy
+    assert {"default-src 'self'", "object-src 'none'", "frame-ancestors 'none'"} <= set(policy)
 
 
 @pytest.mark.parametrize(

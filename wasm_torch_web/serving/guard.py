@@ -46,22 +46,19 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if not self._known(Headers(scope=scope).get("host", "")):
-            refusal = PlainTextResponse("this server answers to its address only", 421)
-            await refusal(scope, receive, send)
-            return
-
-        if scope["method"] not in READING and not self._own(Headers(scope=scope)):
-            refusal = PlainTextResponse("this server takes nothing from foreign pages", 403)
-            await refusal(scope, receive, send)
-            return
+        headers = Headers(scope=scope)
+        app: ASGIApp = self.app
+        if not self._known(headers.get("host", "")):
+            app = PlainTextResponse("this server answers to its address only", 421)
+        elif scope["method"] not in READING and not self._own(headers):
+            app = PlainTextResponse("this server takes nothing from foreign pages", 403)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(self.headers)
             await send(message)
 
-        await self.app(scope, receive, send_with_headers)
+        await app(scope, receive, send_with_headers)
 
     def _known(self, host: str) -> bool:
         return is_local(host) or bool(self.hosts & {"*", without_port(host)})
