@@ -5,10 +5,13 @@ A finding is a file in the folder, with the command that shows it again.
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -55,7 +58,11 @@ def in_python(fuzzer: Fuzzer, outcome: Outcome, seconds: float, seed: int) -> No
     lines: set[tuple[str, int]] = set()
     work = outcome.folder / f"{fuzzer.name}.work"
     work.mkdir(exist_ok=True)
-    with fuzzer.open(work) as (examples, check), lines_of(fuzzer.files, lines):
+    with (
+        lines_of(threading.settrace, fuzzer.files, lines),
+        fuzzer.open(work) as (examples, check),
+        lines_of(sys.settrace, fuzzer.files, lines),
+    ):
         for turn in _until(seconds, seed):
             try:
                 outcome.executions += explore(examples, check, turn, ROUND)
@@ -88,7 +95,7 @@ def of_graphs(outcome: Outcome, seconds: float, seed: int) -> None:
 
 def of_plans(outcome: Outcome, seconds: float, seed: int) -> None:
     """libFuzzer on the plan checker and the executor, from valid plans of every row and of random
-    programs; what it found stays in `build/fuzz/corpus`."""
+    programs; what led to anything new stays in `build/fuzz/corpus`."""
     sys.path.insert(0, str(ROOT / "scripts"))
     import build_native
 
@@ -120,23 +127,34 @@ def of_plans(outcome: Outcome, seconds: float, seed: int) -> None:
 def of_javascript(outcome: Outcome, seconds: float, seed: int) -> None:
     """The properties of tests/js/fuzz.test.ts, with fast-check."""
     subprocess.run(["node", "js_runtime/build.mjs", "--tests"], cwd=ROOT, check=True)
-    command = ["node", "--enable-source-maps", "--experimental-test-coverage", "--test"]
-    command += ["build/js_tests/fuzz.test.mjs"]
-    lines = ""
+    command = ["node", "--enable-source-maps", "--test", "build/js_tests/fuzz.test.mjs"]
+    counts = outcome.folder / "javascript.coverage"
     for turn in _until(seconds, seed):
         settings = {"FUZZ_RUNS": str(JAVASCRIPT), "FUZZ_SEED": str(turn)}
-        environment = {**os.environ, **settings}
+        shutil.rmtree(counts, ignore_errors=True)
+        environment = {**os.environ, **settings, "NODE_V8_COVERAGE": str(counts)}
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
         passed = re.search(r"# pass (\d+)", done.stdout)
         outcome.executions += JAVASCRIPT * int(passed[1] if passed else 0)
-        covered = re.search(r"all files\s*\|\s*([\d.]+)", done.stdout)
-        lines = covered[1] if covered else lines
         if done.returncode:
             again = " ".join(f"{name}={value}" for name, value in settings.items())
             outcome.found(str(turn), done.stdout[-6000:], f"{again} {' '.join(command)}")
-    outcome.coverage = f"{lines}% of the lines"
+    outcome.coverage = f"{_functions(counts)} functions"
+
+
+def _functions(folder: Path) -> int:
+    """Of the last round, without those of node."""
+    found = {
+        (function["functionName"], function["ranges"][0]["startOffset"])
+        for path in folder.glob("*.json")
+        for script in json.loads(path.read_text())["result"]
+        if script["url"].endswith("/fuzz.test.mjs")
+        for function in script["functions"]
+        if function["ranges"][0]["count"]
+    }
+    return len(found)
 
 
 Run = Callable[[Outcome, float, int], None]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import resource
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,14 +29,6 @@ class Fuzzer:
     name: str
     open: Callable[[Path], AbstractContextManager[tuple[SearchStrategy[Any], Check]]]
     files: Sequence[str]
-
-
-@dataclass
-class Count:
-    """What has been run."""
-
-    examples: int = 0
-    lines: set[tuple[str, int]] = field(default_factory=set)
 
 
 def explore(examples: SearchStrategy[Any], check: Check, start: int, most: int) -> int:
@@ -96,8 +87,11 @@ def limited() -> Iterator[None]:
 
 
 @contextmanager
-def lines_of(files: Sequence[str], found: set[tuple[str, int]]) -> Iterator[None]:
-    """Notes the lines that run in files whose paths contain one of `files`."""
+def lines_of(
+    install: Callable[[Any], None], files: Sequence[str], found: set[tuple[str, int]]
+) -> Iterator[None]:
+    """Notes the lines that run in files whose paths contain one of `files`: in this thread with
+    `sys.settrace`, in those that begin with `threading.settrace`."""
 
     def line(frame: FrameType, event: str, argument: Any) -> Any:
         if event == "line":
@@ -108,8 +102,8 @@ def lines_of(files: Sequence[str], found: set[tuple[str, int]]) -> Iterator[None
         path = frame.f_code.co_filename
         return line if any(one in path for one in files) else None
 
-    sys.settrace(call)
+    install(call)
     try:
         yield
     finally:
-        sys.settrace(None)
+        install(None)

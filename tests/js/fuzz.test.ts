@@ -19,7 +19,11 @@ import type { InputValue } from '../../js_runtime/src/types.ts';
 import { sampleManifest } from './support.ts';
 
 const { FUZZ_RUNS = '300', FUZZ_SEED = '1' } = process.env;
-const SETTINGS = { numRuns: Number(FUZZ_RUNS), seed: Number(FUZZ_SEED), endOnFailure: false };
+const SETTINGS = {
+  numRuns: Number(FUZZ_RUNS),
+  seed: Number(FUZZ_SEED),
+  includeErrorInReport: true,
+};
 const check = <T extends [unknown, ...unknown[]]>(property: fc.IProperty<T>) =>
   fc.assert(property, SETTINGS);
 const checkAsync = <T extends [unknown, ...unknown[]]>(property: fc.IAsyncProperty<T>) =>
@@ -198,7 +202,11 @@ test('weights are the same in memory however they arrive, and come back as they 
     ),
   ));
 
-function written(made: Manifest['weights'], stored: Uint8Array, cuts: readonly number[]) {
+function written(
+  made: Manifest['weights'],
+  stored: Uint8Array<ArrayBuffer>,
+  cuts: readonly number[],
+) {
   const memory = new Uint8Array(made.bytes);
   const target = segmentAt(memoryOf(memory), 0, made);
   for (let at = 0, turn = 0; at < stored.length; ++turn) {
@@ -210,7 +218,7 @@ function written(made: Manifest['weights'], stored: Uint8Array, cuts: readonly n
 }
 
 /** An instance whose float32 is the float16's bytes and as many zeros. */
-function memoryOf(memory: Uint8Array): Instance {
+function memoryOf(memory: Uint8Array<ArrayBuffer>): Instance {
   const bytes = (address: number, length: number) => {
     assert.ok(address >= 0 && address + length <= memory.length);
     return memory.subarray(address, address + length);
