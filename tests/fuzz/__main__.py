@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from fuzz.campaign import FUZZERS, ROOT, ROUND, RUNS, Outcome, run
+from fuzz.campaign import FUZZERS, ROOT, ROUND, RUNS, Outcome, fresh, run
 from fuzz.harness import explore
 
 NAMES = [*RUNS, *FUZZERS]
@@ -37,9 +37,7 @@ def main() -> None:
 
 
 def _again(name: str, seed: str) -> None:
-    work = FOLDER / f"{name}.again"
-    work.mkdir(exist_ok=True)
-    with FUZZERS[name].open(work) as (examples, check):
+    with FUZZERS[name].open(fresh(FOLDER / f"{name}.again")) as (examples, check):
         explore(examples, check, int(seed), ROUND)
 
 

@@ -56,8 +56,7 @@ class Outcome:
 def in_python(fuzzer: Fuzzer, outcome: Outcome, seconds: float, seed: int) -> None:
     """Rounds of examples, each from the next seed."""
     lines: set[tuple[str, int]] = set()
-    work = outcome.folder / f"{fuzzer.name}.work"
-    work.mkdir(exist_ok=True)
+    work = fresh(outcome.folder / f"{fuzzer.name}.work")
     with (
         lines_of(threading.settrace, fuzzer.files, lines),
         fuzzer.open(work) as (examples, check),
@@ -70,6 +69,13 @@ def in_python(fuzzer: Fuzzer, outcome: Outcome, seconds: float, seed: int) -> No
                 command = f"make fuzz FUZZ='--again {fuzzer.name} {turn}'"
                 outcome.found(str(turn), traceback.format_exc(), command)
     outcome.coverage = f"{len(lines)} lines"
+
+
+def fresh(folder: Path) -> Path:
+    """The folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def of_graphs(outcome: Outcome, seconds: float, seed: int) -> None:
