@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 from fuzz.graphs import quiet
@@ -20,9 +21,15 @@ def main() -> None:
         print(verdict.refusal or "nothing is wrong")
         return
     print(f"{verdict.fault}\n\nshrunk:", flush=True)
-    smallest = shrunk(program, lambda one: judged([one])[0].fault is not None)
+    kind = _kind(verdict.fault)
+    smallest = shrunk(program, lambda one: _kind(judged([one])[0].fault) == kind)
     print(f"{smallest}\n{judged([smallest])[0].fault}")
     sys.exit(1)
+
+
+def _kind(fault: str | None) -> str | None:
+    """What is wrong, without where and by how much."""
+    return fault and re.sub(r"[-+.e]*\d[-+.e\d]*|run|at \{.*?\}", "", fault)[:60]
 
 
 if __name__ == "__main__":
