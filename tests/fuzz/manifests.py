@@ -19,7 +19,7 @@ from wasm_torch_web.errors import ERRORS
 from wasm_torch_web.format import manifest as manifests
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("static", "dynamic", "flow", "half")
+NAMES = ("static", "dynamic")
 # Files beside model.json are looked at by Python alone.
 OF_FILES = tuple(ERRORS[slug].code for slug in ("file-missing", "file-corrupt"))
 

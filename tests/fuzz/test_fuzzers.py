@@ -15,9 +15,9 @@ from fuzz.graphs.judging import judged
 from fuzz.harness import Fuzzer, explore
 from wasm_torch_web.format.plan_reader import PlanReader
 
-EXAMPLES = {manifests.FUZZER: 150, plans.FUZZER: 150, requests.FUZZER: 100, sources.FUZZER: 150}
-PROGRAMS = 18
-REFUSED = 0.2  # at most, of programs
+EXAMPLES = {manifests.FUZZER: 100, plans.FUZZER: 150, requests.FUZZER: 100, sources.FUZZER: 150}
+PROGRAMS = 12
+REFUSED = 3  # at most, and groups of them
 
 
 @pytest.mark.parametrize("fuzzer", EXAMPLES, ids=lambda one: one.name)
@@ -43,6 +43,5 @@ def test_random_programs() -> None:
     quiet()
     verdicts, wrong = graphs.examine(range(PROGRAMS))
     assert not wrong
-    built = [one for one in verdicts if one.refusal is None]
-    assert len(built) >= (1 - REFUSED) * len(verdicts)
-    assert len({edge for one in built for edge in one.edges}) > 100
+    assert sum(one.refusal is not None for one in verdicts) <= REFUSED
+    assert len({edge for one in verdicts for edge in one.edges}) > 30
