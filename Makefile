@@ -6,7 +6,8 @@ ACTIVATED = PATH="$$PWD/.venv/bin:$$PATH"
 PYTHON = $(ACTIVATED) .venv/bin/python
 DEMO = mobilenet-v2
 BENCH =
-FUZZ_SECONDS = 60
+MINUTES = 1
+FUZZ =
 SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2 --coverage
@@ -40,7 +41,7 @@ help:
 	@echo 'make sweep          every sample of PyTorch'"'"'s operator database (SWEEP="--entries conv": a part)'
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make hostile        every hostile package: every word of every plan, every value of every manifest'
-	@echo 'make fuzz           each fuzz target for FUZZ_SECONDS (60)'
+	@echo 'make fuzz           each fuzzer for MINUTES (1), and a table of what they ran and found (FUZZ=graphs: some)'
 	@echo 'make soak           models loaded, run, aborted and disposed of in one page (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
 
@@ -127,16 +128,11 @@ zoo: setup-checks
 hostile: setup-checks
 	@$(PYTHON) scripts/build_native.py fuzz
 	@PYTHONPATH=tests:tests/bad_inputs $(PYTHON) -W ignore -m corpus build/hostile
-	@.venv/bin/python -W ignore tests/support/fuzz_seeds.py build/fuzz-corpus/plan
-	@build/native/fuzz/plan words build/hostile/*.seed build/fuzz-corpus/plan/*
+	@.venv/bin/python -W ignore tests/support/fuzz_seeds.py build/hostile/seeds
+	@build/native/fuzz/plan words build/hostile/*.seed build/hostile/seeds/*
 
 fuzz: setup-checks
-	@$(PYTHON) scripts/build_native.py fuzz
-	@for target in build/native/fuzz/*; do \
-	  corpus=build/fuzz-corpus/$$(basename $$target); \
-	  .venv/bin/python -W ignore tests/support/fuzz_seeds.py $$corpus; \
-	  $$target -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus || exit 1; \
-	done
+	@PYTHONPATH=tests $(PYTHON) -W ignore -m fuzz --minutes $(MINUTES) $(FUZZ)
 
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo

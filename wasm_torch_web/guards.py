@@ -124,7 +124,8 @@ def _artefact(expr: sympy.Basic) -> bool:
         remainder = expr.args[0]
         if isinstance(remainder, PythonMod):
             base, modulus = (_atoms_as_symbols(arg) for arg in remainder.args)
-            return len(sympy.Add.make_args(sympy.cancel(modulus / base))) == 1
+            times, of = sympy.fraction(sympy.cancel(modulus / base))
+            return of == 1 and len(sympy.Add.make_args(times)) == 1
     if isinstance(expr, (sympy.Ne, sympy.Ge)):
         left, right = (_atoms_as_symbols(side) for side in expr.args)
         difference = sympy.factor(left - right)
@@ -156,11 +157,26 @@ def _zero_at_01(factor: sympy.Expr) -> bool:
 
 
 def _implied(expr: sympy.Basic, known: dict[sympy.Symbol, Symbol]) -> bool:
-    """Whether a bound on one size follows from its range (sizes only grow with their symbol)."""
+    """Whether a bound on one size follows from its range, as the size grows with its symbol."""
     if not isinstance(expr, (sympy.Le, sympy.Lt, sympy.Ge, sympy.Gt)):
         return False
     if len(expr.free_symbols) != 1:
         return False
+    difference = sympy.expand(expr.args[0] - expr.args[1])
+    if not (_grows(difference) or _grows(-difference)):
+        return False
     symbol = known[next(iter(expr.free_symbols))]
     ends = [expr.subs(symbol.symbol, end) for end in (symbol.min, symbol.max)]
     return all(end == sympy.true for end in ends)
+
+
+def _grows(expr: sympy.Expr) -> bool:
+    """Whether a larger symbol never makes it smaller: remainders, and differences, may."""
+    if expr.is_number or expr.is_Symbol:
+        return True
+    if isinstance(expr, FloorDiv):
+        return _grows(expr.args[0]) and bool(expr.args[1].is_number and expr.args[1] > 0)
+    if isinstance(expr, sympy.Mul):
+        number, rest = expr.as_coeff_Mul()
+        return number >= 0 and not isinstance(rest, sympy.Mul) and _grows(rest)
+    return isinstance(expr, (sympy.Add, Max, Min)) and all(map(_grows, expr.args))

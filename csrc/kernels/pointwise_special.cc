@@ -38,9 +38,12 @@ SPECIAL(exponent, [x] {
   special::frexp(x, &exponent);
   return double(exponent);
 }());
+// A plan may say anything of a format: no float has as many digits, nor such exponents.
+static int bounded(double x) { return x > -4096 && x < 4096 ? static_cast<int>(x) : 0; }
+
 // Binary digits of the dtype, exponent of its smallest normal number.
 WTW_POINTWISE(nextafter, doubles<2, [](double x, double y, const Parameters<double>& p) -> double {
-                return special::next_after(x, y, p[0], p[1]);
+                return special::next_after(x, y, bounded(p[0]), bounded(p[1]));
               }>);
 
 }  // namespace wtw

@@ -193,7 +193,7 @@ inline double frexp(double x, int* exponent) {
 
 // The neighbour of x towards y among floats with so many binary digits and 2^`least` as smallest
 // normal number.
-inline double next_after(double x, double y, double digits, double least) {
+inline double next_after(double x, double y, int digits, int least) {
   if (digits == 53 || x == y || x != x || y != y) return std::nextafter(x, y);
   if (std::isinf(x))
     return std::copysign((2 - std::ldexp(2, -digits)) * std::ldexp(1, 1 - least), x);
@@ -201,8 +201,8 @@ inline double next_after(double x, double y, double digits, double least) {
   const double fraction = std::fabs(frexp(x, &exponent));
   const bool shrinks = x == 0 ? false : (x < y) == (x < 0);
   exponent -= 1 + (shrinks && fraction == 0.5);  // the step below a power of two is half as long
-  if (x == 0 || exponent < least) exponent = static_cast<int>(least);
-  const double step = std::ldexp(1, exponent + 1 - static_cast<int>(digits));
+  if (x == 0 || exponent < least) exponent = least;
+  const double step = std::ldexp(1, exponent + 1 - digits);
   const double next = x < y ? x + step : x - step;
   return next == 0 ? std::copysign(next, x) : next;
 }

@@ -65,6 +65,7 @@ export async function localBackend(
   };
 }
 
+const UNKNOWN = 'it said something unknown';
 const OTHER = 'its file is of another version of the package';
 const LATE = `nothing came of it for ${PATIENCE.stall / 1000} s`;
 
@@ -150,14 +151,20 @@ class WorkerBackend implements Backend {
   }
 
   private received(message: FromWorker): void {
+    if (message?.kind === 'progress') return this.options.onProgress(message.progress);
+    try {
+      this.take(message);
+    } catch {
+      this.died(UNKNOWN); // nobody would hear of it, and what waits would wait for ever
+    }
+  }
+
+  private take(message: Exclude<FromWorker, { kind: 'progress' }>): void {
     switch (message.kind) {
       case 'alive':
         if (message.build !== BUILD) this.loading?.reject(new NoWorker(OTHER));
         this.alive = true;
         if (message.lock !== undefined) this.port.watch(message.lock);
-        break;
-      case 'progress':
-        this.options.onProgress(message.progress);
         break;
       case 'loaded':
         this.memory = message.summary.memory;
@@ -176,7 +183,7 @@ class WorkerBackend implements Backend {
         this.queue.refused(message.id, fromWire(message.error));
         break;
       default:
-        this.died('it said something unknown');
+        this.died(UNKNOWN);
     }
   }
 

@@ -1,7 +1,7 @@
 // The data of an input in, its elements as the runtime stores them out: views where they are so
 // already, converted where that loses nothing that the caller could not see.
 import { dtypeRow } from './dtypes.ts';
-import { wtwError } from './errors.ts';
+import { told, wtwError } from './errors.ts';
 import type { DType, InputData } from './types.ts';
 
 type Elements = Exclude<ArrayBufferView, DataView> & { readonly length: number };
@@ -53,7 +53,7 @@ function fromNumbers({ name, dtype }: Port, data: readonly (number | bigint)[]):
   return array.from(data, (value, i) => {
     const element = convert(dtype, value);
     if (element !== undefined) return element;
-    const given = `${typeof value} ${String(value)} as element ${i}`;
+    const given = `${typeof value} ${told(value)} as element ${i}`;
     throw wtwError('input-dtype', { name, given, expected: dtype });
   });
 }

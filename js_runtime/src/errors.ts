@@ -48,6 +48,11 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
+/** A value that a caller passed, for a message: objects may have no text of their own. */
+export function told(value: unknown): string {
+  return Object(value) === value ? 'an object' : String(value);
+}
+
 // The templates are Python's, with nothing but names in the braces.
 function fill(template: string, fields: Fields): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => String(fields[name] ?? '?'));

@@ -10,9 +10,11 @@ type Port = Program['inputs'][number] | Program['outputs'][number];
 type Weight = Manifest['weights']['tensors'][number];
 type Entry = GoldenCase['inputs'][string] | GoldenCase['outputs'][string];
 type GoldenTensor = Extract<Entry, { shape: unknown }>;
+type GoldenRandom = Extract<Entry, { random: unknown }>;
 
 const ALIGNMENT = 64;
 const MOST_RANDOM = 2 ** 30; // bytes of a golden input that is drawn
+const MOST_SPAN = 2 ** 32; // of integers that are drawn
 
 /** The first is the one to tell; the later rules rely on the earlier ones. */
 export function* faultsOf(manifest: Manifest): Generator<string> {
@@ -135,6 +137,11 @@ function agree(declared: readonly (number | string)[], shape: readonly number[])
 function hasRoom(entry: GoldenTensor, room: number): boolean {
   const every = ('every' in entry && entry.every) || 1;
   const needed = Math.ceil(numelOf(entry.shape) / every) * itemsize(entry.dtype);
-  if ('random' in entry) return needed <= MOST_RANDOM;
+  if ('random' in entry) return needed <= MOST_RANDOM && canBeDrawn(entry);
   return entry.bytes === needed && entry.offset + needed <= room;
+}
+
+function canBeDrawn({ dtype, random: { low, high } }: GoldenRandom): boolean {
+  if (low > high || dtype.includes('float') || dtype.includes('complex')) return low <= high;
+  return [low, high].every(Number.isSafeInteger) && high - low < MOST_SPAN;
 }

@@ -1,6 +1,6 @@
 // What a user passes to run() in, wire inputs in the order of the plan out; and outputs back.
 import { dtypeRow, numelOf } from './dtypes.ts';
-import { wtwError } from './errors.ts';
+import { told, wtwError } from './errors.ts';
 import { toElements } from './elements.ts';
 import { checkFinite, checkFiniteNumber } from './invalid.ts';
 import type { InputPort, OutputPort, Program } from './manifest.ts';
@@ -35,7 +35,7 @@ export function wireInputs(
 
 function wireTensor(port: TensorPort, value: InputValue, onInvalid: OnInvalid): WireInput {
   const { data, shape, dtype } = asTensor(port, value);
-  if (dtype !== undefined && dtype !== port.dtype) throw dtypeError(port, dtype);
+  if (dtype !== undefined && dtype !== port.dtype) throw dtypeError(port, told(dtype));
   checkShape(port, shape);
   const elements = toElements(port, data);
   const expected = numelOf(shape) * dtypeRow(port.dtype).parts;
@@ -61,7 +61,7 @@ function asTensor(port: TensorPort, value: InputValue): TensorInput {
 }
 
 function checkShape(port: TensorPort, shape: readonly number[]): void {
-  if (!Array.isArray(shape)) throw shapeError(port, String(shape));
+  if (!Array.isArray(shape)) throw shapeError(port, told(shape));
   const fits =
     shape.length === port.shape.length &&
     shape.every((size, axis) => {
@@ -141,6 +141,6 @@ function shapeError({ name, shape }: TensorPort, given: string) {
   return wtwError('input-shape', { name, given, expected: format(shape) });
 }
 
-const format = (shape: readonly (number | string)[]) => `[${shape.join(', ')}]`;
+const format = (shape: readonly unknown[]) => `[${shape.map(told).join(', ')}]`;
 const text = (value: unknown) =>
-  typeof value === 'object' ? 'an object' : `${typeof value} ${value}`;
+  typeof value === 'object' ? 'an object' : `${typeof value} ${told(value)}`;

@@ -132,3 +132,12 @@ def test_names_of_sizes_are_data(tmp_path: Path, content: object) -> None:
 def test_names_of_sizes_that_fit(tmp_path: Path) -> None:
     source = load(named(tmp_path, ["x.0=n:2..4"]))
     assert [(axis.name, axis.min, axis.max) for axis in source.axes] == [("n", 2, 4)]
+
+
+def test_archives_of_another_format(tmp_path: Path) -> None:
+    """torch's own reader asserts that it is `pt2`."""
+    change = {"archive_format": lambda _: b"pt3"}
+    refused(
+        edit_zip(write_archive(tmp_path / "whole.pt2"), tmp_path / "a.pt2", change),
+        "source-damaged",
+    )

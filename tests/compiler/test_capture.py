@@ -133,6 +133,21 @@ def test_all_unsupported_operators_at_once() -> None:
     )
 
 
+@pytest.mark.parametrize("size", [6, 7, 8])
+def test_remainders_stay_as_they_were(size: int) -> None:
+    """Which parts are longer follows from the remainder: capture has seen one of them."""
+    module = Module(lambda x: x.tensor_split(3)[2] + 1)
+    _, graph = export(module, (torch.ones(size, 2),), "x.0=3..9")
+    (symbol,) = graph.symbols
+    allowed = [
+        n
+        for n in range(symbol.min, symbol.max + 1)
+        if all(guard.subs(symbol.symbol, n) == sympy.true for guard in graph.guards)
+    ]
+    assert size in allowed
+    assert {n % 3 for n in allowed} == {size % 3}
+
+
 def test_guards_are_those_that_matter() -> None:
     """Halving twice and joining asks for multiples of 4; nothing about kernels or 0 and 1."""
 

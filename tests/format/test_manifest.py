@@ -121,6 +121,22 @@ def test_a_changed_manifest_is_refused(package: Path, reason: str) -> None:
     assert reason in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("low", "high"), [(9, 0), (0.5, 9), (0, 2**32), (2**53, 2**53 + 2), (-1e300, 1e300)]
+)
+def test_golden_data_that_nobody_can_draw(package: Path, low: float, high: float) -> None:
+    """Of integers. JavaScript said so by a RangeError, in the middle of a self-test."""
+    drawn = {"random": {"seed": 1, "low": low, "high": high}, "dtype": "int64", "shape": [2]}
+
+    def change(manifest: dict[str, Any]) -> None:
+        manifest["programs"]["forward"]["inputs"][0].update(dtype="int64", shape=[2])
+        manifest["golden"]["cases"][0]["inputs"]["x"] = drawn
+
+    edit(package, change)
+    with pytest.raises(UserError, match="golden data of x"):
+        manifests.read(package)
+
+
 def test_another_abi_has_its_own_code(package: Path) -> None:
     edit(package, lambda m: m.update(abi=1))
     assert code(package) == "WTW305"

@@ -44,10 +44,10 @@ def write(folder: Path) -> int:
     return written
 
 
-def seed(plan: Plan) -> bytes | None:
+def seed(plan: Plan, largest: int = LARGEST) -> bytes | None:
     """The input of the fuzz target, or None where it would be too large."""
     sizes = [size for tensor in plan.inputs for size in (1, *tensor.shape)]
-    if len(plan.plan) > LARGEST or len(sizes) > SIZES or max(sizes, default=0) > 255:
+    if len(plan.plan) > largest or len(sizes) > SIZES or max(sizes, default=0) > 255:
         return None
     return bytes(sizes) + bytes(SIZES - len(sizes)) + plan.plan
 

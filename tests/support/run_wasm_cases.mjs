@@ -3,9 +3,11 @@
 //   node run_wasm_cases.mjs VARIANT.wasm CASES.json CASES.bin OUTPUTS.bin
 //
 // CASES.json: [{plan, weights, inputs: [{shape, at}], outputs}], each `at` an [offset, length] of
-// CASES.bin. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then of a failure what
+// CASES.bin; without `plan`, one more run of the session before. A variant with threads has two of
+// them. OUTPUTS.bin: for each case u32 code (2^32 - 1: a trap), then of a failure what
 // wtw_failure says, else for each output u32 bytes and the bytes (of a number: 8, of a bool 1).
 import { openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
 
 const IO_BYTES = 128;
 const FAILURE_BYTES = 48;
@@ -13,13 +15,24 @@ const [TENSOR, FLOAT, BOOL] = [0, 2, 3];
 const TRAPPED = 0xffffffff;
 const [wasm, list, blob, out] = process.argv.slice(2);
 const module = new WebAssembly.Module(readFileSync(wasm));
+const shared = wasm.endsWith('-threads.wasm');
 const content = openSync(blob);
-let memory, exports;
+let memory, exports, opened, helper;
 
-function start() {
-  memory = new WebAssembly.Memory({ initial: 64, maximum: 65536 });
-  ({ exports } = new WebAssembly.Instance(module, { env: { memory } }));
+async function start() {
+  await helper?.terminate();
+  memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared });
+  exports = instance(memory);
   exports._initialize();
+  opened = undefined;
+  if (!shared) return;
+  const workerData = { memory, handle: exports.wtw_helper_new() };
+  helper = new Worker(new URL(import.meta.url), { argv: process.argv.slice(2), workerData });
+  while (exports.wtw_helpers() === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+function instance(memory) {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports;
 }
 
 function place([offset, length]) {
@@ -36,17 +49,25 @@ function copy(offset, length, address) {
   }
 }
 
-function run(one) {
+function open(one) {
   const [plan, weights] = [place(one.plan), place(one.weights)];
   const model = exports.wtw_model_new(plan, one.plan[1], weights, one.weights[1]);
-  const session = model && exports.wtw_session_new(model);
-  const ran = session && execute(one, session) === 0;
-  const found = ran ? { outputs: read(one, session) } : { failure: failure() };
+  return { plan, weights, model, session: model && exports.wtw_session_new(model) };
+}
+
+function close({ plan, weights, model, session }) {
   if (session) exports.wtw_session_free(session);
   if (model) exports.wtw_model_free(model);
   exports.wtw_free(plan);
   exports.wtw_free(weights);
-  return found;
+}
+
+function run(one) {
+  if (one.plan && opened) close(opened);
+  if (one.plan) opened = open(one);
+  if (!opened) return { trapped: true };
+  const ran = opened.session && execute(one, opened.session) === 0;
+  return ran ? { outputs: read(one, opened.session) } : { failure: failure() };
 }
 
 function failure() {
@@ -89,12 +110,12 @@ function result(view, record) {
 }
 
 // A trap leaves the instance in the middle of something.
-function attempt(one) {
+async function attempt(one) {
   try {
     return run(one);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
-    start();
+    await start();
     return { trapped: true };
   }
 }
@@ -110,6 +131,13 @@ function record({ outputs, failure }) {
   return failure ? [failure.slice(0, 4), failure] : [word(TRAPPED)];
 }
 
-start();
-const cases = JSON.parse(readFileSync(list, 'utf8'));
-writeFileSync(out, Buffer.concat(cases.flatMap((one) => record(attempt(one)))));
+async function main() {
+  await start();
+  const parts = [];
+  for (const one of JSON.parse(readFileSync(list, 'utf8'))) parts.push(...record(await attempt(one)));
+  writeFileSync(out, Buffer.concat(parts));
+  await helper?.terminate();
+}
+
+if (isMainThread) await main();
+else instance(workerData.memory).wtw_helper_run(workerData.handle);

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from wasm_torch_web.format.weights import raw
 
-RUNTIME = Path(__file__).parents[2] / "wasm_torch_web" / "runtime" / "runtime-simd128-single.wasm"
+RUNTIME = Path(__file__).parents[2] / "wasm_torch_web" / "runtime"
 SCRIPT = Path(__file__).with_name("run_wasm_cases.mjs")
 TRAPPED = 0xFFFFFFFF
 FAILURE = struct.Struct("<6q")  # see wtw_failure in csrc/api.h
@@ -31,12 +31,16 @@ def run_on_wasm(plans: Sequence[Plan]) -> dict[str, str]:
     return wrong
 
 
-def outputs_on_wasm(plans: Sequence[Plan]) -> list[list[Tensor] | str]:
-    """The outputs of every plan, or what happened instead."""
+def outputs_on_wasm(
+    plans: Sequence[Plan], variant: str = "simd128-single"
+) -> list[list[Tensor] | str]:
+    """The outputs of every plan, or what happened instead; a plan that is the one before it goes on
+    in its session. Variants with threads have two of them."""
+    wasm = RUNTIME / f"runtime-{variant}.wasm"
     with tempfile.TemporaryDirectory() as folder:
         names = [Path(folder) / name for name in ("cases.json", "cases.bin", "outputs.bin")]
         _write(names[0], names[1], plans)
-        subprocess.run(["node", SCRIPT, RUNTIME, *names], check=True)
+        subprocess.run(["node", SCRIPT, wasm, *names], check=True)
         content = memoryview(names[2].read_bytes())
     results = []
     for plan in plans:
@@ -53,11 +57,12 @@ def _write(list_file: Path, blob_file: Path, plans: Sequence[Plan]) -> None:
         def put(content: bytes | memoryview) -> list[int]:
             return [blob.tell(), blob.write(content)]
 
-        for plan in plans:
+        for before, plan in zip([None, *plans], plans, strict=False):
+            goes_on = before is not None and before.plan is plan.plan
+            opening = {} if goes_on else {"plan": put(plan.plan), "weights": put(plan.weights)}
             entries.append(
-                {
-                    "plan": put(plan.plan),
-                    "weights": put(plan.weights),
+                opening
+                | {
                     "inputs": [{"shape": list(t.shape), "at": put(raw(t))} for t in plan.inputs],
                     "outputs": len(plan.expected),
                 }

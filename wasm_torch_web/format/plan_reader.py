@@ -113,11 +113,14 @@ class PlanReader:
 
     def _bytes(self, kind: int, unit: int = 1) -> dict[int, int]:
         """Buffer -> bytes, in whole units, of those of a kind."""
-        return {
+        found = {
             index: -(-(self.evaluate(size) or 0) // unit) * unit
             for index, (one, _, _, size) in enumerate(self.buffers)
             if one == kind
         }
+        if min(found.values(), default=0) < 0:
+            raise ValueError("a buffer has a negative size")
+        return found
 
     def _lifetimes(self) -> dict[int, tuple[int, int]]:
         """Buffer -> first and last node; one that is live at a loop's border is so in all of it."""

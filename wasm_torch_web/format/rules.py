@@ -16,6 +16,8 @@ Json = dict[str, Any]
 
 _ALIGNMENT = 64
 _MOST_RANDOM = 1 << 30  # bytes of a golden input that is drawn
+_MOST_SPAN = 1 << 32  # of integers that are drawn
+_SAFE = 1 << 53  # up to here JavaScript's numbers are exact
 
 
 def faults(manifest: Json) -> Iterator[str]:
@@ -140,5 +142,13 @@ def _has_room(entry: Json, room: int) -> bool:
     elements = -(-math.prod(entry["shape"]) // entry.get("every", 1))
     needed: int = elements * itemsize(entry["dtype"])
     if "random" in entry:
-        return needed <= _MOST_RANDOM
+        return needed <= _MOST_RANDOM and _can_be_drawn(entry)
     return bool(entry["bytes"] == needed and entry["offset"] + needed <= room)
+
+
+def _can_be_drawn(entry: Json) -> bool:
+    low, high = entry["random"]["low"], entry["random"]["high"]
+    if low > high or "float" in entry["dtype"] or "complex" in entry["dtype"]:
+        return bool(low <= high)
+    whole = all(float(end).is_integer() and abs(end) < _SAFE for end in (low, high))
+    return bool(whole and high - low < _MOST_SPAN)

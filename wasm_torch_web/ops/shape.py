@@ -12,7 +12,7 @@ import torch
 from wasm_torch_web.ops.arguments import axes, axis, cast
 from wasm_torch_web.ops.samples import normal
 from wasm_torch_web.ops.table import ALL, Case, integer, integers, lowers, row, tensor
-from wasm_torch_web.strides import clamp_index
+from wasm_torch_web.strides import clamp_index, maximum
 
 if TYPE_CHECKING:
     from wasm_torch_web.builder import Builder
@@ -179,9 +179,7 @@ def slice_scatter(b: Builder, a: dict[str, Any]) -> Value:
     dim = axis(a["dim"], x.rank)
     start = clamp_index(0 if a["start"] is None else a["start"], x.shape[dim])
     end = clamp_index(sys.maxsize if a["end"] is None else a["end"], x.shape[dim])
-    if isinstance(start, int) and isinstance(end, int):
-        end = max(start, end)
-    bounds = {"dim": dim, "start": start, "end": end, "step": a["step"]}
+    bounds = {"dim": dim, "start": start, "end": maximum(end, start), "step": a["step"]}
     result: Value = b.emit("slice_scatter", [x, a["src"]], bounds)
     return result
 

@@ -25,6 +25,8 @@ from wasm_torch_web.sources.objects import program_source
 from wasm_torch_web.sources.source import Options, Source
 from wasm_torch_web.sources.tensors import check_examples, check_tensors
 
+# What torch's reader, and a look at what it has read, may raise.
+_DAMAGED = (RuntimeError, ValueError, LookupError, TypeError, AttributeError, AssertionError)
 _TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
 
 
@@ -67,7 +69,7 @@ def _audit(path: Path) -> None:
                     _check_size(path, name, entry["tensor_meta"], record)
     except Refused as error:
         raise UserError("pickle-refused", path=path, reason=error) from error
-    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except _DAMAGED as error:
         raise _damaged(path, error) from error
 
 

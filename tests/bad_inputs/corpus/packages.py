@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,11 @@ SAMPLES = {
 }
 
 
-def write(folder: Path) -> dict[str, Path]:
+def write(folder: Path, names: Iterable[str] = SAMPLES) -> dict[str, Path]:
     """Builds them; only the files of the format stay."""
     found = {}
-    for name, sample in SAMPLES.items():
+    for name in names:
+        sample = SAMPLES[name]
         torch.manual_seed(0)
         out, labels = folder / name, folder / "labels.txt"
         labels.write_text("\n".join("abcde"))
