@@ -83,7 +83,7 @@ def create_venv() -> None:
 
 
 def pip_install(*what: str | Path) -> None:
-    """Of lists with hashes, whose files and no others are taken; what those need is in the lists."""
+    """Of lists with hashes, whose files alone are taken; what those need is in the lists."""
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
     command = [*pip, "--no-deps", *what]
     retry(lambda: run(command, quiet=True))

@@ -49,7 +49,7 @@ def test_on_a_cluster(
 
 
 def processes(but: Iterable[int] = ()) -> dict[int, str]:
-    """Those below this one; not of `but`, nor those that they started (a browser of the session)."""
+    """Those below this one but for `but` (a browser of the session) and those that they started."""
     others = {pid for one in but for pid in (one, *started_by(one))}
     return {pid: line for pid, line in started_by(os.getpid()).items() if pid not in others}
 

@@ -111,8 +111,9 @@ class Segment:
 
     def _write_halves(self, content: memoryview) -> None:
         """float32 elements as float16, and zeros to the end of their extent."""
-        for part in torch.frombuffer(content, dtype=torch.float32).split(_LOOK):
-            self.sink.write(_view(part.half()))
+        floats = torch.frombuffer(content, dtype=torch.float32)
+        for first in range(0, floats.numel(), _LOOK):
+            self.sink.write(_view(floats[first : first + _LOOK].half()))
         room = extent(len(content))
         self.sink.write(bytes((room - len(content)) // 2))
         self.size += room
