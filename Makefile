@@ -42,7 +42,8 @@ help:
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make hostile        every hostile package: every word of every plan, every value of every manifest'
 	@echo 'make fuzz           each fuzzer for MINUTES (1), and a table of what they ran and found (FUZZ=graphs: some)'
-	@echo 'make soak           models loaded, run, aborted and disposed of in one page (SOAK="--minutes 30")'
+	@echo 'make soak           models loaded, run and disposed of in one page, a service whose workers are killed'
+	@echo '                    (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
 
 setup: bootstrap
@@ -120,6 +121,7 @@ sweep: setup-checks
 soak: setup-checks
 	@CYCLES=1000 PYTHONPATH=tests $(PYTHON) -m pytest -q tests/js/test_in_node.py -k cycles
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m soak.soak $(SOAK)
+	@PYTHONPATH=tests:. $(PYTHON) -W ignore -m soak.service $(SOAK)
 
 zoo: setup-checks
 	@PYTHONPATH=tests $(PYTHON) -W ignore -m zoo.zoo $(ZOO)
