@@ -19,6 +19,9 @@ export interface CallOptions {
   readonly transfer?: boolean | undefined;
 }
 
+/** Whether a worker's answer can be one: a worker that gives another counts as dead. */
+export type Fits = (reply: unknown) => boolean;
+
 export interface Backend {
   readonly summary: Summary;
   /** As of the last answered call. */
@@ -27,6 +30,7 @@ export interface Backend {
     name: N,
     request: Calls[N]['request'],
     options?: CallOptions,
+    fits?: Fits,
   ): Promise<Calls[N]['reply']>;
   /** Rejects what is under way with `disposed`. */
   end(): Promise<void>;
@@ -132,16 +136,22 @@ class WorkerBackend implements Backend {
     name: N,
     request: Calls[N]['request'],
     { signal, transfer }: CallOptions = {},
+    fits: Fits = () => true,
   ): Promise<Calls[N]['reply']> {
     if (this.ended) return Promise.reject(this.ended);
-    return new Promise((resolve, reject) => {
+    return new Promise((kept, reject) => {
+      const resolve = (reply: unknown) => {
+        if (fits(reply)) return kept(reply as Calls[N]['reply']);
+        this.died(UNKNOWN);
+        reject(this.ended as WtwError);
+      };
       if (signal?.aborted) throw aborted(signal);
       const { buffers, ...taken } = this.staging.taken(
         { call: name, ...request } as Request,
         transfer,
       );
       const send = (id: number) => this.post({ kind: 'call', id, ...taken }, buffers);
-      this.queue.add({ name, signal, send, resolve: resolve as never, reject });
+      this.queue.add({ name, signal, send, resolve, reject });
     });
   }
 

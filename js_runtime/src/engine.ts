@@ -5,7 +5,7 @@ import { aborted, wtwError } from './errors.ts';
 import { FAILURE_BYTES, failureError, readFailure } from './failure.ts';
 import type { Instance } from './instance.ts';
 import { Spares } from './spares.ts';
-import { fixedValue } from './tensors.ts';
+import { computedOutputs } from './tensors.ts';
 import type { Manifest, Node } from './manifest.ts';
 import type { WireInput, WireOutput, WireTensor } from './protocol.ts';
 import type { MemoryInfo, OperatorTime, Profile } from './types.ts';
@@ -144,10 +144,11 @@ export class Engine {
   }
 
   private outputs(session: number): WireOutput[] {
-    const { inputs, outputs } = this.manifest.programs.forward;
+    const { forward } = this.manifest.programs;
     const io = this.instance.runtime.wtw_io(session, this.program) >>> 0;
-    const computed = outputs.filter((port) => fixedValue(port) === undefined);
-    const read = computed.map((_, i) => this.readIo(this.ioAt(io, inputs.length + i)));
+    const read = computedOutputs(forward).map((_, i) =>
+      this.readIo(this.ioAt(io, forward.inputs.length + i)),
+    );
     this.spares.ran();
     return read;
   }
@@ -298,8 +299,8 @@ export class Engine {
 
 // See wtw_described in csrc/api.h.
 function descriptionOf({ programs, graph, symbols }: Manifest): number[] {
-  const { inputs, outputs, guards } = programs.forward;
-  const computed = outputs.filter((port) => fixedValue(port) === undefined);
+  const { inputs, guards } = programs.forward;
+  const computed = computedOutputs(programs.forward);
   const ports = [...inputs, ...computed].flatMap((port) => {
     const kind = KINDS.indexOf(port.kind);
     return 'shape' in port ? [kind, dtypeNumber(port.dtype), port.shape.length] : [kind, 0, 0];

@@ -1,8 +1,9 @@
 // A backend in, the object that users hold out.
-import type { Backend } from './backend.ts';
+import type { Backend, Fits } from './backend.ts';
 import { wtwError } from './errors.ts';
 import type { InputPort, OutputPort } from './manifest.ts';
-import { outputsOf, tensorOf, wireInputs, wireSeed } from './tensors.ts';
+import type { Calls } from './protocol.ts';
+import { isAnswer, outputsOf, tensorOf, wireInputs, wireSeed } from './tensors.ts';
 import type {
   DType,
   InputValue,
@@ -32,17 +33,20 @@ export function createModel(
   let disposing: Promise<void> | undefined;
   const dispose = () => (disposing ??= backend.end());
   // Everything of a call up to its posting happens before the first await: that keeps the order.
-  const call: Backend['call'] = async (name, request, options) => {
+  const call: Backend['call'] = async (name, request, options, fits) => {
     if (disposing) throw wtwError('disposed');
-    return backend.call(name, request, options);
+    return backend.call(name, request, options, fits);
   };
+  const isRun: Fits = (reply) => isAnswer(forward, reply);
+  const isProfile: Fits = (reply) => isRun((reply as Partial<Calls['profile']['reply']>)?.outputs);
   const taken = (inputs: Inputs) => wireInputs(forward, inputs, onInvalid);
   const run = async (inputs: Inputs, keep: boolean, options?: RunOptions) => {
     const request = { inputs: taken(inputs), keep };
-    return outputsOf(forward, await call('run', request, options));
+    return outputsOf(forward, await call('run', request, options, isRun));
   };
   const profiled = async (inputs: Inputs, options: RunOptions) => {
-    const { outputs, profile } = await call('profile', { inputs: taken(inputs) }, options);
+    const request = { inputs: taken(inputs) };
+    const { outputs, profile } = await call('profile', request, options, isProfile);
     return { outputs: outputsOf(forward, outputs), profile };
   };
   const debugging: ModelDebug = {

@@ -6,7 +6,9 @@ import { aborted, reasonOf, wtwError } from './errors.ts';
 import type { Opening, Platform, Port, Source, WorkerPlatform } from './platform.ts';
 
 // worker.js is one file for browsers and Node: it cannot import Node's modules.
-const fs = () => process.getBuiltinModule('node:fs/promises');
+// No FileHandle of fs/promises: Node 20 aborts where a worker ends while it closes one.
+const fs = () => process.getBuiltinModule('node:fs');
+const util = () => process.getBuiltinModule('node:util');
 const threads = () => process.getBuiltinModule('node:worker_threads');
 
 // Electron and Deno have both: there, the browser's side is the right one.
@@ -70,22 +72,25 @@ function fileAddress(path: string): string {
 }
 
 async function openFile(url: URL, { signal, from = 0 }: Opening = {}): Promise<Source> {
+  const { open, fstat, read, close } = fs();
+  const { promisify } = util();
   const refused = (error: unknown) => {
     throw fileError(url, error);
   };
-  const file = await fs().open(url).catch(refused);
-  const { size } = await file.stat().catch(refused);
+  const file = await promisify(open)(url, 'r').catch(refused);
+  const { size } = await promisify(fstat)(file).catch(refused);
   let position = from;
   return {
     start: from,
     length: size,
     read: async (bytes) => {
       if (signal?.aborted) throw aborted(signal);
-      const { bytesRead } = await file.read(bytes, 0, bytes.length, position).catch(refused);
+      const reading = promisify(read)(file, bytes, 0, bytes.length, position);
+      const { bytesRead } = await reading.catch(refused);
       position += bytesRead;
       return bytesRead === 0 ? undefined : bytes.subarray(0, bytesRead);
     },
-    cancel: () => file.close(),
+    cancel: () => promisify(close)(file),
   };
 }
 

@@ -114,6 +114,31 @@ export function outputsOf(
   return Object.fromEntries(named);
 }
 
+/** Those that a run computes, in the order of the plan. */
+export function computedOutputs({ outputs }: Program): OutputPort[] {
+  return outputs.filter((port) => fixedValue(port) === undefined);
+}
+
+/** Whether what a worker has answered is what a run of this program gives. */
+export function isAnswer(program: Program, wire: unknown): boolean {
+  const ports = computedOutputs(program);
+  return (
+    Array.isArray(wire) &&
+    wire.length === ports.length &&
+    ports.every((port, i) => isOutput(port, wire[i]))
+  );
+}
+
+function isOutput(port: OutputPort, value: unknown): boolean {
+  if (port.kind !== 'tensor') return typeof value === (port.kind === 'bool' ? 'boolean' : 'number');
+  const { buffer, shape, dtype } = (value ?? {}) as Partial<WireTensor>;
+  return (
+    dtype === port.dtype &&
+    Array.isArray(shape) &&
+    buffer?.byteLength === numelOf(shape) * dtypeRow(dtype).bytes
+  );
+}
+
 export function tensorOf({ buffer, shape, dtype }: WireTensor): TensorOutput {
   return { data: new (dtypeRow(dtype).array)(buffer), shape, dtype };
 }

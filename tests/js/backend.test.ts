@@ -249,3 +249,15 @@ test('a worker that says what nobody knows has died', async () => {
   send({ kind: 'reply!' });
   await running;
 });
+
+test('a worker that answers what its call cannot give has died', async () => {
+  const { backend, reply } = await started();
+  const fits = (answer: unknown) => answer === 7;
+  const [first, second, third] = [1, 2, 3].map(() => backend.call('run', inputs([]), {}, fits));
+  reply(7);
+  assert.equal(await first, 7);
+  reply(8);
+  for (const call of [second, third, run(backend)]) {
+    await rejectsCode(call as Promise<unknown>, 'worker-died', 'unknown');
+  }
+});

@@ -6,7 +6,7 @@ import { createModel } from '../../js_runtime/src/model.ts';
 import type { Summary } from '../../js_runtime/src/protocol.ts';
 import { rejectsCode, sampleManifest } from './support.ts';
 
-function started() {
+function started(call: Backend['call'] = async () => null as never) {
   const { name, version, parameters, programs } = sampleManifest();
   const memory = { weights: 0, arena: 0, total: 0 };
   const ends = { begun: 0, done: 0 };
@@ -20,7 +20,7 @@ function started() {
       threads: 1,
       why: [],
     } satisfies Summary,
-    call: async () => null as never,
+    call,
     end: async () => {
       ++ends.begun;
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -52,4 +52,29 @@ test('await using waits for the end, using does not', async () => {
     assert.equal(await model.reset(), undefined);
   }
   assert.deepEqual(left.ends, { begun: 1, done: 0 });
+});
+
+test('runs and profiles say what fits them, and other calls take what comes', async () => {
+  const good = [{ buffer: new ArrayBuffer(12), shape: [3], dtype: 'float32' }, 7];
+  const seen: unknown[] = [];
+  const { model } = started(async (name, _request, _options, fits = () => true) => {
+    const wrap = (outputs: unknown) => (name === 'profile' ? { outputs } : outputs);
+    seen.push([name, fits(wrap(good)), fits(wrap([])), fits(null)]);
+    return wrap(good) as never;
+  });
+  const given = {
+    x: { data: new Float32Array(3), shape: [1, 3] },
+    ids: new BigInt64Array(2),
+    count: 3,
+    scale: 0.5,
+    flag: true,
+  };
+  await model.run(given);
+  await model.run(given, { profile: true });
+  await model.reset();
+  assert.deepEqual(seen, [
+    ['run', true, false, false],
+    ['profile', true, false, false],
+    ['reset', true, true, true],
+  ]);
 });

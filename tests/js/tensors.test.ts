@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { toElements } from '../../js_runtime/src/elements.ts';
-import { outputsOf, wireInputs } from '../../js_runtime/src/tensors.ts';
+import { isAnswer, outputsOf, wireInputs } from '../../js_runtime/src/tensors.ts';
 import type { DType, InputData, InputValue } from '../../js_runtime/src/types.ts';
 import { sampleManifest, throwsCode } from './support.ts';
 
@@ -145,4 +145,19 @@ test('outputs get their names, fixed ones in their places', () => {
     limit: Infinity,
     length: 7,
   });
+});
+
+test('an answer is what the ports of the manifest say, no more and no less', () => {
+  const output = { buffer: new ArrayBuffer(12), shape: [3], dtype: 'float32' };
+  const answers = (...wire: unknown[]) => isAnswer(forward, wire);
+  assert.ok(answers(output, 7));
+  for (const wire of [undefined, null, 7, 'ab', { 0: output, 1: 7, length: 2 }]) {
+    assert.ok(!isAnswer(forward, wire));
+  }
+  assert.ok(!answers() && !answers(output) && !answers(output, 7, 7) && !answers(7, output));
+  for (const length of [undefined, true, '7', 7n]) assert.ok(!answers(output, length));
+  const { buffer: _, ...without } = output;
+  const wrong = [{ dtype: 'int32' }, { shape: [4] }, { shape: 3 }, { buffer: new ArrayBuffer(11) }];
+  const others = wrong.map((change) => ({ ...output, ...change }));
+  for (const other of [undefined, null, {}, without, ...others]) assert.ok(!answers(other, 7));
 });
