@@ -134,7 +134,7 @@ hostile: setup-checks
 	@build/native/fuzz/plan words build/hostile/*.seed build/hostile/seeds/*
 
 fuzz: setup-checks
-	@PYTHONPATH=tests $(PYTHON) -W ignore -m fuzz --minutes $(MINUTES) $(FUZZ)
+	@PYTHONPATH=tests:scripts $(PYTHON) -W ignore -m fuzz --minutes $(MINUTES) $(FUZZ)
 
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo

@@ -23,15 +23,16 @@ BUILT = ("wasm_torch_web/runtime", "wasm_torch_web/demo")
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        elsewhere = Path(folder, "a folder of another depth".replace(" ", "/"))
+        elsewhere = Path(folder, "a/deeper/folder")
         copy(elsewhere)
         cache = Path(folder, "cache/wasm-torch-web")
         cache.mkdir(parents=True)
         for tool in cache_home().glob("emscripten-[0-9]*"):
             (cache / tool.name).symlink_to(tool)
-        build(ROOT, {})
-        build(elsewhere, {**OTHERWISE, "XDG_CACHE_HOME": str(cache.parent)})
-        first, second = made(ROOT), made(elsewhere)
+        wheels = Path(folder, "first"), Path(folder, "second")
+        build(ROOT, wheels[0], {})
+        build(elsewhere, wheels[1], {**OTHERWISE, "XDG_CACHE_HOME": str(cache.parent)})
+        first, second = made(ROOT, wheels[0]), made(elsewhere, wheels[1])
     differing = sorted(name for name in first | second if first.get(name) != second.get(name))
     print(f"{len(first)} files, {len(differing)} of them differ", *differing, sep="\n  ")
     sys.exit(bool(differing))
@@ -47,23 +48,23 @@ def copy(to: Path) -> None:
         (to / installed).symlink_to(ROOT / installed)
 
 
-def build(root: Path, environment: dict[str, str]) -> None:
+def build(root: Path, wheels: Path, environment: dict[str, str]) -> None:
     """As `make setup` and `make wheel` do, with nothing but the code in that folder."""
     wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
     commands: tuple[Command, ...] = (
         [sys.executable, "scripts/build_runtime.py"],
         ["npm", "run", "--silent", "build"],
-        [*wheel, "-w", "dist", "."],
+        [*wheel, "-w", str(wheels), "."],
     )
     for command in commands:
         subprocess.run(command, cwd=root, env=os.environ | environment, check=True)
 
 
-def made(root: Path) -> dict[str, str]:
+def made(root: Path, wheels: Path) -> dict[str, str]:
     """File -> hash, of the runtime's files and of those in the wheel."""
     files = [path for folder in BUILT for path in (root / folder).rglob("*") if path.is_file()]
     found = {str(path.relative_to(root)): _sha256(path.read_bytes()) for path in files}
-    for wheel in (root / "dist").glob("*.whl"):
+    for wheel in wheels.glob("*.whl"):
         found[wheel.name] = _sha256(wheel.read_bytes())
         with zipfile.ZipFile(wheel) as archive:
             found |= {f"{wheel.name}: {n}": _sha256(archive.read(n)) for n in archive.namelist()}

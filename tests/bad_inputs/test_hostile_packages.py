@@ -4,16 +4,12 @@ compute what the valid one computes. The native build tries every word of every 
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from corpus import packages, running
 from playwright.sync_api import Browser
-
-HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parents[1] / "scripts")]
-
-from corpus import packages, running  # noqa: E402
+from support.builds import plan_fuzzer
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +24,9 @@ def test_all_hosts_agree(built: dict[str, Path], tmp_path: Path, browser: Browse
 
 def test_every_word_of_every_plan(built: dict[str, Path], tmp_path: Path) -> None:
     """Under ASan and UBSan, where a node can touch nothing but its operands."""
-    import build_native
-
-    target = next(path for path in build_native.build("fuzz") if path.name == "plan")
     seeds = [tmp_path / name for name in ("static", "dynamic", "flow", "rounded")]
     for seed in seeds:
         seed.write_bytes(packages.fuzz_seed(built[seed.name]))
-    done = subprocess.run([target, "words", *seeds], capture_output=True, text=True)
+    done = subprocess.run([plan_fuzzer(), "words", *seeds], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:]
     assert int(done.stdout.split()[0]) > 20_000

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import fuzz_seeds
+from support.builds import plan_fuzzer
 
 FINDINGS = Path(__file__).parent / "findings"
 LIMITS = ("-max_len=8192", "-timeout=20", "-rss_limit_mb=3000")
@@ -15,9 +16,7 @@ SECONDS = 20
 
 @pytest.fixture(scope="module")
 def target() -> Path:
-    import build_native
-
-    return next(path for path in build_native.build("fuzz") if path.name == "plan")
+    return plan_fuzzer()
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import build_native
 import checking
 import pytest
+import toolchain
 from checking import CHECKER, CORE
 from plan_cases import CASES
 from plan_cases.case import Case
@@ -55,9 +57,6 @@ def test_running_out_of_memory(library: Library, section: str) -> None:
 
 def test_every_branch_is_covered(tmp_path: Path) -> None:
     """By the cases above, in both directions, as clang counts branches."""
-    import build_native
-    import toolchain
-
     (library,) = build_native.build("coverage")
     raw, merged = tmp_path / "raw", tmp_path / "merged"
     environment = {**os.environ, "LLVM_PROFILE_FILE": str(raw)}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.builds import plain
 from support.native import NativeModel
-from support.native_graph import library
 from support.plans import copy_to, emit, mark
 
 from wasm_torch_web.format.plan import PlanWriter
@@ -89,9 +89,9 @@ def plans(draw: st.DrawFn) -> bytes:
 @settings(deadline=None, max_examples=200)
 @given(plan=plans())
 def test_memory_is_what_the_runtime_plans(plan: bytes) -> None:
-    model = NativeModel(library(), plan, b"")
+    model = NativeModel(plain(), plan, b"")
     model.bind([torch.tensor(False), torch.zeros(20), torch.zeros(20)])
     memory = PlanReader(plan, []).memory()
-    assert memory.peak == library().c.wtw_live_bytes(model.session)
+    assert memory.peak == plain().c.wtw_live_bytes(model.session)
     assert memory.peak <= memory.total
     model.close()

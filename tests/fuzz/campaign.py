@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support import fuzz_seeds
+from support.builds import plan_fuzzer
 
 from fuzz import manifests, plans, requests, sources
 from fuzz.graphs import fuzzer as graphs
@@ -102,10 +103,7 @@ def of_graphs(outcome: Outcome, seconds: float, seed: int) -> None:
 def of_plans(outcome: Outcome, seconds: float, seed: int) -> None:
     """libFuzzer on the plan checker and the executor, from valid plans of every row and of random
     programs; what led to anything new stays in `build/fuzz/corpus`."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import build_native
-
-    (target,) = (path for path in build_native.build("fuzz") if path.name == "plan")
+    target = plan_fuzzer()
     corpus, seeds = outcome.folder / "corpus", outcome.folder / "seeds"
     corpus.mkdir(exist_ok=True)
     if not seeds.is_dir():

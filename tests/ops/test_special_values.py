@@ -3,16 +3,14 @@ operator: on the shipped wasm, and on the native build under ASan and UBSan."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from support.builds import under_sanitizers
 from support.cases import make_plan
 from support.special_limits import KINDS, LIMITS, NUMBERS, REFUSED
 from support.special_values import fault, special_plans, values_of
@@ -21,8 +19,7 @@ from support.wasm import outputs_on_wasm
 from wasm_torch_web.ops import ROWS
 from wasm_torch_web.ops.table import DTYPES
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 @pytest.fixture
@@ -49,18 +46,7 @@ def test_every_operator_gives_pytorchs_special_values() -> None:
 
 
 def test_native_under_sanitizers() -> None:
-    import build_native
-
-    (library,) = build_native.build("asan")
-    environment = {**os.environ, **build_native.sanitizer_environment()}
-    script = ROOT / "tests" / "support" / "run_special_values.py"
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", script, library],
-        capture_output=True,
-        text=True,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    under_sanitizers(SUPPORT / "run_special_values.py")
 
 
 def test_the_limits_are_of_rows_that_there_are() -> None:

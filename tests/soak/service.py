@@ -1,6 +1,6 @@
 """A service at work for long, whose workers are killed: every answer right, its memory flat.
 
-    PYTHONPATH=tests python -m soak.service [--minutes 30] [--seed 0]
+    PYTHONPATH=tests:. python -m soak.service [--minutes 30] [--seed 0]
 
 Clients ask several models for several sizes, and for what must be refused. Now and then a worker is
 killed, or stopped so that it hangs. An answer is PyTorch's, or the refusal that was asked for, or a
@@ -9,14 +9,11 @@ killed, or stopped so that it hangs. An answer is PyTorch's, or the refusal that
 
 from __future__ import annotations
 
-import argparse
 import http.client
 import json
 import os
 import random
 import signal
-import statistics
-import sys
 import tempfile
 import threading
 import time
@@ -25,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from soak.soak import MIB, PATIENCE, make
+from soak.soak import MIB, PATIENCE, is_flat, main, make
 
 from bench.serving import Served, served
 from wasm_torch_web.serving.api import models
@@ -122,12 +119,8 @@ def soak(minutes: float, seed: int) -> bool:
                 task.join()
     for text in clients.wrong:
         print(text)
-    quarter = max(len(memory) // 4, 1)
-    early = statistics.median(memory[quarter : 2 * quarter])
-    late = statistics.median(memory[-quarter:])
-    print(f"memory: {early / MIB:.0f} MiB in the second quarter, {late / MIB:.0f} in the last")
     few = clients.seen["lost"] <= CLIENTS * clients.seen["workers lost"]
-    return not clients.wrong and few and late <= 1.1 * early + 16 * MIB
+    return is_flat(memory) and few and not clients.wrong
 
 
 def watched(clients: Clients, end: float) -> list[int]:
@@ -142,8 +135,4 @@ def watched(clients: Clients, end: float) -> list[int]:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=30)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    sys.exit(not soak(arguments.minutes, arguments.seed))
+    main(soak, __doc__)

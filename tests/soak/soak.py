@@ -14,6 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +115,26 @@ def soak(minutes: float, seed: int) -> bool:
                 print(f"{counts}; {memory[-1] / MIB:.0f} MiB", flush=True)
     for text in facts["wrong"]:
         print(text)
+    return is_flat(memory) and not facts["wrong"]
+
+
+def is_flat(memory: list[int]) -> bool:
+    """Whether these bytes, one after the other, do not grow; says what they came to."""
     quarter = max(len(memory) // 4, 1)
     early, late = (
         statistics.median(part) for part in (memory[quarter : 2 * quarter], memory[-quarter:])
     )
     print(f"memory: {early / MIB:.0f} MiB in the second quarter, {late / MIB:.0f} in the last")
-    return not facts["wrong"] and late <= 1.1 * early + 16 * MIB
+    return late <= 1.1 * early + 16 * MIB
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main(soak: Callable[[float, int], bool], description: str) -> None:
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     sys.exit(not soak(arguments.minutes, arguments.seed))
+
+
+if __name__ == "__main__":
+    main(soak, __doc__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -179,3 +179,16 @@ def _read(port: Io) -> torch.Tensor | int:
     if not content:
         return torch.empty(shape, dtype=dtype)
     return torch.frombuffer(content, dtype=torch.uint8).view(dtype).reshape(shape)
+
+
+def told(tried: Iterable[tuple[str, str | None]]) -> int:
+    """Names and what is wrong with each, which is printed; the exit code: 1 where anything is, or
+    where nothing was tried."""
+    count, wrong = 0, 0
+    for name, text in tried:
+        count += 1
+        if text is not None:
+            wrong += 1
+            print(f"{name}: {text}")
+    print(f"{count} tried, {wrong} wrong")
+    return 1 if wrong or not count else 0

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import copy
-import functools
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from support.native import Library, NativeModel
+from support.builds import plain
+from support.native import NativeModel
 from torch import Tensor, nn
 
 from wasm_torch_web.format import writer
 from wasm_torch_web.format.stored import read_segment
 from wasm_torch_web.pipeline import Compiled
-
-ROOT = Path(__file__).parents[2]
-
-
-@functools.cache
-def library() -> Library:
-    """The plain native build, made now where it is not up to date."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    import build_native
-
-    (path,) = build_native.build("plain")
-    return Library(path)
 
 
 def run_native(
@@ -42,7 +29,7 @@ def run_native(
             compiled.graph, folder, name="model", version="0.1.0", parameters=compiled.parameters
         )
         weights = read_segment(folder, manifest["weights"])
-        model = NativeModel(library(), (folder / "plan.bin").read_bytes(), weights)
+        model = NativeModel(plain(), (folder / "plan.bin").read_bytes(), weights)
     named = compiled.signature.flatten_inputs(args, {})
     inputs = [named[port.name] for port in compiled.graph.inputs]
     ports = [port for port in compiled.graph.outputs if not port.constant]

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.cases import Plan, all_plans, fault
-from support.native import Failure, Library, NativeModel
+from support.native import Failure, Library, NativeModel, told
 
 
 def run(library: Library, plan: Plan) -> str | None:
@@ -25,23 +25,9 @@ def run(library: Library, plan: Plan) -> str | None:
     return fault(plan, outputs)
 
 
-def main() -> int:
-    """The exit code: 1 where a case differs."""
+if __name__ == "__main__":
     library = Library(Path(sys.argv[1]))
     pattern, rows = [*sys.argv[2:], "", ""][:2]
     if rows:
         library.c.wtw_set_tile_rows(int(rows))
-    passed, wrong = 0, 0
-    for plan in all_plans(pattern):
-        text = run(library, plan)
-        if text is None:
-            passed += 1
-        else:
-            wrong += 1
-            print(f"{plan.name}: {text}")
-    print(f"{passed} passed, {wrong} failed")
-    return 1 if wrong or not passed else 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(told((plan.name, run(library, plan)) for plan in all_plans(pattern)))

@@ -123,52 +123,39 @@ def _required(names: list[str], _: Compile, __: Any) -> Check:
     return check
 
 
-def _property_names(schema: Any, compiled: Compile, _: Any) -> Check:
-    check = compiled(schema)
-
-    def each(data: Any) -> Fault:
-        if type(data) is not dict:
-            return None
-        faults = ((name, check(name)) for name in data)
-        return next((_within(name, fault) for name, fault in faults if fault is not None), None)
-
-    return each
-
-
-def _properties(schemas: Mapping[str, Any], compiled: Compile, _: Any) -> Check:
-    checks = {name: compiled(schema) for name, schema in schemas.items()}
+def _entries(fault_of: Callable[[str, Any], Fault]) -> Check:
+    """The first fault of an object's entries, in the order of the file."""
 
     def each(data: Any) -> Fault:
         if type(data) is not dict:
             return None
         for name, item in data.items():
-            fault = checks[name](item) if name in checks else None
-            if fault is not None:
-                return _within(name, fault)
-        return None
-
-    return each
-
-
-def _others(rule: Any, compiled: Compile, schema: Mapping[str, Any]) -> Check:
-    properties = schema.get("properties", {})
-    check: Callable[[str, Any], Fault]
-    if rule is False:
-        check = lambda name, _: f": unknown {path_name(name)}"  # noqa: E731
-    else:
-        inner = compiled(rule)
-        check = lambda name, item: _within(name, inner(item))  # noqa: E731
-
-    def each(data: Any) -> Fault:
-        if type(data) is not dict:
-            return None
-        for name in data.keys() - properties.keys():
-            fault = check(name, data[name])
+            fault = fault_of(name, item)
             if fault is not None:
                 return fault
         return None
 
     return each
+
+
+def _property_names(schema: Any, compiled: Compile, _: Any) -> Check:
+    check = compiled(schema)
+    return _entries(lambda name, _: _within(name, check(name)))
+
+
+def _properties(schemas: Mapping[str, Any], compiled: Compile, _: Any) -> Check:
+    checks = {name: compiled(schema) for name, schema in schemas.items()}
+    return _entries(
+        lambda name, item: _within(name, checks[name](item)) if name in checks else None
+    )
+
+
+def _others(rule: Any, compiled: Compile, schema: Mapping[str, Any]) -> Check:
+    known = schema.get("properties", {})
+    if rule is False:
+        return _entries(lambda name, _: None if name in known else f": unknown {path_name(name)}")
+    check = compiled(rule)
+    return _entries(lambda name, item: None if name in known else _within(name, check(item)))
 
 
 def _one_of(schemas: list[Any], compiled: Compile, _: Any) -> Check:

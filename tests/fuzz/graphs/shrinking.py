@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from fuzz.graphs.drawing import SIZES, is_valid
 from fuzz.graphs.module import Made, Result
@@ -106,17 +105,18 @@ def _shapes(program: Program) -> Shapes:
     """Of every result, at each of the sizes."""
     found: Shapes = []
     for sizes in SIZES if program.symbols else SIZES[:1]:
-        at: dict[Ref, tuple[torch.Size, torch.dtype]] = {}
-
-        def note(index: int, result: tuple[Tensor, ...]) -> None:
-            at.update({(index, i): (one.shape, one.dtype) for i, one in enumerate(result)})  # noqa: B023
-
+        results: dict[int, Result] = {}
         given = program.make(sizes)
         places = [i for i, node in enumerate(program.nodes) if isinstance(node, Input)]
         for place, tensor in zip(places, given, strict=True):
-            note(place, (tensor,))
-        watch: Callable[[int, Result], None] = note
+            results[place] = (tensor,)
         with torch.no_grad():
-            Made(program, watch)(*given)
-        found.append(at)
+            Made(program, results.__setitem__)(*given)
+        found.append(
+            {
+                (index, i): (one.shape, one.dtype)
+                for index, result in results.items()
+                for i, one in enumerate(result)
+            }
+        )
     return found
