@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -62,6 +65,9 @@ class Net(nn.Module):
         return y if scale is None else y * scale
 
 
+EXAMPLE = (torch.zeros(2, 3),)
+
+
 def write_factory(folder: Path) -> str:
     """Writes FACTORY; gives the path for --model, without the colon."""
     path = folder / "net_factory.py"
@@ -71,11 +77,21 @@ def write_factory(folder: Path) -> str:
 
 def write_archive(path: Path, module: nn.Module | None = None, example: object = None) -> Path:
     """A torch.export archive of a module (Net) on example inputs."""
-    args = (torch.zeros(2, 3),) if example is None else example
-    program = torch.export.export((module or Net()).eval(), args)
-    with path.open("wb") as file:
-        torch.export.save(program, file)
+    usual = module is None and example is None
+    args = EXAMPLE if example is None else example
+    path.write_bytes(_of_net() if usual else _exported(module or Net(), args))
     return path
+
+
+@functools.cache
+def _of_net() -> bytes:
+    return _exported(Net(), EXAMPLE)
+
+
+def _exported(module: nn.Module, args: Any) -> bytes:
+    file = io.BytesIO()
+    torch.export.save(torch.export.export(module.eval(), args), file)
+    return file.getvalue()
 
 
 def edit_zip(
