@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from support.hostile import Evil, refused
 from support.models import Net, edit_zip, write_archive
 
 import wasm_torch_web
-from wasm_torch_web.sources import load
+from wasm_torch_web.sources import Options, load
 
 
 def pickled_sample(tmp_path: Path) -> Path:
@@ -141,3 +144,75 @@ def test_archives_of_another_format(tmp_path: Path) -> None:
         edit_zip(write_archive(tmp_path / "whole.pt2"), tmp_path / "a.pt2", change),
         "source-damaged",
     )
+
+
+def described(tmp_path: Path, change: Callable[[dict], object]) -> Path:
+    """An archive whose table of weights says something else of one."""
+
+    def edit(data: bytes) -> bytes:
+        table = json.loads(data)
+        change(table["config"]["linear.weight"]["tensor_meta"])
+        return json.dumps(table).encode()
+
+    whole = write_archive(tmp_path / "whole.pt2")
+    return edit_zip(whole, tmp_path / "evil.pt2", {"model_weights_config.json": edit})
+
+
+def test_weights_of_negative_size_or_elsewhere(tmp_path: Path) -> None:
+    path = described(tmp_path, lambda meta: meta.update(sizes=[{"as_int": -4}, {"as_int": -3}]))
+    refused(path, "weights-suspicious")
+    path = described(tmp_path, lambda meta: meta["device"].update(type="cuda"))
+    assert "device cuda" in refused(path, "weights-suspicious").message
+
+
+def test_weights_over_one_another(tmp_path: Path) -> None:
+    module = Net()
+    module.shift = torch.zeros(1).expand(4)
+    refused(write_archive(tmp_path / "a.pt2", module), "weights-suspicious")
+
+
+class Masked(torch.nn.Module):
+    """Of a buffer of one byte an element."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mask", torch.tensor([True, False, True]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.mask
+
+
+def test_weights_that_are_as_large_as_they_claim(tmp_path: Path) -> None:
+    source = load(write_archive(tmp_path / "a.pt2", Masked()))
+    assert source.reference((torch.ones(2, 3),), {}).tolist() == [[1, 0, 1]] * 2
+
+
+def test_trust_lets_parts_pass_that_are_unknown(tmp_path: Path) -> None:
+    whole = write_archive(tmp_path / "whole.pt2")
+    path = edit_zip(whole, tmp_path / "a.pt2", {}, **{"code/x.py": b"x"})
+    refused(path, "pickle-refused")
+    load(path, Options(trust_pickle=True))
+
+
+@pytest.mark.parametrize("before", ["0", None])
+def test_torch_is_left_as_it_was(
+    tmp_path: Path, before: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its switch against pickles, and its log."""
+    switch, logger = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", logging.getLogger("torch.export")
+    monkeypatch.delenv(switch, raising=False)
+    if before is not None:
+        monkeypatch.setenv(switch, before)
+    level = logger.level
+    path = write_archive(tmp_path / "a.pth")
+    for trust in (False, True):
+        load(path, Options(trust_pickle=trust))
+        assert os.environ.get(switch) == before
+        assert logger.level == level
+
+
+def test_names_of_sizes_are_short(tmp_path: Path) -> None:
+    text = json.dumps({"dynamic": ["x.0=n:1..8"]}).encode()
+    assert load(named(tmp_path, text.ljust(1 << 16))).axes
+    refused(named(tmp_path, text.ljust((1 << 16) + 1)), "source-damaged")
+    refused(named(tmp_path, ["x.2=n:1..8"]), "source-damaged")

@@ -16,6 +16,7 @@ import toolchain
 from checking import CHECKER, CORE
 from plan_cases import CASES
 from plan_cases.case import Case
+from plan_cases.limits import LIMITS
 from support.native import Library
 from support.plans import sample
 
@@ -37,9 +38,22 @@ def test_refused(library: Library, case: Case) -> None:
     assert failure.code == CODES[code]
 
 
-def test_a_plan_is_smaller_than_a_gigabyte(library: Library) -> None:
-    failure = checking.claimed(library, (1 << 30) + 1)
+@pytest.mark.parametrize("case", LIMITS, ids=lambda case: case.name)
+def test_what_is_just_allowed(library: Library, case: Case) -> None:
+    assert checking.run(library, case) is None
+
+
+@pytest.mark.parametrize(
+    ("size", "check"),
+    [
+        *((215, "size >= sizeof(Header)"), (216, "header.magic")),
+        *((1 << 30, "header.magic"), ((1 << 30) + 1, "size <= kMaxPlanBytes")),
+    ],
+)
+def test_a_plan_is_no_larger_than_a_gigabyte(library: Library, size: int, check: str) -> None:
+    failure = checking.claimed(library, size)
     assert failure is not None and failure.code == CODES["plan-invalid"]
+    assert failure.line in checking.lines(check, "plan_header.cc")
 
 
 @pytest.mark.parametrize("section", checking.STARVED)

@@ -169,3 +169,68 @@ def test_safetensors_header_beyond_the_file(tmp_path: Path) -> None:
         detect(tmp_path / "cut")
     shutil.copy(tmp_path / "whole", tmp_path / "copy")
     assert detect(tmp_path / "copy") is Kind.SAFETENSORS
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_safetensors_that_is_all_header(tmp_path: Path, more: int) -> None:
+    header = b'{"__metadata__": {}}'
+    (tmp_path / "a").write_bytes(struct.pack("<Q", len(header) + more) + header)
+    if more:
+        with pytest.raises(UserError, match="header is longer"):
+            detect(tmp_path / "a")
+    else:
+        assert detect(tmp_path / "a") is Kind.SAFETENSORS
+
+
+@pytest.mark.parametrize("protocol", range(8))
+def test_protocols_of_pickles(tmp_path: Path, protocol: int) -> None:
+    (tmp_path / "a").write_bytes(bytes([0x80, protocol]) + b"}.")
+    if protocol in (2, 3, 4, 5):
+        assert detect(tmp_path / "a") is Kind.PICKLE
+    else:
+        with pytest.raises(UserError, match="unknown content"):
+            detect(tmp_path / "a")
+
+
+@pytest.mark.parametrize("before", [b"P", b"PK\3\4 of another archive"])
+def test_bytes_before_the_archive(tmp_path: Path, before: bytes) -> None:
+    """zipfile reads past them."""
+    state_dict(tmp_path / "a.pth")
+    data = (tmp_path / "a.pth").read_bytes()
+    (tmp_path / "a.pth").write_bytes(before + data)
+    with pytest.raises(UserError):
+        detect(tmp_path / "a.pth")
+
+
+def test_names_with_zeros(tmp_path: Path) -> None:
+    """zipfile cuts them there, torch's reader does not."""
+    state_dict(tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth", "a") as archive:
+        archive.writestr("a/data/x_evil", "x")
+    data = (tmp_path / "a.pth").read_bytes().replace(b"x_evil", b"x\0evil")
+    (tmp_path / "a.pth").write_bytes(data)
+    with pytest.raises(UserError, match="leaves the archive"):
+        detect(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("name", ["a/constants.pkl", "a/code/x.py", "a/b..c", "a/.../b", "a/\u00e4"])
+def test_parts_that_are_no_matter(tmp_path: Path, name: str) -> None:
+    state_dict(tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth", "a") as archive:
+        archive.writestr(name, "x")
+    assert detect(tmp_path / "a.pth") is Kind.PICKLE
+
+
+def test_text_that_deflates_well(tmp_path: Path) -> None:
+    """As the code of TorchScript does: 20 times the file and 4 MiB more are taken."""
+    state_dict(tmp_path / "a.pth")
+    with zipfile.ZipFile(tmp_path / "a.pth", "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/data/9", bytes(4 << 20))
+    assert detect(tmp_path / "a.pth") is Kind.PICKLE
+
+
+def test_an_empty_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w"):
+        pass
+    with pytest.raises(UserError, match="not one of PyTorch's"):
+        detect(tmp_path / "a.zip")

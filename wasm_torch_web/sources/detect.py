@@ -133,11 +133,11 @@ def _framed(path: Path, parts: list[zipfile.ZipInfo]) -> str:
 
 
 def _unsound(parts: list[zipfile.ZipInfo], file_bytes: int) -> str:
-    names = [part.filename for part in parts]
+    # orig_filename keeps what ZipInfo cuts at a NUL byte.
+    names = [part.orig_filename for part in parts]
     if len(set(names)) != len(names):
         return "two of its parts have one name"
     for name in names:
-        # orig_filename keeps what ZipInfo cuts at a NUL byte.
         if name.startswith("/") or "\\" in name or ".." in name.split("/") or "\0" in name:
             return f"the part {name!r} has a name that leaves the archive"
     # PyTorch stores tensors as they are and deflates source code only (about 1 : 8).

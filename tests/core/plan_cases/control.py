@@ -10,6 +10,7 @@ from support.plans import Sections, flowing
 from plan_cases.case import HUGE, Suite
 
 SUITE = Suite("plan_control.cc", flowing)
+ALONE = Suite("plan_control.cc")
 NODES = Suite("plan_nodes.cc", flowing)
 PROGRAMS = Suite("plan_programs.cc", flowing)
 # Nodes of support.plans.flowing(); the last is the loop's `end`.
@@ -31,6 +32,11 @@ def control(check: str, node: int, kind: int) -> None:
 MIDDLE = "kind(region.first) == first && region.middle == kAbsent"
 control("depth > 0 && open[depth - 1].middle != kAbsent", OTHERWISE, END_)
 control("regions.depth == 0", END_LOOP, REPEAT_)
+
+
+@ALONE.edit("regions.depth == 0")
+def one_control_node_and_the_first(p: Sections) -> None:
+    vars(p.nodes[0]).update(op=HUGE, inputs=0, outputs=0, attrs=0, control=REPEAT_)
 
 
 @SUITE.edit("WTW_REQUIRE(checker, depth > 0, node)")
@@ -80,7 +86,7 @@ field(NODES, "node.zero == 0", TEST, zero=1)
 
 @NODES.edit("value < plan.values.count, node.control)")
 def test_of_nothing(p: Sections) -> None:
-    p.nodes[TEST].refs = p.ref(HUGE)
+    p.nodes[TEST].refs = p.ref(len(p.values))
 
 
 @NODES.edit("is_bool && record.rank == 0")
@@ -126,4 +132,4 @@ def prepare_with_a_loop(p: Sections) -> None:
     vars(p.programs[0]).update(length=7, inputs=0, outputs=0, first_node=REPEAT, nodes=15)
 
 
-CASES = [*SUITE.cases, *NODES.cases, *PROGRAMS.cases]
+CASES = [*SUITE.cases, *ALONE.cases, *NODES.cases, *PROGRAMS.cases]

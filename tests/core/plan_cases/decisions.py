@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from support.plans import INT, Sections, choosing, decided, instruction
 
 from plan_cases.case import HUGE, Suite
@@ -9,7 +11,7 @@ from plan_cases.case import HUGE, Suite
 SUITE = Suite("plan_decisions.cc", decided)
 CHOICE = Suite("plan_decisions.cc", choosing)
 RELU, NONZERO, INDEX, ABS = range(4)  # the nodes of support.plans.decided()
-NONZEROS, POSITIVES = 2, 3  # symbols of support.plans.choosing()
+LEVEL, NONZEROS, POSITIVES = 1, 2, 3  # symbols of support.plans.choosing()
 INSIDE = "symbol.node - program.first_node < program.nodes"
 SCALAR = "value.rank == 0 && value.dtype"
 
@@ -85,6 +87,30 @@ def guard_of_both_parts(p: Sections) -> None:
 @CHOICE.edit(GUARD_IN_TIME)
 def guard_of_another_program(p: Sections) -> None:
     p.programs[1].first_guard, p.programs[1].guards = p.programs[0].first_guard, 1
+
+
+@CHOICE.edit(GUARD_IN_TIME)
+def guard_of_the_first_node_of_another_program(p: Sections) -> None:
+    assert p.symbols[LEVEL].node == 0
+    level = p.expr(instruction("symf", 0, LEVEL), instruction("floor"))
+    p.programs[1].first_guard, p.programs[1].guards = p.ref(level), 1
+
+
+@CHOICE.edit(PORT_IN_TIME)
+def tensor_of_one_part(p: Sections) -> None:
+    """Another view of what an output has."""
+    port = p.io[p.programs[0].inputs]
+    p.values.append(copy.copy(p.values[port.ref]))
+    lengthen(p, len(p.values) - 1, NONZEROS)
+    port.ref = len(p.values) - 1
+
+
+@CHOICE.edit(PORT_IN_TIME)
+def the_last_stride_of_three_axes(p: Sections) -> None:
+    port, one = p.io[p.programs[0].inputs], p.constant(1)
+    p.values.append(copy.copy(p.values[port.ref]))
+    vars(p.values[-1]).update(rank=3, refs=p.ref(*[one] * 5, size(p, NONZEROS)))
+    port.ref = len(p.values) - 1
 
 
 @CHOICE.edit(PORT_IN_TIME)

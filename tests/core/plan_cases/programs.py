@@ -47,6 +47,11 @@ port(NUMBER, HALF, ref=0)
 port("record.kind <= IoKind::boolean", REAL, kind=4)
 
 
+@SUITE.edit("value < plan.values.count")
+def one_value_too_far(p: Sections) -> None:
+    p.io[X].ref = len(p.values)
+
+
 @SUITE.edit("!plan.values[value].is_packed()")
 def packed_output(p: Sections) -> None:
     p.io[FIRST_OUT].ref = p.operand("linear", 1).index

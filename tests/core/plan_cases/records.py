@@ -109,6 +109,25 @@ field(FIXED, "prepared", prepared, owner=1)
 field(FIXED, "prepared", prepared, bytes=1 << 31)
 field(FIXED, "prepared", prepared, bytes=(1 << 64) - 1)
 field("buffer.kind <= BufferKind::prepared", "buffer", arena, kind=4)
+field("buffer.kind <= BufferKind::prepared", "first-buffer", lambda p: p.buffers[0], kind=4)
+
+
+@SUITE.edit("buffer.bytes <= checker.plan.weights_bytes")
+def a_byte_more_than_there_is(p: Sections) -> None:
+    last = max((b for b in p.buffers if b.kind == WEIGHT), key=lambda b: b.offset)
+    last.bytes = len(sample()[1]) - last.offset + 1
+
+
+@SUITE.edit("owner == 0 || checker.plan.buffers")
+def a_state_of_itself(p: Sections) -> None:
+    index = p.value("add", 0).buffer
+    p.buffers[index].owner = index + 1
+
+
+@SUITE.edit("owner <= i")
+def a_state_of_what_comes_later(p: Sections) -> None:
+    index = p.value("add", 0).buffer
+    p.buffers[index].owner = index + 2
 
 # --- values ---
 
@@ -141,6 +160,22 @@ def float_size(p: Sections) -> None:
     p.values[0].refs = p.ref(real, real, real, real)
 
 
+@SUITE.edit("value.buffer < plan.buffers.count")
+def one_buffer_too_far(p: Sections) -> None:
+    p.values[0].buffer = len(p.buffers)
+
+
+@SUITE.edit("is_expr(value.offset")
+def one_expression_too_far(p: Sections) -> None:
+    p.values[0].offset = len(p.exprs)
+
+
+@SUITE.edit("are_exprs(value.refs")
+def the_last_stride_of_eight_axes(p: Sections) -> None:
+    number = p.refs[p.values[0].refs].index
+    vars(p.values[0]).update(rank=8, refs=p.ref(*[number] * 15, HUGE))
+
+
 # --- attributes ---
 
 
@@ -158,6 +193,7 @@ def number(p: Sections) -> Any:
 
 field("attr.kind <= static_cast<uint32_t>(AttrKind::reals)", "attr", dim, kind=7)
 field("attr.kind <= static_cast<uint32_t>(AttrKind::reals)", "attr", dim, zero=1)
+field("attr.kind <= static_cast", "first-attr", lambda p: p.attrs[0], zero=1)
 field("attr.count <= kMaxListed", "attr", dim, count=2)
 field("attr.count <= kMaxListed", "attr-list", size, count=4097)
 field("are_exprs(attr.refs", "attr", dim, refs=HUGE)

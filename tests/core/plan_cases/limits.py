@@ -1,0 +1,141 @@
+"""Plans at the limits of what is allowed: none is refused where one step further is."""
+
+from __future__ import annotations
+
+import copy
+from types import SimpleNamespace
+from typing import Any
+
+from support.plans import INT, Sections, flowing, sample
+
+from plan_cases.case import HUGE, Suite, put
+from plan_cases.control import END, REPEAT, TEST
+from plan_cases.nodes import MAX_OPERANDS
+from wasm_torch_web.format.plan import SECTIONS
+
+HEADER = Suite("plan_header.cc")
+RECORDS = Suite("plan_records.cc")
+NODES = Suite("plan_nodes.cc")
+PROGRAMS = Suite("plan_programs.cc")
+CONTROL = Suite("plan_control.cc", flowing)
+LISTED, PORTS, DEPTH, LOOPS, RANK = 4096, 1 << 16, 32, 1024, 8
+
+
+def aligned() -> tuple[bytes, bytes]:
+    """The sample with weights up to where a next one would begin."""
+    plan, weights = sample()
+    return plan, weights + bytes(-len(weights) % 64)
+
+
+WEIGHTS = Suite("plan_records.cc", aligned)
+
+
+@HEADER.edit("size >= sizeof(Header)", on_bytes=True)
+def a_header_and_nothing_else(plan: bytearray) -> None:
+    """Every section is empty, and begins where the file ends."""
+    size = 24 + 16 * len(SECTIONS)
+    del plan[size:]
+    put("<Q", 16, size)(plan)
+    for section in range(len(SECTIONS)):
+        put("<Q", 24 + 16 * section, size)(plan)
+        put("<Q", 32 + 16 * section, 0)(plan)
+
+
+@RECORDS.edit("symbol.min <= symbol.max")
+def one_size(p: Sections) -> None:
+    p.symbols[0].min = p.symbols[0].max
+
+
+@RECORDS.edit("attr.count <= kMaxListed")
+def a_long_list(p: Sections) -> None:
+    size = p.attr("full", 0)
+    number = p.refs[size.refs].index
+    vars(size).update(count=LISTED, refs=p.ref(*[number] * LISTED))
+
+
+@RECORDS.edit("checker.are_exprs(value.refs")
+def eight_axes_before_what_is_no_expression(p: Sections) -> None:
+    number = p.refs[p.values[0].refs].index
+    p.values.append(copy.copy(p.values[0]))
+    vars(p.values[-1]).update(rank=RANK, refs=p.ref(*[number] * 2 * RANK, HUGE))
+
+
+@WEIGHTS.edit("buffer.offset <= checker.plan.weights_bytes")
+def an_empty_weight_at_the_end(p: Sections) -> None:
+    """Of the weights, of which the one before it takes all that is left."""
+    last = max((b for b in p.buffers if b.kind == 0), key=lambda b: b.offset)
+    last.bytes = len(aligned()[1]) - last.offset
+    p.buffers.append(SimpleNamespace(kind=0, owner=0, offset=last.offset + last.bytes, bytes=0))
+
+
+@NODES.edit("plan.nodes.count <= kMaxNodes")
+def many_nodes(p: Sections) -> None:
+    p.nodes += [p.nodes[-1]] * (PORTS - len(p.nodes))
+
+
+@NODES.edit("operands <= kMaxOperands, operands")
+def many_operands(p: Sections) -> None:
+    """Of nodes that no program has, a last one with what is missing."""
+    missing = MAX_OPERANDS - sum(node.inputs + node.outputs for node in p.nodes)
+    cat, most = p.node("cat"), 1 << 16
+    value, out = p.operand("cat", 0).index, p.operand("cat", 2).index
+    refs = p.ref(*[value] * most, out)
+    full = SimpleNamespace(**vars(cat) | {"inputs": most - 1, "refs": refs + 1})
+    rest = missing % most - 1
+    last = SimpleNamespace(**vars(cat) | {"inputs": rest, "refs": refs + most - rest})
+    p.nodes += [full] * (missing // most) + [last]
+
+
+@NODES.edit("numbers <= kMaxOperands, numbers")
+def many_numbers(p: Sections) -> None:
+    """The same of attributes."""
+    lists = {id(node): _numbers(p, node) for node in p.nodes}
+    missing = MAX_OPERANDS - sum(lists.values())
+    full, number = p.node("full"), p.refs[p.attr("full", 0).refs].index
+    others, refs = _numbers(p, full) - 1, p.ref(*[number] * LISTED)
+    for count, times in ((LISTED, missing // (LISTED + others)), (missing % (LISTED + others), 1)):
+        attrs = p.attrs[full.first_attr : full.first_attr + full.attrs]
+        size = SimpleNamespace(**vars(attrs[0]) | {"count": count - others * (times == 1), "refs": refs})
+        p.attrs += [size, *attrs[1:]]
+        node = SimpleNamespace(**vars(full) | {"first_attr": len(p.attrs) - full.attrs})
+        p.nodes += [node] * times
+
+
+def _numbers(p: Sections, node: Any) -> int:
+    return sum(one.count for one in p.attrs[node.first_attr : node.first_attr + node.attrs])
+
+
+@PROGRAMS.edit("program.inputs <= kMaxPorts")
+def many_ports(p: Sections) -> None:
+    """All numbers: of each, the inputs' and the outputs'."""
+    number = next(e for e, one in enumerate(p.exprs) if not one.is_float)
+    given = SimpleNamespace(kind=INT, ref=0, zero1=0, zero2=0)
+    made = SimpleNamespace(kind=INT, ref=number, zero1=0, zero2=0)
+    vars(p.programs[1]).update(first_io=len(p.io), inputs=PORTS, outputs=PORTS, nodes=0)
+    p.io += [*[given] * PORTS, *[made] * PORTS]
+
+
+@CONTROL.edit("depth < kMaxDepth, depth")
+def deep(p: Sections) -> None:
+    _nested(p, DEPTH)
+
+
+@CONTROL.edit("loops++ < kMaxLoops")
+def many_loops(p: Sections) -> None:
+    """With the one that the plan has."""
+    for _ in range(LOOPS - 1):
+        _nested(p, 1)
+
+
+def _nested(p: Sections, depth: int) -> None:
+    """Loops at the end of the program, one inside the other."""
+    parts: list[Any] = []
+    for node in (REPEAT, TEST):
+        parts.append(p.nodes[node])
+    p.nodes += parts * depth + [p.nodes[END]] * depth
+    p.programs[0].nodes = len(p.nodes)
+
+
+LIMITS = [
+    case for suite in (HEADER, RECORDS, WEIGHTS, NODES, PROGRAMS, CONTROL) for case in suite.cases
+]
