@@ -8,6 +8,7 @@ DEMO = mobilenet-v2
 BENCH =
 MINUTES = 1
 FUZZ =
+MUTANTS =
 SWEEP =
 ZOO =
 PYTEST_ARGS = -n 2 --coverage
@@ -42,6 +43,7 @@ help:
 	@echo 'make zoo            architectures of torchvision, timm and transformers (ZOO="--models resnet": a part)'
 	@echo 'make hostile        every hostile package: every word of every plan, every value of every manifest'
 	@echo 'make fuzz           each fuzzer for MINUTES (1), and a table of what they ran and found (FUZZ=graphs: some)'
+	@echo 'make mutants        whether the tests bite: what refuses hostile input, one token changed (MUTANTS="--share 1")'
 	@echo 'make soak           models loaded, run and disposed of in one page, a service whose workers are killed'
 	@echo '                    (SOAK="--minutes 30")'
 	@echo 'make clean          remove what was built, keep what was installed'
@@ -136,7 +138,10 @@ hostile: setup-checks
 fuzz: setup-checks
 	@PYTHONPATH=tests:scripts $(PYTHON) -W ignore -m fuzz --minutes $(MINUTES) $(FUZZ)
 
+mutants: setup-checks
+	@PYTHONPATH=tests:scripts $(PYTHON) -W ignore -m mutants $(MUTANTS)
+
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit reproducible sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit reproducible sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz mutants clean

@@ -56,6 +56,54 @@ def test_what_is_not_json_is_refused(package: Path, text: str) -> None:
     assert code(package) == "WTW302"
 
 
+def test_it_may_have_so_many_bytes(package: Path) -> None:
+    path = package / "model.json"
+    path.write_bytes(path.read_bytes().ljust(manifests.MAX_BYTES))
+    assert manifests.read(package)["name"] == "fake-model"
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(UserError, match=f"larger than {manifests.MAX_BYTES} bytes"):
+        manifests.read(package)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("7", 7), ("7.0", 7), ("7e2", 700), ("-0", 0), ("1" * 15, int("1" * 15))),
+        *((str((1 << 53) - 1), (1 << 53) - 1), ("7.5", None), ("9" * 19, None), ("9" * 20, None)),
+        *(("1e999", None), ("-1e999", None), ("NaN", None), ("-1", None), ("9" * 400, None)),
+    ],
+)
+def test_numbers_are_as_in_javascript(package: Path, text: str, value: int | None) -> None:
+    path = package / "model.json"
+    path.write_text(path.read_text().replace('"parameters":25000', f'"parameters":{text}'))
+    if value is None:
+        assert code(package) == "WTW302"
+    else:
+        found = manifests.read(package)["parameters"]
+        assert found == value and type(found) is int
+
+
+@pytest.mark.parametrize(
+    ("size", "more"), [(0, 4160), (4159, 1), (4160, 0), (4161, 0), (10**6, 0)]
+)
+def test_bytes_that_keep_a_file_a_file(size: int, more: int) -> None:
+    assert manifests.padding(size) == more
+
+
+def test_a_long_manifest_ends_with_one_line_feed(package: Path) -> None:
+    manifest = manifests.read(package)
+    manifest["license"] = "x" * 4096
+    manifests.write(package, manifest)
+    assert (package / "model.json").read_bytes().endswith(b"}\n")
+
+
+def test_files_of_a_manifest() -> None:
+    manifest = fake_manifest()
+    assert manifests.files(manifest) == {"plan.bin": 5000, "weights-00.bin": 100_000}
+    manifest["golden"] = {"file": "golden.bin", "bytes": 8}
+    assert manifests.files(manifest)["golden.bin"] == 8
+
+
 def weight(offset: int = 0, **changes: Any) -> dict[str, Any]:
     """A weight of 128 bytes."""
     given = {"name": "w", "dtype": "float32", "shape": [32], "layout": "plain"}

@@ -14,7 +14,7 @@ from types import CodeType
 from mutants.mutation import ROOT, Mutant
 from mutants.running import KILLED, NO_PROGRAM, SURVIVED, Group, Judge, alone, tests_fail
 
-FORMAT = ("format/test_manifest.py", "format/test_schema.py", "format/test_stored.py")
+FORMAT = tuple(f"format/test_{name}.py" for name in ("limits", "manifest", "schema"))
 HOSTILE = tuple(
     f"bad_inputs/test_hostile_{what}.py" for what in ("programs", "archives", "pickles", "tensors")
 )

@@ -14,54 +14,60 @@ from mutants.mutation import ROOT, Mutant
 from mutants.running import KILLED, NO_PROGRAM, SURVIVED, Group, Judge
 
 FILES = [f"js_runtime/src/{name}.ts" for name in ("schema", "rules", "manifest")]
-TESTS = ("manifest", "stored", "fuzz")
-COPIED = ("js_runtime/src", "tests/js", "build/generated", "wasm_torch_web/format")
-SECONDS = 60
+TESTS = ("manifest", "limits", "stored", "fuzz")  # the last takes seconds
+COPIED = ("js_runtime/src", "tests/js", "tests/format", "build/generated", "wasm_torch_web/format")
 OPTIONS = ("--bundle", "--platform=node", "--format=esm", "--log-level=error")
+SECONDS = 120
 
 
 @contextmanager
 def _open(folder: Path) -> Iterator[Judge]:
     subprocess.run(["node", "js_runtime/build.mjs", "--tests"], cwd=ROOT, check=True)
-
-    def tree() -> Path:
-        """Of this process, as one writes into it."""
-        copy = folder / str(os.getpid())
-        if not copy.exists():
-            for part in COPIED:
-                shutil.copytree(ROOT / part, copy / part)
-            (copy / "node_modules").symlink_to(ROOT / "node_modules")
-        return copy
+    whole = _bundled(_tree(folder))
+    assert whole is not None
 
     def judge(mutant: Mutant) -> str:
-        copy = tree()
-        changed = copy / mutant.path
+        tree = _tree(folder)
+        changed = tree / mutant.path
         changed.write_text(mutant.text())
-        try:
-            return _judged(copy)
-        finally:
-            shutil.copyfile(ROOT / mutant.path, changed)
+        bundles = _bundled(tree)
+        shutil.copyfile(ROOT / mutant.path, changed)
+        if bundles is None or (bundles == whole and mutant.old != mutant.new):
+            return NO_PROGRAM
+        return SURVIVED if all(_passes(tree, name) for name in TESTS) else KILLED
 
     yield judge
 
 
-def _judged(copy: Path) -> str:
-    esbuild = ROOT / "node_modules" / ".bin" / "esbuild"
+def _tree(folder: Path) -> Path:
+    """The copy of this process, which writes into it."""
+    copy = folder / str(os.getpid())
+    if not copy.exists():
+        for part in COPIED:
+            shutil.copytree(ROOT / part, copy / part)
+        (copy / "node_modules").symlink_to(ROOT / "node_modules")
+    return copy
+
+
+def _bundled(tree: Path) -> list[bytes] | None:
+    """The tests as node runs them; types leave no trace."""
     entries = [f"tests/js/{name}.test.ts" for name in TESTS]
-    bundle = [esbuild, *entries, *OPTIONS, "--outdir=out", "--out-extension:.js=.mjs"]
-    if subprocess.run(bundle, cwd=copy, capture_output=True, check=False).returncode:
-        return NO_PROGRAM
-    for name in TESTS:
-        test = ["node", "--max-old-space-size=2000", f"out/{name}.test.mjs"]
-        try:
-            done = subprocess.run(
-                test, cwd=copy, capture_output=True, timeout=SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return KILLED
-        if done.returncode:
-            return KILLED
-    return SURVIVED
+    command = [ROOT / "node_modules" / ".bin" / "esbuild", *entries, *OPTIONS]
+    command += ["--outdir=out", "--out-extension:.js=.mjs"]
+    if subprocess.run(command, cwd=tree, capture_output=True, check=False).returncode:
+        return None
+    return [(tree / "out" / f"{name}.test.mjs").read_bytes() for name in TESTS]
+
+
+def _passes(tree: Path, name: str) -> bool:
+    command = ["node", "--max-old-space-size=2000", f"out/{name}.test.mjs"]
+    try:
+        done = subprocess.run(
+            command, cwd=tree, capture_output=True, timeout=SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
 
 
 GROUPS = {"typescript": Group(FILES, _open)}

@@ -102,7 +102,10 @@ def index_of(path: Path) -> Path:
 def shards(index: Path) -> list[Path]:
     """The shards that an index names; they lie beside it. Raises UserError source-damaged."""
     kind = Kind.SHARDS.value
-    names = set(json.loads(index.read_bytes())["weight_map"].values())
+    try:
+        names = set(json.loads(index.read_bytes())["weight_map"].values())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _damaged(index, Kind.SHARDS, error) from error
     for name in names:
         if not isinstance(name, str) or Path(name).name != name or "\\" in name:
             reason = f"the shard {name!r} does not lie beside it"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import copy
+import struct
 from types import SimpleNamespace
 from typing import Any
 
-from support.plans import INT, Sections, flowing, sample
+from support.plans import ARENA, INT, STATE, Sections, choosing, flowing, instruction, sample
 
 from plan_cases.case import HUGE, Suite, put
 from plan_cases.control import END, REPEAT, TEST
+from plan_cases.decisions import NONZEROS
 from plan_cases.nodes import MAX_OPERANDS
 from wasm_torch_web.format.plan import SECTIONS
 
@@ -18,6 +20,7 @@ RECORDS = Suite("plan_records.cc")
 NODES = Suite("plan_nodes.cc")
 PROGRAMS = Suite("plan_programs.cc")
 CONTROL = Suite("plan_control.cc", flowing)
+DECISIONS = Suite("plan_decisions.cc", choosing)
 LISTED, PORTS, DEPTH, LOOPS, RANK = 4096, 1 << 16, 32, 1024, 8
 
 
@@ -88,17 +91,18 @@ def many_operands(p: Sections) -> None:
 
 @NODES.edit("numbers <= kMaxOperands, numbers")
 def many_numbers(p: Sections) -> None:
-    """The same of attributes."""
-    lists = {id(node): _numbers(p, node) for node in p.nodes}
-    missing = MAX_OPERANDS - sum(lists.values())
-    full, number = p.node("full"), p.refs[p.attr("full", 0).refs].index
-    others, refs = _numbers(p, full) - 1, p.ref(*[number] * LISTED)
-    for count, times in ((LISTED, missing // (LISTED + others)), (missing % (LISTED + others), 1)):
-        attrs = p.attrs[full.first_attr : full.first_attr + full.attrs]
-        size = SimpleNamespace(**vars(attrs[0]) | {"count": count - others * (times == 1), "refs": refs})
-        p.attrs += [size, *attrs[1:]]
-        node = SimpleNamespace(**vars(full) | {"first_attr": len(p.attrs) - full.attrs})
-        p.nodes += [node] * times
+    """The same of attributes: a list, a number and a dtype."""
+    full, others = p.node("full"), 2
+    missing = MAX_OPERANDS - sum(_numbers(p, node) for node in p.nodes)
+    number = p.refs[p.attr("full", 0).refs].index
+    nodes, rest = divmod(missing, LISTED + others)
+    for times, count in ((nodes, LISTED), (1, rest - others)):
+        size, *more = p.attrs[full.first_attr : full.first_attr + full.attrs]
+        assert len(more) == others
+        first = len(p.attrs)
+        refs = p.ref(*[number] * count)
+        p.attrs += [SimpleNamespace(**vars(size) | {"count": count, "refs": refs}), *more]
+        p.nodes += [SimpleNamespace(**vars(full) | {"first_attr": first})] * times
 
 
 def _numbers(p: Sections, node: Any) -> int:
@@ -129,13 +133,29 @@ def many_loops(p: Sections) -> None:
 
 def _nested(p: Sections, depth: int) -> None:
     """Loops at the end of the program, one inside the other."""
-    parts: list[Any] = []
-    for node in (REPEAT, TEST):
-        parts.append(p.nodes[node])
-    p.nodes += parts * depth + [p.nodes[END]] * depth
+    p.nodes += [p.nodes[REPEAT], p.nodes[TEST]] * depth + [p.nodes[END]] * depth
     p.programs[0].nodes = len(p.nodes)
 
 
-LIMITS = [
-    case for suite in (HEADER, RECORDS, WEIGHTS, NODES, PROGRAMS, CONTROL) for case in suite.cases
-]
+@DECISIONS.edit("i < program.inputs ? 0 : end")
+def the_first_expression_is_decided(p: Sections) -> None:
+    """Which inputs that are numbers name, and mean nothing by it."""
+    (word,) = struct.unpack("<Q", instruction("sym", 0, NONZEROS))
+    decided = next(i for i, e in enumerate(p.exprs) if p.code[e.first].word == word)
+    p.exprs[0], p.exprs[decided] = p.exprs[decided], p.exprs[0]
+    inputs = {one.first_io + i for one in p.programs for i in range(one.inputs)}
+    named = [(value, "offset") for value in p.values]
+    named += [(buffer, "bytes") for buffer in p.buffers if buffer.kind in (ARENA, STATE)]
+    named += [(symbol, "definition") for symbol in p.symbols]
+    named += [(port, "ref") for i, port in enumerate(p.io) if port.kind and i not in inputs]
+    lists = [(value.refs, 2 * value.rank) for value in p.values]
+    lists += [(attr.refs, attr.count) for attr in p.attrs]
+    lists += [(one.first_guard, one.guards) for one in p.programs]
+    places = {first + i for first, count in lists for i in range(count)}
+    for record, key in [*named, *((p.refs[place], "index") for place in places)]:
+        index = getattr(record, key)
+        setattr(record, key, {0: decided, decided: 0}.get(index, index))
+
+
+SUITES = (HEADER, RECORDS, WEIGHTS, NODES, PROGRAMS, CONTROL, DECISIONS)
+LIMITS = [case for suite in SUITES for case in suite.cases]

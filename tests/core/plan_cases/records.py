@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from support.plans import ARENA, PREPARED, STATE, WEIGHT, Sections, instruction
+from support.plans import ARENA, PREPARED, STATE, WEIGHT, Sections, instruction, sample
 
 from plan_cases.case import HUGE, Suite
 
