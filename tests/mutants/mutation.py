@@ -48,7 +48,7 @@ OF_SUFFIX = {
         r"(?<= )&(?= )": ("|",),
     },
     ".py": {
-        r"\bnot (?!in\b)": ("",),
+        r"(?<!is )\bnot (?!in\b)": ("",),
         r"\b(?:if|elif|while) ": (lambda word: f"{word}True or ", lambda word: f"{word}False and "),
         r"\breturn (?=\S)": ("return not ",),
         r"\b(?:return|raise|yield from|yield) (?=\S)": ("False and ",),

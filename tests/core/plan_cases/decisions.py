@@ -51,6 +51,16 @@ def operand_too_early(p: Sections) -> None:
     p.value("relu", 1).rank = 1
 
 
+@SUITE.edit(NODE_IN_TIME)
+def offset_too_early(p: Sections) -> None:
+    p.value("relu", 1).offset = size(p, 0)
+
+
+@SUITE.edit(NODE_IN_TIME)
+def attribute_too_early(p: Sections) -> None:
+    p.attr("relu", 0).refs = p.ref(size(p, 0))
+
+
 PORT_IN_TIME = "i < program.inputs ? 0 : end"
 
 
