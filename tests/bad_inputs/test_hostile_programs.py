@@ -307,7 +307,9 @@ PARTS = ("archive_format", "models/model.json", ".data/serialization_id", "extra
 
 
 def test_parts_that_torch_writes() -> None:
-    check_parts([*PARTS, "data/weights/weight_0", "data/constants/a", "data/sample_inputs/model.pt"])
+    check_parts(
+        [*PARTS, "data/weights/weight_0", "data/constants/a", "data/sample_inputs/model.pt"]
+    )
     for name in ("code/a.py", "models/model2.json", "data/other/a", "a/extra/a", "xversion", ""):
         with pytest.raises(Refused):
             check_parts([*PARTS, name])

@@ -83,9 +83,7 @@ def test_numbers_are_as_in_javascript(package: Path, text: str, value: int | Non
         assert found == value and type(found) is int
 
 
-@pytest.mark.parametrize(
-    ("size", "more"), [(0, 4160), (4159, 1), (4160, 0), (4161, 0), (10**6, 0)]
-)
+@pytest.mark.parametrize(("size", "more"), [(0, 4160), (4159, 1), (4160, 0), (4161, 0), (10**6, 0)])
 def test_bytes_that_keep_a_file_a_file(size: int, more: int) -> None:
     assert manifests.padding(size) == more
 

@@ -30,7 +30,15 @@ FILES = [str((CSRC / "core" / name).relative_to(ROOT)) for name in sorted(set(ch
 WHOLE = (sample, counting, decided, choosing, flowing)
 TESTS = [
     f"core/test_{name}.py"
-    for name in ("control", "decisions", "written", "binding", "session", "expressions", "plan_checker")
+    for name in (
+        "control",
+        "decisions",
+        "written",
+        "binding",
+        "session",
+        "expressions",
+        "plan_checker",
+    )
 ]
 # Damaged plans have been tried before these; the others are slow, and not about the checker.
 CHOSEN = "not test_refused and not branch and not sympy and not threads and not seed"

@@ -125,4 +125,6 @@ def _patterns(path: str, bare: str) -> Iterator[Mutant]:
 def _mutant(path: str, bare: str, match: re.Match[str], new: str) -> Mutant:
     """Lines stay where they are."""
     lines = "\n" * (match[0].count("\n") - new.count("\n"))
-    return Mutant(path, match.start(), match[0], new + lines, bare.count("\n", 0, match.start()) + 1)
+    return Mutant(
+        path, match.start(), match[0], new + lines, bare.count("\n", 0, match.start()) + 1
+    )

@@ -17,7 +17,7 @@ from mutants.mutation import ROOT, Mutant
 
 KILLED, SURVIVED = "killed", "survived"
 NO_PROGRAM = "no program"  # does not compile, or its program is the same: does not count
-SECONDS = 60  # of the processor for one mutant's tests, which take some: what hangs is killed
+SECONDS = 20  # of the processor for one mutant, whose tests take some: what hangs is killed
 BYTES = 8 << 30  # of address space that they may add
 Judge = Callable[[Mutant], str]
 _JUDGES: dict[int, Judge] = {}
@@ -57,7 +57,7 @@ def alone(fails: Callable[[], object]) -> bool:
         return os.waitpid(child, 0)[1] != 0
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(10 * SECONDS)
+        signal.alarm(30 * SECONDS)
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + BYTES

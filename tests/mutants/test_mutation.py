@@ -11,7 +11,7 @@ from mutants.mutation import mutants
 
 SOURCES = {
     "a.cc": (
-        "// 1 < 2 && 3\nWTW_REQUIRE(checker, a < b, 0);\nuse<Type>(\"a < b\", x->y);\n",
+        '// 1 < 2 && 3\nWTW_REQUIRE(checker, a < b, 0);\nuse<Type>("a < b", x->y);\n',
         {
             "true || a < b, 0": "WTW_REQUIRE(checker, true || a < b, 0);",
             "<=": "WTW_REQUIRE(checker, a <= b, 0);",

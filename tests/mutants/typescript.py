@@ -62,9 +62,7 @@ def _bundled(tree: Path) -> list[bytes] | None:
 def _passes(tree: Path, name: str) -> bool:
     command = ["node", "--max-old-space-size=2000", f"out/{name}.test.mjs"]
     try:
-        done = subprocess.run(
-            command, cwd=tree, capture_output=True, timeout=SECONDS, check=False
-        )
+        done = subprocess.run(command, cwd=tree, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return False
     return done.returncode == 0

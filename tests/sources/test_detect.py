@@ -213,7 +213,9 @@ def test_names_with_zeros(tmp_path: Path) -> None:
         detect(tmp_path / "a.pth")
 
 
-@pytest.mark.parametrize("name", ["a/constants.pkl", "a/code/x.py", "a/b..c", "a/.../b", "a/\u00e4"])
+@pytest.mark.parametrize(
+    "name", ["a/constants.pkl", "a/code/x.py", "a/b..c", "a/.../b", "a/\u00e4"]
+)
 def test_parts_that_are_no_matter(tmp_path: Path, name: str) -> None:
     state_dict(tmp_path / "a.pth")
     with zipfile.ZipFile(tmp_path / "a.pth", "a") as archive:

@@ -129,6 +129,7 @@ def a_state_of_what_comes_later(p: Sections) -> None:
     index = p.value("add", 0).buffer
     p.buffers[index].owner = index + 2
 
+
 # --- values ---
 
 
