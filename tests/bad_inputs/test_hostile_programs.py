@@ -303,13 +303,14 @@ def test_types_of_trees_are_registered(root: dict[str, object]) -> None:
 
 # --- parts and tables ---
 
-PARTS = ("archive_format", "models/model.json", ".data/serialization_id", "extra/a", "version")
+PARTS = (
+    *("data/weights/weight_0", "data/constants/a", "data/sample_inputs/model.pt"),
+    *("archive_format", "models/model.json", ".data/serialization_id", "extra/a", "version"),
+)
 
 
 def test_parts_that_torch_writes() -> None:
-    check_parts(
-        [*PARTS, "data/weights/weight_0", "data/constants/a", "data/sample_inputs/model.pt"]
-    )
+    check_parts(PARTS)
     for name in ("code/a.py", "models/model2.json", "data/other/a", "a/extra/a", "xversion", ""):
         with pytest.raises(Refused):
             check_parts([*PARTS, name])

@@ -13,7 +13,6 @@ import torch
 from support.native import Library
 from support.plans import F32, Sections, copy_to, mark
 
-from wasm_torch_web.control import marker
 from wasm_torch_web.format.plan import PlanWriter
 from wasm_torch_web.format.weights import Segment
 from wasm_torch_web.ir import Graph, Port, Value

@@ -46,7 +46,7 @@ def kept(path: Path) -> list[Judged]:
 def table(groups: Mapping[str, Sequence[Judged]]) -> str:
     """A row for each file, and one for each group."""
     head = [
-        "| file | mutants | no program, or the same | killed | survived | of these explained | killed |",
+        "| file | mutants | no program, or the same | killed | survived | explained | killed |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     lines = []

@@ -197,3 +197,51 @@ def _error(path: Path, given: Options) -> UserError:
     with pytest.raises(UserError) as caught:
         load(path, given)
     return caught.value
+
+
+def test_a_trusted_module_under_a_key(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "model": Net()}, tmp_path / "My net.pth")
+    given = Options(inputs=("x=float32:2x3",), trust_pickle=True)
+    source = load(tmp_path / "My net.pth", given)
+    assert source.name == "My net"
+    assert [notice.split()[1] for notice in source.notices] == ["weights", "module"]
+
+
+def test_keys_of_a_checkpoint_without_weights(tmp_path: Path) -> None:
+    def said(content: dict[object, object]) -> str:
+        torch.save(content, tmp_path / "a.pth")
+        return _error(tmp_path / "a.pth", options(tmp_path)).message
+
+    assert "its keys are none" in said({})
+    assert "its keys are 0, 1, 2, 3, 4, 5, 6, 7" in said({7 - i: 0 for i in range(8)})
+    assert "its keys are 0, 1, 2, 3, 4, 5, 6, 7" in said({8 - i: 0 for i in range(9)})
+    assert "8" not in said({8 - i: 0 for i in range(9)})
+    assert "a float, not a state dict" in said(3.5)
+
+
+def test_what_looks_like_weights(tmp_path: Path) -> None:
+    """Names are texts, values tensors, all of them."""
+    for content in ({1: torch.zeros(1)}, {"a": torch.zeros(1), "b": 3}, {"a": {"b": {}}}):
+        torch.save(content, tmp_path / "a.pth")
+        assert _error(tmp_path / "a.pth", options(tmp_path)).slug == "source-unknown"
+
+
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_names_are_listed_up_to_three(tmp_path: Path, count: int) -> None:
+    weights = state() | {f"extra.{i}": torch.zeros(1) for i in range(count)}
+    message = _error(save_zip(tmp_path / "a.pth", weights), options(tmp_path)).message
+    names = ", ".join(f"extra.{i}" for i in range(min(count, 3)))
+    assert message.endswith(f"{count} unknown: {names}" + (" and 1 more" if count == 4 else ""))
+
+
+def test_a_prefix_that_not_all_have_stays(tmp_path: Path) -> None:
+    weights = {f"module.{name}": tensor for name, tensor in state().items()}
+    for other in ("other", "other.shift"):
+        path = save_zip(tmp_path / "a.pth", weights | {other: torch.zeros(4)})
+        assert "module.linear" in _error(path, options(tmp_path)).message
+
+
+def test_only_what_is_converted_is_told(tmp_path: Path) -> None:
+    weights = state() | {"shift": torch.ones(4, dtype=torch.float64)}
+    source = load(save_zip(tmp_path / "a.pth", weights), options(tmp_path))
+    assert "Weights were converted from float64 to the module's dtypes." in source.notices
