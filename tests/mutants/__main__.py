@@ -10,10 +10,11 @@ import sys
 from importlib import import_module
 
 from mutants.mutation import ROOT, Mutant, mutants
-from mutants.report import Judged, keep, kept, table
+from mutants.report import Judged, keep, kept, killed, reasons, table
 from mutants.running import SURVIVED, Group, judged
 
 FOLDER = ROOT / "build" / "mutants"
+LEAST = 0.9  # of each group
 # Imported where they run, each in a process of its own: one must not have what another needs.
 GROUPS = {
     "checker": "mutants.cpp",
@@ -42,8 +43,10 @@ def main() -> None:
             sys.stdout.flush()
             os._exit(0)
         failed |= os.waitpid(child, 0)[1]
-    print(table({name: kept(FOLDER / f"{name}.json") for name in names}))
-    sys.exit(1 if failed else 0)
+    found = {name: kept(FOLDER / f"{name}.json") for name in names}
+    print(table(found))
+    print(reasons([one for ones in found.values() for one in ones]))
+    sys.exit(bool(failed) or any(killed(ones) < LEAST for ones in found.values()))
 
 
 def _run(name: str, given: argparse.Namespace) -> None:

@@ -18,7 +18,10 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
         "manifest.ts: «return undefined;→;»",
         "if (!any) «return Code::ok;→;»",
         "«if (→if (true || »depth_ > 0) cells_[logged_++]",  # a log that nothing reads
+        "plan_decisions.cc: if (first «<→<=» 0 ||",  # no region holds node 0
+        "plan_decisions.cc: if (first < «0→1» ||",
         "plan_control.cc: «return true;→;»",  # an `unwrite` of nothing
+        "i «<→<=» part.middle; ++i) cells_[cells_[i].logged].both = false",  # what is false
     ),
     ROOM: ("n «<→<=» program.nodes; ++n) most += plan.nodes",),
     NEXT: ("for (uint32_t i = 0; i «<→<=» plan.symbols.count; ++i) {",),

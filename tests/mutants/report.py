@@ -43,6 +43,12 @@ def kept(path: Path) -> list[Judged]:
     return [Judged(Mutant(*(row[name] for name in fields)), row["outcome"]) for row in rows]
 
 
+def killed(found: Sequence[Judged]) -> float:
+    """The share of those that count."""
+    outcomes = [one.outcome for one in found if one.outcome != NO_PROGRAM]
+    return outcomes.count(KILLED) / max(1, len(outcomes))
+
+
 def table(groups: Mapping[str, Sequence[Judged]]) -> str:
     """A row for each file, and one for each group."""
     head = [
@@ -58,9 +64,19 @@ def table(groups: Mapping[str, Sequence[Judged]]) -> str:
     return "\n".join([*head, *lines])
 
 
+def reasons(found: Sequence[Judged]) -> str:
+    """A row for each reason to survive, and one for what has none."""
+    lines = ["| why it may survive | mutants | for example |", "| --- | --- | --- |"]
+    survivors = [one for one in found if one.outcome == SURVIVED]
+    for reason in {one.reason: None for one in survivors}:
+        those = [one for one in survivors if one.reason == reason]
+        example = str(those[0].mutant).replace("|", "\\|")
+        lines.append(f"| {reason or '**not explained**'} | {len(those)} | `{example}` |")
+    return "\n".join(lines)
+
+
 def _line(name: str, found: Sequence[Judged]) -> str:
     counts = Counter(one.outcome for one in found)
     explained = sum(one.reason is not None for one in found)
-    share = counts[KILLED] / max(1, counts[KILLED] + counts[SURVIVED])
     cells = [name, len(found), counts[NO_PROGRAM], counts[KILLED], counts[SURVIVED], explained]
-    return f"| {' | '.join(map(str, cells))} | {share:.1%} |"
+    return f"| {' | '.join(map(str, cells))} | {killed(found):.1%} |"

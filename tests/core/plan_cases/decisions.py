@@ -95,6 +95,12 @@ def guard_of_both_parts(p: Sections) -> None:
 
 
 @CHOICE.edit(GUARD_IN_TIME)
+def the_second_guard(p: Sections) -> None:
+    both = size(p, NONZEROS, POSITIVES)
+    p.programs[0].first_guard, p.programs[0].guards = p.ref(p.constant(1), both), 2
+
+
+@CHOICE.edit(GUARD_IN_TIME)
 def guard_of_another_program(p: Sections) -> None:
     p.programs[1].first_guard, p.programs[1].guards = p.programs[0].first_guard, 1
 

@@ -157,5 +157,15 @@ def the_first_expression_is_decided(p: Sections) -> None:
         setattr(record, key, {0: decided, decided: 0}.get(index, index))
 
 
+@DECISIONS.edit("in_time(plan, program, plan.after_node(n), n)")
+def decisions_of_a_later_program(p: Sections) -> None:
+    first, later = p.programs[1], p.programs[0]
+    p.nodes = p.nodes[first.first_node :] + p.nodes[: first.first_node]
+    first.first_node, later.first_node = 0, first.nodes
+    for symbol in p.symbols:
+        if symbol.definition == HUGE:
+            symbol.node += first.nodes
+
+
 SUITES = (HEADER, RECORDS, WEIGHTS, NODES, PROGRAMS, CONTROL, DECISIONS)
 LIMITS = [case for suite in SUITES for case in suite.cases]
