@@ -15,7 +15,8 @@ from support.hostile import Evil, refused
 from support.models import Net, edit_zip, write_archive
 
 import wasm_torch_web
-from wasm_torch_web.sources import Options, load
+from wasm_torch_web.errors import UserError
+from wasm_torch_web.sources import Options, archive, load
 
 
 def pickled_sample(tmp_path: Path) -> Path:
@@ -216,3 +217,9 @@ def test_names_of_sizes_are_short(tmp_path: Path) -> None:
     assert load(named(tmp_path, text.ljust(1 << 16))).axes
     refused(named(tmp_path, text.ljust((1 << 16) + 1)), "source-damaged")
     refused(named(tmp_path, ["x.2=n:1..8"]), "source-damaged")
+
+
+def test_nothing_is_trusted_unless_somebody_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        archive.load(pickled_sample(tmp_path))
+    assert caught.value.slug == "pickle-refused"

@@ -129,6 +129,7 @@ def test_operators_that_nobody_registered(tmp_path: Path) -> None:
 
     error = refused(in_program(tmp_path, edit), "archive-type-missing")
     assert "vision::nms" in error.message
+    assert "--import vision" in error.hint
 
 
 # --- one text each, in a program of nothing else ---

@@ -7,6 +7,7 @@ import re
 SAME = "the same on a longer way"
 ROOM = "more memory than is needed"
 NEXT = "one record further is read, where its value comes to nothing"
+TABLE = "no row of the operator table has an optional or packed output"
 ACCEPTED: dict[str, tuple[str, ...]] = {
     SAME: (
         # What is not longer in code units is not longer in code points.
@@ -23,6 +24,7 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
         "plan_control.cc: «return true;→;»",  # an `unwrite` of nothing
         "i «<→<=» part.middle; ++i) cells_[cells_[i].logged].both = false",  # what is false
     ),
+    TABLE: ("operand(checker, spec.outputs[i], plan.output(node, i), «true→false»)",),
     ROOM: ("n «<→<=» program.nodes; ++n) most += plan.nodes",),
     NEXT: ("for (uint32_t i = 0; i «<→<=» plan.symbols.count; ++i) {",),
 }

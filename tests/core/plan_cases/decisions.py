@@ -112,6 +112,24 @@ def guard_of_the_first_node_of_another_program(p: Sections) -> None:
     p.programs[1].first_guard, p.programs[1].guards = p.ref(level), 1
 
 
+def other_way_round(p: Sections) -> None:
+    """Puts the nodes of the second program before those of the first."""
+    first, later = p.programs[1], p.programs[0]
+    p.nodes = p.nodes[first.first_node :] + p.nodes[: first.first_node]
+    first.first_node, later.first_node = 0, first.nodes
+    for symbol in p.symbols:
+        if symbol.definition == HUGE:
+            symbol.node += first.nodes
+
+
+@CHOICE.edit(GUARD_IN_TIME)
+def guard_of_the_next_node(p: Sections) -> None:
+    """Which is the next program's first."""
+    other_way_round(p)
+    level = p.expr(instruction("symf", 0, LEVEL), instruction("floor"))
+    p.programs[1].first_guard, p.programs[1].guards = p.ref(level), 1
+
+
 @CHOICE.edit(PORT_IN_TIME)
 def tensor_of_one_part(p: Sections) -> None:
     """Another view of what an output has."""

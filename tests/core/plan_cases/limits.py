@@ -11,7 +11,7 @@ from support.plans import ARENA, INT, STATE, Sections, choosing, flowing, instru
 
 from plan_cases.case import HUGE, Suite, put
 from plan_cases.control import END, REPEAT, TEST
-from plan_cases.decisions import NONZEROS
+from plan_cases.decisions import NONZEROS, other_way_round
 from plan_cases.nodes import MAX_OPERANDS
 from wasm_torch_web.format.plan import SECTIONS
 
@@ -159,12 +159,7 @@ def the_first_expression_is_decided(p: Sections) -> None:
 
 @DECISIONS.edit("in_time(plan, program, plan.after_node(n), n)")
 def decisions_of_a_later_program(p: Sections) -> None:
-    first, later = p.programs[1], p.programs[0]
-    p.nodes = p.nodes[first.first_node :] + p.nodes[: first.first_node]
-    first.first_node, later.first_node = 0, first.nodes
-    for symbol in p.symbols:
-        if symbol.definition == HUGE:
-            symbol.node += first.nodes
+    other_way_round(p)
 
 
 SUITES = (HEADER, RECORDS, WEIGHTS, NODES, PROGRAMS, CONTROL, DECISIONS)
