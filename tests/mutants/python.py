@@ -16,16 +16,17 @@ from mutants.running import KILLED, NO_PROGRAM, SURVIVED, Group, Judge, alone, t
 
 FORMAT = tuple(f"format/test_{name}.py" for name in ("limits", "manifest", "schema"))
 HOSTILE = tuple(
-    f"bad_inputs/test_hostile_{what}.py" for what in ("programs", "archives", "pickles", "tensors")
+    f"bad_inputs/test_hostile_{what}.py"
+    for what in ("texts", "programs", "archives", "pickles", "tensors")
 )
-PROGRAMS, ARCHIVES, PICKLES, TENSORS = HOSTILE
+TEXTS, PROGRAMS, ARCHIVES, PICKLES, TENSORS = HOSTILE
 DETECT, CHECKPOINTS = "sources/test_detect.py", "sources/test_checkpoints.py"
 VALIDATORS = {
     f"wasm_torch_web/format/{name}.py": FORMAT for name in ("schema", "rules", "manifest")
 }
 SOURCES = {
     "archive": (ARCHIVES, TENSORS, PROGRAMS),
-    "audit": (PROGRAMS, ARCHIVES),
+    "audit": (TEXTS, PROGRAMS, ARCHIVES),
     "checkpoint": (CHECKPOINTS, PICKLES, TENSORS),
     "detect": (DETECT, ARCHIVES),
     "kept_axes": (ARCHIVES,),

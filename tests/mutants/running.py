@@ -20,13 +20,13 @@ NO_PROGRAM = "no program"  # does not compile, or its program is the same: does 
 SECONDS = 20  # of the processor for one mutant, whose tests take some: what hangs is killed
 BYTES = 8 << 30  # of address space that they may add
 Judge = Callable[[Mutant], str]
-_JUDGES: dict[int, Judge] = {}
+_JUDGES: list[Judge] = []
 
 
 @dataclass(frozen=True)
 class Group:
-    """Files that one kind of test guards. `open` gives what judges their mutants; it runs once in
-    each process, with a folder of its own."""
+    """Files that one kind of test guards. `open` gives what judges their mutants, and gets a folder
+    of its own."""
 
     files: Sequence[str]
     open: Callable[[Path], AbstractContextManager[Judge]]
@@ -41,13 +41,13 @@ def judged(
             assert judge(Mutant(path, 0, "", "", 1)) != KILLED, f"tests of {path} fail as it is"
         context = multiprocessing.get_context("fork")
         # Functions travel to other processes by being there when these are forked.
-        _JUDGES[0] = judge
+        _JUDGES.append(judge)
         with context.Pool(jobs) as pool:
             yield from zip(mutants, pool.imap(_judged, mutants), strict=True)
 
 
 def _judged(mutant: Mutant) -> str:
-    return _JUDGES[0](mutant)
+    return _JUDGES[-1](mutant)
 
 
 def alone(fails: Callable[[], object]) -> bool:
