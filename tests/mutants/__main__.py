@@ -57,12 +57,12 @@ def _run(name: str, given: argparse.Namespace) -> None:
     work = FOLDER / f"{name}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    found = [one for one in before if one.mutant not in wanted]
+    found = {one.mutant: one for one in before}
     for mutant, outcome in judged(group, wanted, work, given.jobs):
-        found.append(Judged(mutant, outcome))
-        if found[-1].is_open:
+        found[mutant] = Judged(mutant, outcome)
+        if found[mutant].is_open:
             print(f"survived: {mutant}", flush=True)
-        keep(path, found)
+        keep(path, [*found.values()])
     shutil.rmtree(work)
 
 

@@ -96,8 +96,8 @@ def guard_of_both_parts(p: Sections) -> None:
 
 @CHOICE.edit(GUARD_IN_TIME)
 def the_second_guard(p: Sections) -> None:
-    both = size(p, NONZEROS, POSITIVES)
-    p.programs[0].first_guard, p.programs[0].guards = p.ref(p.constant(1), both), 2
+    one, both = p.constant(1), size(p, NONZEROS, POSITIVES)
+    p.programs[0].first_guard, p.programs[0].guards = p.ref(one, one, both) + 1, 2
 
 
 @CHOICE.edit(GUARD_IN_TIME)
