@@ -110,9 +110,10 @@ def test_linear_layers_of_pt2e_are_products_of_integers(is_dynamic: bool) -> Non
 
 
 @pytest.mark.parametrize("is_dynamic", [False, True])
-def test_convolutions_of_pt2e_get_their_weights_at_load(is_dynamic: bool) -> None:
+def test_convolutions_of_pt2e_are_products_of_integers(is_dynamic: bool) -> None:
     rows = rows_of(pt2e(Images(), IMAGES, is_dynamic), IMAGES)
-    assert rows["dequantize_weight"] == rows["conv2d"] == 2 and rows["large"] == 0
+    assert rows["dequantize_weight"] == rows["conv2d"] == 0
+    assert rows["integer_conv2d"] == 2 and rows["large"] == 0
     assert rows["integer_linear"] == 1 and rows["copy"] == 0
 
 

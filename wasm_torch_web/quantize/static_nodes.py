@@ -52,7 +52,7 @@ class Maker:
         if value not in self.flow.wanted:
             return
         grid = self.flow.grid(value)
-        attributes = {"inverse": rounded(1 / grid.scale), "zero": grid.zero}
+        attributes = {"inverse": rounded(1 / grid.scale), "zero": grid.zero, "dtype": torch.uint8}
         node = Node(ROWS["quantize"], [value], attributes, [self.byte_value(value)])
         if value.producer is not None:
             node.origin = value.producer.origin
