@@ -13,7 +13,12 @@ from wasm_torch_web.ops.table import F32, Case, dtype, integer, real, row, tenso
 
 
 def _quantize(
-    x: torch.Tensor, inverse: float, zero: int, low: int, high: int, dtype: torch.dtype
+    x: torch.Tensor,
+    inverse: float,
+    zero: int,
+    dtype: torch.dtype,
+    low: int = 0,
+    high: int = STEPS,
 ) -> torch.Tensor:
     steps = x * inverse
     whole = (steps.round() + zero).clamp(low, high)
