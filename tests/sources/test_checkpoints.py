@@ -245,3 +245,8 @@ def test_only_what_is_converted_is_told(tmp_path: Path) -> None:
     weights = state() | {"shift": torch.ones(4, dtype=torch.float64)}
     source = load(save_zip(tmp_path / "a.pth", weights), options(tmp_path))
     assert "Weights were converted from float64 to the module's dtypes." in source.notices
+
+
+def test_a_key_that_is_all_there_is(tmp_path: Path) -> None:
+    source = load(save_zip(tmp_path / "a.pth", {"model": state()}), options(tmp_path))
+    assert source.notices[0] == "The weights were found under the key 'model'."
