@@ -53,7 +53,8 @@ def _run(name: str, given: argparse.Namespace) -> None:
     group: Group = import_module(GROUPS[name]).GROUPS[name]
     path = FOLDER / f"{name}.json"
     before = kept(path) if given.again else []
-    wanted = _again(before) if given.again else _sample(group, given)
+    survivors = [one.mutant for one in before if one.outcome == SURVIVED]
+    wanted = survivors if given.again else _sample(group, given)
     work = FOLDER / f"{name}.work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
@@ -64,11 +65,6 @@ def _run(name: str, given: argparse.Namespace) -> None:
             print(f"survived: {mutant}", flush=True)
         keep(path, [*found.values()])
     shutil.rmtree(work)
-
-
-def _again(before: list[Judged]) -> list[Mutant]:
-    """Not of files that have changed since."""
-    return [one.mutant for one in before if one.outcome == SURVIVED and one.mutant.is_there()]
 
 
 def _sample(group: Group, given: argparse.Namespace) -> list[Mutant]:

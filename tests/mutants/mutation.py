@@ -70,15 +70,8 @@ class Mutant:
 
     def text(self) -> str:
         """The whole file."""
-        source = self._source()
+        source = (ROOT / self.path).read_text(encoding="utf-8")
         return source[: self.at] + self.new + source[self.at + len(self.old) :]
-
-    def is_there(self) -> bool:
-        """Whether the file still has `old` at its place."""
-        return self._source().startswith(self.old, self.at)
-
-    def _source(self) -> str:
-        return (ROOT / self.path).read_text(encoding="utf-8")
 
     def __str__(self) -> str:
         source = self.text()

@@ -38,9 +38,11 @@ def keep(path: Path, found: Sequence[Judged]) -> None:
 
 
 def kept(path: Path) -> list[Judged]:
+    """But for those whose place has changed since."""
     rows = json.loads(path.read_text())
     fields = ("path", "at", "old", "new", "line")
-    return [Judged(Mutant(*(row[name] for name in fields)), row["outcome"]) for row in rows]
+    found = [(Mutant(*(row[name] for name in fields)), row) for row in rows]
+    return [Judged(one, row["outcome"]) for one, row in found if str(one) == row["shown"]]
 
 
 def killed(found: Sequence[Judged]) -> float:
