@@ -8,6 +8,7 @@ from pathlib import Path
 
 import operators_doc
 import pytest
+import torch
 from support import builds
 from support.cases import Plan, all_plans, fault, make_plan
 from support.engines import Engine
@@ -16,11 +17,13 @@ from support.large_cases import large_cases
 from support.threads import helpers, run
 from support.wasm import faults, outputs_in, run_on_wasm
 
-from wasm_torch_web.ops import ROWS
+from wasm_torch_web.format.weights import raw
+from wasm_torch_web.ops import ROWS, Row
 
 SUPPORT = Path(__file__).parents[1] / "support"
 PRODUCTS = "conv|linear|matmul|attention"
 ARM_TILES = 8  # rows of a product's tile
+FINER = 1024  # so that small cases are split
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +32,11 @@ def plans(one_thread: None) -> list[Plan]:
     made = list(all_plans())
     assert len(made) > 3000
     return made
+
+
+def row_of(plan: Plan) -> Row:
+    """The row that it is a case of."""
+    return ROWS[plan.name.partition("[")[0]]
 
 
 def listed(wrong: dict[str, str]) -> str:
@@ -73,28 +81,40 @@ def test_native_between_guard_pages(
 
 def test_guard_pages_notice_a_byte(plans: list[Plan], tmp_path: Path) -> None:
     """Were each operand a byte shorter, every row would leave one."""
-    last = {plan.name.partition("[")[0]: plan for plan in plans if plan.expected[0].numel()}
+    kernels = [plan for plan in plans if plan.expected[0].numel() and not row_of(plan).view]
+    last = {row_of(plan).name: plan for plan in kernels}
     wrong = outside(builds.apart("plain", tmp_path), list(last.values()), fault, (BEHIND,), cut=1)
     assert len(last) > 200 and [name for name in last if last[name].name not in wrong] == []
     assert all("touches byte" in text for text in wrong.values()), listed(wrong)
 
 
-def test_any_number_of_threads(plans: list[Plan], tmp_path: Path) -> None:
-    """The same bits, in cases of every row that ever splits its work."""
+@pytest.mark.parametrize("finer", [1, FINER], ids=["as it is split", "split finely"])
+def test_any_number_of_threads(plans: list[Plan], tmp_path: Path, finer: int) -> None:
+    """The same bits, of all cases that have work for several; wherever the cuts are, PyTorch's."""
     library = builds.apart("plain", tmp_path)
+    library.c.wtw_set_finer(finer)
     large = [
         make_plan(ROWS[name], case, f"{name}[large]", constants=False)
         for name, case in large_cases()
     ]
     alone = [(plan, *run(library, plan)) for plan in [*plans, *large]]
-    rows = {plan.name.partition("[")[0] for plan, _, chunks in alone if chunks > 0}
+    wrong = {plan.name: fault(plan, outputs) for plan, outputs, _ in alone}
+    assert not any(wrong.values()), [name for name in wrong if wrong[name]]
     split = [(plan, outputs) for plan, outputs, chunks in alone if chunks > 1]
-    assert rows - {plan.name.partition("[")[0] for plan, _ in split} == set()
+    rows = {row_of(plan).name for plan, _, chunks in alone if chunks > 0}
+    if finer > 1:
+        assert rows - {row_of(plan).name for plan, _ in split} == set()
     with helpers(library, 4):
         for threads in (2, 5):
             library.c.wtw_set_threads(threads)
-            differ = [plan.name for plan, outputs in split if run(library, plan)[0] != outputs]
+            differ = [
+                plan.name for plan, alone in split if bits(run(library, plan)[0]) != bits(alone)
+            ]
             assert not differ, (threads, differ)
+
+
+def bits(outputs: list[torch.Tensor]) -> list[bytes]:
+    return [bytes(raw(one)) for one in outputs]
 
 
 def test_shipped_wasm(plans: list[Plan]) -> None:

@@ -83,6 +83,7 @@ class Library:
             "wtw_helpers": (u32, []),
             "wtw_helpers_quit": (None, []),
             "wtw_set_threads": (None, [u32]),
+            "wtw_set_finer": (None, [ctypes.c_int64]),
             "wtw_most_chunks": (ctypes.c_int64, []),
             "wtw_set_tile_rows": (None, [ctypes.c_int]),
             "wtw_grant_allocations": (None, [ctypes.c_int64]),

@@ -9,17 +9,16 @@ from contextlib import contextmanager
 
 from support.cases import Plan
 from support.native import Library, NativeModel
-
-from wasm_torch_web.format.weights import raw
+from torch import Tensor
 
 SECONDS = 20
 
 
-def run(library: Library, plan: Plan) -> tuple[list[bytes], int]:
+def run(library: Library, plan: Plan) -> tuple[list[Tensor], int]:
     """The outputs, and the most chunks of a parallel region; 0 where there is none."""
     library.c.wtw_most_chunks()
     model = NativeModel(library, plan.plan, plan.weights)
-    outputs = [raw(one) for one in model.run(plan.inputs, len(plan.expected))]
+    outputs = model.run(plan.inputs, len(plan.expected))
     model.close()
     return outputs, library.c.wtw_most_chunks()
 
