@@ -88,10 +88,16 @@ def test_guard_pages_notice_a_byte(plans: list[Plan], tmp_path: Path) -> None:
     assert all("touches byte" in text for text in wrong.values()), listed(wrong)
 
 
-@pytest.mark.parametrize("finer", [1, FINEST], ids=["as it is split", "split finely"])
-def test_any_number_of_threads(plans: list[Plan], tmp_path: Path, finer: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "finer"),
+    [
+        pytest.param("scalar", 1, id="as it is split"),
+        pytest.param("plain", FINEST, id="split finely"),
+    ],
+)
+def test_any_number_of_threads(plans: list[Plan], tmp_path: Path, kind: str, finer: int) -> None:
     """The same bits, of all cases that have work for several; wherever the cuts are, PyTorch's."""
-    library = builds.apart("plain", tmp_path)
+    library = builds.apart(kind, tmp_path)
     library.c.wtw_set_finer(finer)
     large = [
         make_plan(ROWS[name], case, f"{name}[large]", constants=False)

@@ -52,8 +52,8 @@ PIVOTS: dict[str, Callable[[Inputs, Attributes, int], int]] = {
     "lu_permutation": lambda x, a, i: a["size"],
     "linalg_lu_solve": lambda x, a, i: x[0].shape[-1],
 }
-# What takes integers of these dtypes for something else: the state of random numbers, sums of
-# weights; `repeat_interleave` counts, and has a test of its own.
+# What takes integers of these dtypes for something else: a state; counts, which have a test of
+# their own.
 NO_INDICES = {"random", "repeat_interleave"}
 BOXES = {"roi_align": 1, "roi_pool": 1, "ps_roi_pool": 1}  # the image is the first of five floats
 
@@ -122,6 +122,19 @@ def test_the_operand_the_index_and_the_bound_are_told(name: str) -> None:
         assert isinstance(said, str), f"{plan.name}: {index} of {bound} was taken"
         wanted = rf"code {OUT_OF_RANGE}: node \d, operand {operand}, line \d+, {index} of {bound}"
         assert re.fullmatch(wanted, said), f"{plan.name}: {said}, expected {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("repeats", "told"),
+    [((2, -1, 3, 1), "-1 of 4"), ((2, 0, 5, 1), "5 of 4"), ((2, 0, 3, 0), "5 of 6")],
+)
+def test_counts_that_are_no_part_of_the_size(repeats: tuple[int, ...], told: str) -> None:
+    """The count and the room that is left for it; or their sum, where it is below the size."""
+    row = ROWS["repeat_interleave"]
+    case = Case((torch.tensor([2, 0, 3, 1]),), {"size": 6})
+    plan = make_plan(row, case, row.name, constants=False)
+    (said,) = outputs_on_wasm([replace(plan, inputs=[torch.tensor(repeats)])])
+    assert re.fullmatch(rf"code {OUT_OF_RANGE}: node 0, operand 0, line \d+, {told}", str(said))
 
 
 # Calls with an index that PyTorch refuses where it is negative.
