@@ -19,7 +19,7 @@ from wasm_torch_web.progress import Line
 from wasm_torch_web.provenance import provenance
 from wasm_torch_web.quantize.choice import Choice
 from wasm_torch_web.quantize.drift import Drift
-from wasm_torch_web.quantize.reference import seeded
+from wasm_torch_web.quantize.reference import seeded, source_reference
 from wasm_torch_web.quantize.way import Weight
 from wasm_torch_web.request import Request
 from wasm_torch_web.sources import Source
@@ -105,7 +105,7 @@ class Packaging:
             self.line.notice(notice)
         request.inherit(manifest)
         steps, notices = self.compiled.steps, self.line.notices
-        reference = self.opened.reference()
+        reference = source_reference(self.opened)
         self.result = BuildResult(self.out, manifest, steps, notices, reference, self.example)
         if self.choice is not None:
             self._tell(self.choice)

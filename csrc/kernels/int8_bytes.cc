@@ -1,4 +1,4 @@
-// Floats in, bytes from 0 to 127 out.
+// Floats in, bytes out.
 #include "kernels/int8_bytes.h"
 
 #include <algorithm>
@@ -56,18 +56,21 @@ Scale scale_of(const Range& range) {
   return {span / kMost, inverse, static_cast<int32_t>(__builtin_nearbyintf(-range.low * inverse))};
 }
 
-void round_bytes(const Scale& scale, const float* x, int64_t n, uint8_t* out) {
+void round_bytes(const Scale& scale, const float* x, int64_t n, uint8_t* out,
+                 const Bounds& bounds) {
   const f32x4 inverse = simd::splat(scale.inverse);
-  const float zero = static_cast<float>(scale.zero);
-  const f32x4 low = simd::splat(-zero), high = simd::splat(kMost - zero);
-  const v128_t shift = wasm_i32x4_splat(scale.zero);
+  const f32x4 low = simd::splat(static_cast<float>(bounds.low - scale.zero));
+  const f32x4 high = simd::splat(static_cast<float>(bounds.high - scale.zero));
+  // Bytes with a sign are those without it, but for their first bit.
+  const v128_t shift = wasm_i32x4_splat(scale.zero - (bounds.is_signed ? INT8_MIN : 0));
+  const v128_t flip = wasm_i8x16_splat(bounds.is_signed ? INT8_MIN : 0);
   const auto whole = [&](f32x4 v) {
     return wasm_i32x4_add(to_whole(simd::mul(v, inverse), low, high), shift);
   };
   const auto block = [&](const float* from, uint8_t* to) {
     v128_t v[4];
     for (int i = 0; i < 4; ++i) v[i] = whole(simd::load(from + 4 * i));
-    wasm_v128_store(to, narrow(v));
+    wasm_v128_store(to, wasm_v128_xor(narrow(v), flip));
   };
   int64_t i = 0;
   for (; i + kBlock <= n; i += kBlock) block(x + i, out + i);

@@ -27,11 +27,18 @@ Range range_of(const float* x, int64_t n);
 // float32 cannot hold, or with NaN, is NaN.
 Scale scale_of(const Range& range);
 
-// round(x * inverse) + zero, within 0 to 127; a NaN becomes 0.
-void round_bytes(const Scale& scale, const float* x, int64_t n, uint8_t* out);
+// The bytes that numbers may become, which have a sign or none.
+struct Bounds {
+  int32_t low = 0, high = kMost;
+  bool is_signed = false;
+};
 
-// The whole numbers that are nearest to those of v, even ones where two are, between 0 and 127 as
-// `low` and `high` are; NaN becomes `low`. Adding 1.5 * 2^23 rounds to whole numbers.
+// round(x * inverse) + zero, within the bounds, zero among them; a NaN becomes the least.
+void round_bytes(const Scale& scale, const float* x, int64_t n, uint8_t* out,
+                 const Bounds& bounds = {});
+
+// The whole numbers that are nearest to those of v, even ones where two are, between `low` and
+// `high`, which are small; NaN becomes `low`. Adding 1.5 * 2^23 rounds to whole numbers.
 inline v128_t to_whole(simd::f32x4 v, simd::f32x4 low, simd::f32x4 high) {
   const simd::f32x4 within = wasm_f32x4_pmin(wasm_f32x4_pmax(low, v), high);
   const simd::f32x4 shifted = simd::add(within, simd::splat(0x1.8p23f));

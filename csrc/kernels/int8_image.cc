@@ -2,7 +2,6 @@
 #include "kernels/int8_image.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace wtw::int8 {
 namespace {
@@ -18,56 +17,59 @@ struct Line {
   bool channels_inside;
 };
 
-void to_bytes(const uint8_t* x, int64_t n, const Scale*, uint8_t* out) { std::memcpy(out, x, n); }
-void to_bytes(const float* x, int64_t n, const Scale* scales, uint8_t* out) {
+void convert(const float* x, int64_t n, const Scale* scales, uint8_t* out) {
   round_bytes(*scales, x, n, out);
 }
+template <class T, class Out>
+void convert(const T* x, int64_t n, const Scale*, Out* out) {
+  std::copy_n(x, n, out);
+}
 
-template <class T>
-void write_line(const T* from, const Tensor& input, const Scale* scales, uint8_t* out) {
+template <class T, class Out>
+void write_line(const T* from, const Tensor& input, const Scale* scales, Out* out) {
   const int64_t channels = input.shape[1], width = input.shape[3];
-  if (channels == 1 || input.channels_last()) return to_bytes(from, width * channels, scales, out);
+  if (channels == 1 || input.channels_last()) return convert(from, width * channels, scales, out);
   for (int64_t x = 0; x < width; x += kBlock, out += kBlock * channels) {
     const int64_t count = std::min(kBlock, width - x);
     for (int64_t c = 0; c < channels; ++c) {
-      uint8_t block[kBlock];
-      to_bytes(from + c * input.stride[1] + x, count, scales, block);
+      Out block[kBlock];
+      convert(from + c * input.stride[1] + x, count, scales, block);
       for (int64_t i = 0; i < count; ++i) out[i * channels + c] = block[i];
     }
   }
 }
 
-template <class T>
+template <class T, class Out>
 void write_lines(const Windows& windows, const Tensor& input, const Scale* scales, int32_t zero,
-                 uint8_t* out) {
+                 Out* out) {
   const conv::Geometry& g = windows.g;
   const int64_t row = windows.width() * g.channels, height = windows.height();
   const auto write = [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t n = i / height, y = i % height - g.y.before;
       const Scale* own = scales ? scales + n : nullptr;
-      const int padding = own ? own->zero : zero;
-      uint8_t* line = out + i * row;
+      const Out padding = static_cast<Out>(own ? own->zero : zero);
+      Out* line = out + i * row;
       if (y < 0 || y >= g.y.in) {
-        std::memset(line, padding, row);
+        std::fill_n(line, row, padding);
         continue;
       }
-      uint8_t* inside = line + g.x.before * g.channels;
-      uint8_t* after = inside + g.x.in * g.channels;
-      std::memset(line, padding, inside - line);
+      Out* inside = line + g.x.before * g.channels;
+      Out* after = inside + g.x.in * g.channels;
+      std::fill(line, inside, padding);
       write_line(input.as<T>() + n * input.stride[0] + y * input.stride[2], input, own, inside);
-      std::memset(after, padding, line + row - after);
+      std::fill(after, line + row, padding);
     }
   };
   parallel_ranges(g.batch * height, kChunkBytes / std::max<int64_t>(row, 1), write);
-  std::memset(out + g.batch * height * row, 0, kBehind);
+  std::fill_n(out + g.batch * height * row, kBehind, Out{});
 }
 
 }  // namespace
 
-int64_t Windows::image_bytes() const {
+int64_t Windows::image_bytes(int64_t bytes_of_one) const {
   const int64_t n = conv::elements({g.batch, height(), width(), g.channels});
-  return n < 0 ? n : aligned(n + kBehind);
+  return n < 0 ? n : aligned((n + kBehind) * bytes_of_one);
 }
 
 bool read(const Call& call, const Attributes& attributes, const Names& names, Windows* windows) {
@@ -93,8 +95,12 @@ void pad(const Windows& windows, const Tensor& input, const Scale* scales, int32
                               : write_lines<float>(windows, input, scales, zero, out);
 }
 
-void convolve(const Windows& windows, const uint8_t* image, const int8_t* weights,
-              ptrdiff_t* offsets, const Output& output) {
+void pad(const Windows& windows, const Tensor& input, int32_t zero, int16_t* out) {
+  input.dtype == DType::uint8 ? write_lines<uint8_t>(windows, input, nullptr, zero, out)
+                              : write_lines<int8_t>(windows, input, nullptr, zero, out);
+}
+
+Odometer<1> place(const Windows& windows, ptrdiff_t* offsets) {
   const conv::Geometry& g = windows.g;
   const int64_t channels = g.channels, width = windows.width(), height = windows.height();
   const int64_t columns = windows.runs ? 1 : g.x.kernel;
@@ -102,12 +108,19 @@ void convolve(const Windows& windows, const uint8_t* image, const int8_t* weight
     const int64_t y = tap / columns * g.y.dilation, x = tap % columns * g.x.dilation;
     offsets[tap] = (y * width + x) * channels;
   }
-  Product product = {g.pixels(),     g.out_channels,  image,   {},
-                     windows.taps(), windows.depth(), offsets, weights};
-  product.rows.add(g.batch, {height * width * channels});
-  product.rows.add(g.y.out, {g.y.stride * width * channels});
-  product.rows.add(g.x.out, {g.x.stride * channels});
-  multiply(product, output);
+  Odometer<1> rows;
+  rows.add(g.batch, {height * width * channels});
+  rows.add(g.y.out, {g.y.stride * width * channels});
+  rows.add(g.x.out, {g.x.stride * channels});
+  return rows;
+}
+
+void convolve(const Windows& windows, const uint8_t* image, const int8_t* weights,
+              ptrdiff_t* offsets, const Output& output) {
+  const conv::Geometry& g = windows.g;
+  multiply({g.pixels(), g.out_channels, image, place(windows, offsets), windows.taps(),
+            windows.depth(), offsets, weights},
+           output);
 }
 
 }  // namespace wtw::int8

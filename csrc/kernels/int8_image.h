@@ -17,8 +17,9 @@ struct Windows {
   int64_t width() const { return g.x.padded(); }
   int64_t height() const { return g.y.padded(); }
   int64_t offsets_bytes() const { return aligned(taps() * int64_t{sizeof(ptrdiff_t)}); }
-  // Of padded images, with what may be read behind them; -1 where they are too large.
-  int64_t image_bytes() const;
+  // Of padded images of numbers of that many bytes, with what may be read behind them; -1 where
+  // they are too large.
+  int64_t image_bytes(int64_t bytes_of_one = 1) const;
 };
 
 // Reads the sizes of a call whose input 0 are images and whose input 1 are packed weights; false
@@ -32,6 +33,11 @@ bool read(const Call& call, const Attributes& attributes, const Names& names, Wi
 // around them: of floats, the zero of the image.
 void pad(const Windows& windows, const Tensor& input, const Scale* scales, int32_t zero,
          uint8_t* out);
+// Writes images of bytes, with or without signs, as 16 bits.
+void pad(const Windows& windows, const Tensor& input, int32_t zero, int16_t* out);
+
+// Where the taps of a window are, from its first number, and where the windows are.
+Odometer<1> place(const Windows& windows, ptrdiff_t* offsets);
 
 // The product of windows in padded images; `offsets` is memory for those of the taps.
 void convolve(const Windows& windows, const uint8_t* image, const int8_t* weights,

@@ -1,4 +1,4 @@
-// quantize: floats to bytes of 7 bits by a fixed scale; dequantize: back.
+// quantize: floats to bytes by a fixed scale; dequantize: back, of 7 bits.
 #include "core/kernel.h"
 #include "kernels/axis.h"
 #include "kernels/int8_bytes.h"
@@ -14,18 +14,27 @@ constexpr int64_t kChunk = 64 << 10;
 constexpr int64_t kBlock = 8;
 
 Code check_quantize(Call& call) {
-  const int64_t zero = call.integer(op::quantize::zero_);
-  WTW_CHECK(same_layout(call.in(0), call.out()) && zero >= 0 && zero <= kMost);
+  namespace op = op::quantize;
+  const int64_t zero = call.integer(op::zero_);
+  const int64_t low = call.integer(op::low_), high = call.integer(op::high_);
+  const bool is_signed = call.out().dtype == DType::int8;
+  WTW_CHECK(same_layout(call.in(0), call.out()) && call.out().dtype == call.dtype(op::dtype_));
+  WTW_CHECK(low >= (is_signed ? INT8_MIN : 0) && high <= (is_signed ? INT8_MAX : UINT8_MAX));
+  WTW_CHECK(low <= zero && zero <= high);
   return Code::ok;
 }
 
 Code run_quantize(Call& call) {
+  namespace op = op::quantize;
   const float* x = call.in(0).as<float>();
-  uint8_t* y = call.out().as<uint8_t>();
-  const float inverse = static_cast<float>(call.real(op::quantize::inverse_));
-  const Scale scale = {1, inverse, static_cast<int32_t>(call.integer(op::quantize::zero_))};
+  auto* y = reinterpret_cast<uint8_t*>(call.out().data);
+  const float inverse = static_cast<float>(call.real(op::inverse_));
+  const Scale scale = {1, inverse, static_cast<int32_t>(call.integer(op::zero_))};
+  const Bounds bounds = {static_cast<int32_t>(call.integer(op::low_)),
+                         static_cast<int32_t>(call.integer(op::high_)),
+                         call.out().dtype == DType::int8};
   parallel_ranges(call.out().numel, kChunk, [&](int64_t begin, int64_t end, int) {
-    round_bytes(scale, x + begin, end - begin, y + begin);
+    round_bytes(scale, x + begin, end - begin, y + begin, bounds);
   });
   return Code::ok;
 }

@@ -25,7 +25,7 @@ NUMBERS: dict[str, tuple[int, ...]] = {
                 "roi_align",
                 "winograd_conv2d",
             ),
-            *("integer_linear", "weight_only_linear"),
+            *("integer_conv2d", "integer_linear", "weight_only_linear"),
         ),
         (0,),
     ),

@@ -1,4 +1,5 @@
-"""Convolutions with int8 weights: of images that become bytes in the run, and of bytes.
+"""Convolutions with int8 weights: of images that become bytes in the run, and of bytes of 7 or 8
+bits.
 
 A weight is (O, KH, KW, I), its kernel rows packed as one run each where the kernel is not dilated
 along its width; csrc/kernels/int8_image.h.
@@ -20,13 +21,15 @@ from wasm_torch_web.ops.integers import (
     NO_ACTIVATION,
     Packed,
     end_static,
+    pack,
     packed,
     packed_operands,
+    padded,
     quantize_over,
     static_attributes,
     unpack,
 )
-from wasm_torch_web.ops.samples import bytes_of_seven_bits, channels_last, corners, normal
+from wasm_torch_web.ops.samples import bytes_of_seven_bits, channels_last, corners, normal, numbers
 from wasm_torch_web.ops.table import F32, Attributes, Case, Shapes, integer, integers, row, tensor
 
 
@@ -34,10 +37,14 @@ def packed_kernel(
     weight: torch.Tensor, bias: torch.Tensor | None, dilation: Sequence[int] = (1, 1)
 ) -> Packed:
     """The operands of a weight (O, KH, KW, I) of floats."""
+    return packed(by_taps(weight, dilation), bias)
+
+
+def by_taps(weight: torch.Tensor, dilation: Sequence[int]) -> torch.Tensor:
+    """(O, KH, KW, I) as rows of taps."""
     o, height, width, channels = weight.shape
     taps = (height, 1, width * channels) if _runs(width, dilation) else (height, width, channels)
-    matrix = weight.reshape(o, taps[0] * taps[1], taps[2])
-    return packed(matrix, bias)
+    return weight.reshape(o, taps[0] * taps[1], taps[2])
 
 
 def _runs(width: int, dilation: Sequence[int]) -> bool:
@@ -104,6 +111,23 @@ def _static_conv2d(
     window, end = _parted(attributes)
     y = _sums(input, zero, weight, sums, **window) * scale + bias
     return end_static(y[..., :columns].permute(0, 3, 1, 2), residual, **end)
+
+
+def _integer_conv2d(
+    input: torch.Tensor,
+    weight: torch.Tensor,
+    scale: torch.Tensor,
+    sums: torch.Tensor,
+    bias: torch.Tensor,
+    residual: torch.Tensor | None,
+    image_scale: torch.Tensor,
+    image_zero: torch.Tensor,
+    columns: int,
+    **attributes: Any,
+) -> torch.Tensor:
+    window, epilogue = _parted(attributes)
+    y = _sums(input, image_zero.double(), weight, sums, **window) * (image_scale * scale) + bias
+    return finish(y[..., :columns].permute(0, 3, 1, 2), residual, **epilogue)
 
 
 def _flops(inputs: Shapes, outputs: Shapes, attributes: Attributes) -> Any:
@@ -184,10 +208,46 @@ def _static_cases() -> Iterator[Case]:
         yield list(case(bytes_of_seven_bits(1, 8, 3, 3), 11, attributes))[1]
 
 
-def _row(name: str, input: Any, residual: Any, output: Any, *attributes: Any, **rest: Any) -> None:
+def _integer_cases() -> Iterator[Case]:
+    def case(
+        x: torch.Tensor, o: int, attributes: dict[str, Any], residual: torch.Tensor | None = None
+    ) -> Case:
+        weight = numbers(o, *attributes["kernel"], x.shape[1], below=256, seed=1).sub(128)
+        matrix = by_taps(weight.to(torch.int8), attributes.get("dilation", (1, 1)))
+        operands = Packed(
+            pack(matrix),
+            padded(normal(o, seed=4).abs() / 128),
+            padded(matrix.flatten(1).sum(1, dtype=torch.int32)),
+            padded(normal(o, seed=2)),
+        )
+        zero = 101.0 if x.dtype == torch.uint8 else -77.0
+        image = (torch.tensor(1 / 48), torch.tensor([zero]))
+        common = {**NO_ACTIVATION, "columns": o}
+        return Case((x, *operands, residual, *image), {**common, **attributes})
+
+    for i, (shape, o, attributes) in enumerate(_geometries()):
+        x = numbers(*shape, below=256, seed=7)
+        x = x.to(torch.uint8) if i % 2 else x.sub(128).to(torch.int8)
+        yield case(x, o, attributes)
+        yield case(channels_last(x), o, attributes)
+    for epilogue in activation_cases():
+        residual = channels_last(normal(1, 11, 4, 6, seed=3))
+        attributes = {"kernel": (3, 3), "padding": (1, 1), **epilogue}
+        yield case(numbers(1, 5, 4, 6, below=256).to(torch.uint8), 11, attributes, residual)
+
+
+def _row(
+    name: str,
+    input: Any,
+    residual: Any,
+    output: Any,
+    *attributes: Any,
+    more: Sequence[Any] = (),
+    **rest: Any,
+) -> None:
     row(
         name,
-        inputs=[input, *packed_operands(), residual],
+        inputs=[input, *packed_operands(), residual, *more],
         outputs=[output],
         attributes=[integer("columns"), integers("kernel"), *GEOMETRY, *attributes],
         flops=_flops,
@@ -212,4 +272,15 @@ _row(
     *static_attributes(),
     reference=_static_conv2d,
     cases=_static_cases,
+)
+# Bytes with all their 8 bits, image_zero among them: whole numbers in float32, one for the images.
+_row(
+    "integer_conv2d",
+    tensor("input", (torch.int8, torch.uint8), "channels_last", "dense"),
+    tensor("residual", F32, "channels_last", optional=True),
+    tensor("output", F32, "channels_last"),
+    *activation_attributes(),
+    more=[tensor("image_scale", F32), tensor("image_zero", F32)],
+    reference=_integer_conv2d,
+    cases=_integer_cases,
 )

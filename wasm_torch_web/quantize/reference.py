@@ -69,8 +69,26 @@ class Quantized:
         return [{name: _wide(value) for name, value in one.items()} for one in furthest]
 
 
+@dataclass(frozen=True)
+class Stepped:
+    """A Reference: eager PyTorch, of a program that makes floats whole numbers itself."""
+
+    eager: Reference
+    opened: Opened
+
+    def __call__(self, runs: Sequence[Flat]) -> list[Flat]:
+        """As eager PyTorch has it."""
+        return self.eager(runs)
+
+    @property
+    def truth(self) -> Truth:
+        """The same program with moved floats."""
+        return Quantized(_simplified(self.opened)).truth
+
+
 class Shaken(Interpreter):
-    """Each float that was summed up or multiplied is moved by up to NOISE of it."""
+    """Each float that was summed up or multiplied is moved by up to NOISE of it; whole numbers,
+    which are exact, stay."""
 
     def __init__(self, graph: Graph, sizes: Mapping[Symbol, int], seed: int) -> None:
         super().__init__(graph, sizes)
@@ -83,7 +101,7 @@ class Shaken(Interpreter):
             data = self.values[value]
             if data.dtype == torch.float32:
                 noise = torch.rand(data.shape, generator=self.dice) * (2 * NOISE) - NOISE
-                self.values[value] = data * (1 + noise)
+                self.values[value] = torch.where(data == data.round(), data, data * (1 + noise))
 
 
 def _distance(ours: Sequence[Flat], theirs: Sequence[Flat]) -> float:
@@ -114,12 +132,25 @@ def seeded(reference: Reference, seed: int = 0) -> Reference:
 def package_reference(opened: Opened, package: Path) -> Reference:
     """What a package that was built from this source is compared with."""
     spec = spec_of(manifests.read(package))
-    return opened.reference() if spec is None else quantized_reference(opened, spec)
+    return source_reference(opened) if spec is None else quantized_reference(opened, spec)
+
+
+def source_reference(opened: Opened) -> Reference:
+    """What a package with the source's own weights is compared with."""
+    names = (str(node.target) for node in opened.program.graph.nodes)
+    rounds = any(name.partition(".")[2].startswith("quantize_") for name in names)
+    return Stepped(opened.reference(), opened) if rounds else opened.reference()
 
 
 def quantized_reference(opened: Opened, spec: Spec) -> Quantized:
-    """Lowers the program anew: the passes behind change graphs in place. `spec` has a mix."""
-    graph = lowered(opened.program, opened.axes)
-    passes.run(graph, passes.SIMPLIFY)
+    """`spec` has a mix."""
+    graph = _simplified(opened)
     apply(graph, spec.mix or {}, spec.ranges)
     return Quantized(graph)
+
+
+def _simplified(opened: Opened) -> Graph:
+    """Lowers the program anew: the passes behind change graphs in place."""
+    graph = lowered(opened.program, opened.axes)
+    passes.run(graph, passes.SIMPLIFY)
+    return graph

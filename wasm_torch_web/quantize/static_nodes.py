@@ -52,7 +52,8 @@ class Maker:
         if value not in self.flow.wanted:
             return
         grid = self.flow.grid(value)
-        attributes = {"inverse": rounded(1 / grid.scale), "zero": grid.zero}
+        bounds = {"low": 0, "high": STEPS, "dtype": torch.uint8}
+        attributes = {"inverse": rounded(1 / grid.scale), "zero": grid.zero, **bounds}
         node = Node(ROWS["quantize"], [value], attributes, [self.byte_value(value)])
         if value.producer is not None:
             node.origin = value.producer.origin

@@ -8,6 +8,7 @@ archive that may reach one of these is checked against what `torch.export.save` 
 from __future__ import annotations
 
 import ast
+import importlib
 import json
 import re
 import sys
@@ -36,6 +37,8 @@ _ARITHMETIC = (
     *("eq", "ne", "lt", "le", "gt", "ge", "and_", "or_", "not_", "xor", "lshift", "rshift"),
     *("ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "inf", "nan"),
 )
+# Operators of PyTorch itself that are there once a module of it is.
+_REGISTERED_BY = {"quantized_decomposed": "torch.ao.quantization.fx._decomposed"}
 _FACTORIES = ("list", "dict", "set", "int", "float", "str", "tuple")
 
 
@@ -118,6 +121,8 @@ def _check_operator(path: object, target: str) -> None:
     """torch.ops.*, and Python's arithmetic on sizes; not torch.load, torch.hub ..."""
     module, _, name = target.rpartition(".")
     if match := re.fullmatch(r"torch\.ops\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)(\.\w+)?", target):
+        if match[1] in _REGISTERED_BY:
+            importlib.import_module(_REGISTERED_BY[match[1]])
         if not hasattr(getattr(torch.ops, match[1]), match[2]):
             operator = f"{match[1]}::{match[2]}"
             raise UserError(
