@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
 
 import build_native
 import pytest
@@ -61,9 +60,10 @@ class Coverage:
         count = sum(len(file.lines) for file in self.found.values())
         say(f"{self.percent:.1f}% of {count} lines ran, {LEAST}% must")
         for name, file in sorted(self.found.items(), key=lambda one: -len(one[1].missing)):
-            missing = file.missing
+            if not (missing := file.missing):
+                break
             where = format_missing(missing, [n for n in file.lines if file.lines[n]], [])
-            say(f"{_percent([file]):4.0f}% {len(missing):4} {Path(name)}: {where}")
+            say(f"{_percent([file]):4.0f}% {len(missing):4} {name}: {where}")
 
 
 def _percent(found: list[File]) -> float:
