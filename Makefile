@@ -11,7 +11,7 @@ FUZZ =
 MUTANTS =
 SWEEP =
 ZOO =
-PYTEST_ARGS = -n 2 --coverage
+PYTEST_ARGS = -n 2 --coverage --csrc-coverage
 BUNDLERS =
 PICTURES =
 # What runs in the other engines too: what a package promises in a page, operators, real networks.
@@ -25,7 +25,8 @@ help:
 	@echo 'make gallery        five pages that use pretrained models: packages built, verified, served (CI=true: no serving)'
 	@echo 'make check-gallery  its pages in Chromium: what they say, beside PyTorch; phone, keyboard, axe-core'
 	@echo 'make pictures       docs/images/ anew: the demo page and the gallery (PICTURES=photo: a part)'
-	@echo 'make test           all tests, and the share of the Python package that they run (PYTEST_ARGS="-k conv": some)'
+	@echo 'make test           all tests, and the share of the Python package and of csrc/ that they run (PYTEST_ARGS="-k conv": some)'
+	@echo 'make coverage-csrc  the tests of operators and of the core, and the share of csrc/ that they run'
 	@echo 'make bundlers       packages in the newest bundlers, runtimes, servers and compilers of the npm registry'
 	@echo '                    and of Debian (BUNDLERS="-k vite": a part); docs/compatibility.md'
 	@echo 'make check-deploy   what `deploy` writes: nginx, Prometheus, linters and schemas from Debian and PyPI'
@@ -74,6 +75,9 @@ check-gallery: setup-checks
 
 pictures: setup-checks
 	@$(PYTHON) scripts/pictures.py $(PICTURES)
+
+coverage-csrc: setup-checks
+	@$(PYTHON) -m pytest -n 2 --csrc-coverage tests/core tests/ops
 
 test: setup-checks
 	@$(ACTIVATED) npm test --silent
@@ -144,4 +148,4 @@ mutants: setup-checks
 clean:
 	rm -rf build dist wasm_torch_web/runtime wasm_torch_web/demo
 
-.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test bundlers check-deploy engines lint audit reproducible sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz mutants clean
+.PHONY: help setup setup-checks setup-engines bootstrap runtime demo gallery check-gallery pictures test coverage-csrc bundlers check-deploy engines lint audit reproducible sbom format wheel bench bench-kernels bench-engines sweep zoo soak hostile fuzz mutants clean

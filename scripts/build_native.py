@@ -1,11 +1,11 @@
 """csrc/ in, build/native/ out: the same kernels for this machine, where sanitizers can see them.
 
-    python scripts/build_native.py [plain] [asan] [fuzz] [coverage]
+    python scripts/build_native.py [plain] [asan] [fuzz] [scalar]
 
 plain: libwtw.so. asan: libwtw-asan.so, ASan and UBSan; start the program that loads it with
-`sanitizer_environment()`. fuzz: one libFuzzer program per csrc/fuzz/*.cc. coverage:
-libwtw-coverage.so, where csrc/core counts its branches for llvm-cov. SIMDe supplies
-wasm_simd128.h. Besides the shared sources each takes csrc/native/, and no *_threads.cc or
+`sanitizer_environment()`. fuzz: one libFuzzer program per csrc/fuzz/*.cc. scalar:
+libwtw-scalar.so, one lane after the other, which counts lines and branches for llvm-cov. SIMDe
+supplies wasm_simd128.h. Besides the shared sources each takes csrc/native/, and no *_threads.cc or
 *_single.cc, which are about wasm.
 """
 
@@ -47,16 +47,24 @@ COMPILE = {
     "plain": ("-O2",),
     "asan": CHECKED,
     "fuzz": CHECKED,
-    "coverage": ("-O0", "-fprofile-instr-generate", "-fcoverage-mapping"),
+    "scalar": (
+        *("-O1", "-fno-vectorize", "-fno-slp-vectorize", "-include", "csrc/native/scalar.h"),
+        *("-fprofile-instr-generate", "-fcoverage-mapping"),
+        *("-mllvm", "-runtime-counter-relocation"),  # counted in the file itself
+    ),
 }
-# A missing kernel fails the link, as in wasm; csrc/native/allocations.cc counts and refuses memory.
-WRAPPED = [f"-Wl,--wrap={name}" for name in ("malloc", "calloc", "aligned_alloc", "free")]
+# A missing kernel fails the link, as in wasm. csrc/native/allocations.cc counts and refuses memory,
+# regions.cc stands before pool::run.
+WRAPPED = [
+    f"-Wl,--wrap={name}"
+    for name in ("malloc", "calloc", "aligned_alloc", "free", "_ZN3wtw4pool3runElPFvPvliES1_")
+]
 SHARED = ("-shared", "-Wl,-z,defs", *WRAPPED)
 LINK = {
     "plain": SHARED,
     "asan": (*SHARED, "-shared-libsan", f"-fsanitize={SANITIZE}"),
     "fuzz": (f"-fsanitize=fuzzer,{SANITIZE}", *WRAPPED),
-    "coverage": (*SHARED, "-fprofile-instr-generate"),
+    "scalar": (*SHARED, "-fprofile-instr-generate"),
 }
 
 
@@ -65,13 +73,7 @@ def build(kind: str) -> list[Path]:
     compiler, flags = find_compiler(), (*COMMON, *COMPILE[kind])
     sources = [s for s in runtime_sources() if not s.name.endswith(("_threads.cc", "_single.cc"))]
     sources += sorted((CSRC / "native").rglob("*.cc"))
-    if kind == "coverage":
-        core = [s for s in sources if s.is_relative_to(CSRC / "core")]
-        others = [s for s in sources if s not in core]
-        objects = compile_all(compiler, (*COMMON, *COMPILE["plain"]), others)
-        objects += compile_all(compiler, flags, core)
-    else:
-        objects = compile_all(compiler, flags, sources)
+    objects = compile_all(compiler, flags, sources)
     if kind != "fuzz":
         name = "libwtw.so" if kind == "plain" else f"libwtw-{kind}.so"
         return [link(compiler, kind, objects, OUT / name)]

@@ -12,7 +12,7 @@ from support.served import Packages
 from wasm_torch_web.benchmark import package
 from wasm_torch_web.verify.chromium import launched
 
-pytest_plugins = ["support.coverage"]
+pytest_plugins = ["support.coverage", "support.csrc_coverage"]
 CHROMIUM = "chromium"
 
 

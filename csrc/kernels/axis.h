@@ -47,10 +47,16 @@ inline bool same_layout(const Tensor& a, const Tensor& b) {
   return true;
 }
 
+#ifdef WTW_NATIVE
+extern int64_t finer;  // so that tests split small tensors, too (csrc/native/regions.cc)
+#else
+inline constexpr int64_t finer = 1;
+#endif
+
 // body(begin, end, worker) over [0, count), in chunks of `grain`.
 template <class F>
 void parallel_ranges(int64_t count, int64_t grain, F&& body) {
-  grain = std::max<int64_t>(grain, 1);
+  grain = std::max<int64_t>(grain / finer, 1);
   pool::parallel(ceil_div(count, grain), [&](int64_t chunk, int worker) {
     body(chunk * grain, std::min(count, (chunk + 1) * grain), worker);
   });

@@ -60,7 +60,7 @@ Code run_gather(Call& call) {
   const auto gather_line = [&](const Odometer<3>& at) {
     for (int64_t i = 0; i < line.size; ++i) {
       const int64_t given = index_at(index, at[0] + i * line.steps[0]);
-      const int64_t place = wrap_index(given, size);
+      const int64_t place = position_of(given, size, false);
       if (place < 0) return call.fail(Code::index_out_of_range, __LINE__, o::index_, given, size);
       const int64_t to = at[1] + i * line.steps[1];
       const int64_t from = at[2] + i * line.steps[2] + place * step;
@@ -123,7 +123,7 @@ Code check_indices(Call& call, const Odometer<3>& all, int64_t size) {
   at.seek(0);
   for (int64_t p = 0; p < index.numel; ++p, at.next()) {
     const int64_t given = index_at(index, at[0]);
-    if (wrap_index(given, size) < 0) {
+    if (position_of(given, size, false) < 0) {
       return call.fail(Code::index_out_of_range, __LINE__, op::scatter::index_, given, size);
     }
   }
@@ -148,7 +148,7 @@ Code run_scatter(Call& call) {
   const Fold fold = fold_of(reduce);
   at.seek(0);
   for (int64_t p = 0; p < index.numel; ++p, at.next()) {
-    const int64_t place = at[2] + wrap_index(index_at(index, at[0]), size) * step;
+    const int64_t place = at[2] + index_at(index, at[0]) * step;
     const bool first = counts != nullptr && counts[place]++ == 0 && !include_self;
     std::byte* to = out.data + place * item;
     const std::byte* from = src.data + at[1] * item;

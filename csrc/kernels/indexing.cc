@@ -61,7 +61,7 @@ Code check_indexing(Call& call, const Tensor& full, const Tensor& picked, int fi
 }
 
 // Where in `full` each position of the indices leads, in elements, to call.scratch().
-Code resolve(Call& call, const Tensor& full, int first, std::span<const int64_t> axes) {
+Code resolve(Call& call, const Tensor& full, int first, std::span<const int64_t> axes, bool wraps) {
   auto* places = reinterpret_cast<int64_t*>(call.scratch());
   std::fill_n(places, call.in(first).numel, 0);
   for (int i = first; i < call.inputs(); ++i) {
@@ -72,7 +72,7 @@ Code resolve(Call& call, const Tensor& full, int first, std::span<const int64_t>
     at.seek(0);
     for (int64_t j = 0; j < index.numel; ++j, at.next()) {
       const int64_t given = index_at(index, at[0]);
-      const int64_t place = wrap_index(given, full.shape[axis]);
+      const int64_t place = position_of(given, full.shape[axis], wraps);
       if (place < 0) {
         return call.fail(Code::index_out_of_range, __LINE__, i, given, full.shape[axis]);
       }
@@ -145,7 +145,8 @@ Code run_index(Call& call) {
   const Tensor& out = call.out();
   const auto axes = call.integers(op::index::axes_);
   if (out.numel == 0) return Code::ok;
-  if (const Code code = resolve(call, in, 1, axes); code != Code::ok) return code;
+  const bool wraps = call.flag(op::index::wraps_);
+  if (const Code code = resolve(call, in, 1, axes, wraps); code != Code::ok) return code;
   Shape shape;
   picked_shape(in, call.in(1), axes, &shape);
   const Walk walk(in, out, call.in(1), shape);
@@ -175,7 +176,9 @@ Code run_index_put(Call& call) {
   const Tensor& out = call.out();
   const auto axes = call.integers(o::axes_);
   if (values.numel > 0) {
-    if (const Code code = resolve(call, out, o::indices_, axes); code != Code::ok) return code;
+    const bool wraps = call.flag(o::wraps_);
+    const Code code = resolve(call, out, o::indices_, axes, wraps);
+    if (code != Code::ok) return code;
   }
   copy_tensor(out, call.in(o::self_));
   if (values.numel == 0) return Code::ok;

@@ -12,9 +12,10 @@ inline int64_t index_at(const Tensor& t, int64_t offset) {
   return t.dtype == DType::int64 ? t.as<int64_t>()[offset] : t.as<int32_t>()[offset];
 }
 
-// The position in [0, size) that an index names, negative ones counting from the end; -1 if none.
-inline int64_t wrap_index(int64_t index, int64_t size) {
-  if (index < 0) index += size;
+// The position in [0, size) that an index names, -1 if none; negative ones count from the end where
+// it `wraps`.
+inline int64_t position_of(int64_t index, int64_t size, bool wraps) {
+  if (index < 0 && wraps) index += size;
   return index >= 0 && index < size ? index : -1;
 }
 

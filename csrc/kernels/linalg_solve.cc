@@ -91,7 +91,7 @@ Code run_lu(Call& call) {
     const int32_t* pivots = call.in(pivots_).as<int32_t>() + index * n;
     for (int64_t i = 0; i < n; ++i) {
       if (pivots[i] < 1 || pivots[i] > n) {
-        call.fail(Code::index_out_of_range, __LINE__, pivots_, pivots[i], n);
+        call.fail(Code::index_out_of_range, __LINE__, pivots_, pivots[i] - int64_t{1}, n);
         return false;
       }
     }

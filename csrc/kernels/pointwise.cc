@@ -139,6 +139,8 @@ class Blocks {
     const bool converted = dtype_[i] == memo_.compute;
     const std::byte* from = walk_[i].read(at, n, converted && !partial ? buffer(i) : raw());
     if (converted && !partial) return from;
+    // What is no element decides nothing: functions look at whole vectors.
+    if (partial) wasm_v128_store(buffer(i), wasm_i32x4_splat(0));
     load_as(memo_.compute, buffer(i), dtype_[i], from, n);
     return buffer(i);
   }

@@ -9,4 +9,4 @@ from support.native import Library
 
 @pytest.fixture(scope="session")
 def library() -> Library:
-    return builds.plain()
+    return builds.scalar()

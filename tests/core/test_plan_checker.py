@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import build_native
 import checking
 import pytest
-import toolchain
 from checking import CHECKER, CORE
 from plan_cases import CASES
 from plan_cases.case import Case
 from plan_cases.limits import LIMITS
+from support.llvm_cov import files
 from support.native import Library
 from support.plans import sample
 
@@ -71,32 +69,12 @@ def test_running_out_of_memory(library: Library, section: str) -> None:
 
 def test_every_branch_is_covered(tmp_path: Path) -> None:
     """By the cases above, in both directions, as clang counts branches."""
-    (library,) = build_native.build("coverage")
-    raw, merged = tmp_path / "raw", tmp_path / "merged"
-    environment = {**os.environ, "LLVM_PROFILE_FILE": str(raw)}
-    script = Path(checking.__file__)
+    (library,) = build_native.build("scalar")
+    profile, script = tmp_path / "raw", Path(checking.__file__)
+    environment = {**os.environ, "LLVM_PROFILE_FILE": str(profile)}
     subprocess.run([sys.executable, "-W", "ignore", script, library], check=True, env=environment)
-    profdata, cov = toolchain.clang("llvm-profdata"), toolchain.clang("llvm-cov")
-    subprocess.run([profdata, "merge", "-o", merged, raw], check=True)
-    report = subprocess.run(
-        [cov, "export", library, f"-instr-profile={merged}"],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    files = json.loads(report.stdout)["data"][0]["files"]
-    assert branches(files, CHECKER) > 300
-
-
-def branches(files: list[Any], names: tuple[str, ...]) -> int:
-    """How many branches the named files of csrc/core have; fails where one was not taken."""
-    count = 0
-    for name in names:
-        # A cached object names its source where it was compiled, which may be another checkout.
-        (found,) = (file for file in files if file["filename"].endswith(f"csrc/core/{name}"))
-        summary = found["summary"]["branches"]
-        # Branches inside macros are in the summary alone; llvm-cov show names them.
-        missed = sorted({branch[0] for branch in found["branches"] if 0 in branch[4:6]})
-        assert summary["covered"] == summary["count"], (name, missed)
-        count += summary["count"]
-    return count
+    found = files(library, [profile], tmp_path)
+    checked = {name: found[f"csrc/core/{name}"].branches for name in CHECKER}
+    assert sum(map(len, checked.values())) > 300
+    missed = {name: [line for line, times in taken if not times] for name, taken in checked.items()}
+    assert not any(missed.values()), missed

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import io
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from checking import ROOT
 from plan_cases.records import zero_state
 from samples import (
     COUNTED,
@@ -308,13 +304,3 @@ def test_an_arena_that_cannot_be_had(library: Library) -> None:
     assert failing(model, inputs(2)).code == code("out-of-memory")
     assert library.c.wtw_run(model.session, 0, 0, 1) == code("internal")
     model.close()
-
-
-# --- threads ---
-
-
-def test_results_do_not_depend_on_threads(library: Library) -> None:
-    """In a process of its own, as helpers stay for good."""
-    script = Path(__file__).parent / "threads.py"
-    path = ROOT / "build" / "native" / "libwtw.so"
-    subprocess.run([sys.executable, "-W", "ignore", script, path], check=True)

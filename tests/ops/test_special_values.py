@@ -4,16 +4,16 @@ operator: on the shipped wasm, and on the native build under ASan and UBSan."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from support.builds import under_sanitizers
-from support.cases import make_plan
+from support import builds
+from support.cases import Plan, make_plan
+from support.guarded import BEFORE, BEHIND, outside
 from support.special_limits import KINDS, LIMITS, NUMBERS, REFUSED
-from support.special_values import fault, special_plans, values_of
+from support.special_values import Special, fault, special_plans, values_of
 from support.wasm import outputs_on_wasm
 
 from wasm_torch_web.ops import ROWS
@@ -22,18 +22,13 @@ from wasm_torch_web.ops.table import DTYPES
 SUPPORT = Path(__file__).parents[1] / "support"
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Small tensors by the thousand: several threads of PyTorch would only wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+@pytest.fixture(scope="module")
+def found(one_thread: None) -> list[Special]:
+    """All of them."""
+    return list(special_plans())
 
 
-@pytest.mark.usefixtures("one_thread")
-def test_every_operator_gives_pytorchs_special_values() -> None:
-    found = list(special_plans())
+def test_every_operator_gives_pytorchs_special_values(found: list[Special]) -> None:
     wrong = {}
     for special, outputs in zip(found, outputs_on_wasm([s.plan for s in found]), strict=True):
         text = outputs if isinstance(outputs, str) else fault(special, outputs)
@@ -46,7 +41,19 @@ def test_every_operator_gives_pytorchs_special_values() -> None:
 
 
 def test_native_under_sanitizers() -> None:
-    under_sanitizers(SUPPORT / "run_special_values.py")
+    builds.under_sanitizers(SUPPORT / "run_special_values.py")
+
+
+def test_native_between_guard_pages(found: list[Special]) -> None:
+    """No number makes a kernel touch anything but its operands."""
+    plans = [special.plan for special in found]
+    wrong = outside(builds.scalar(), plans[::2], unjudged, (BEHIND,))
+    wrong |= outside(builds.scalar(), plans[1::2], unjudged, (BEFORE,))
+    assert not wrong, "\n".join(f"{name}: {text}" for name, text in list(wrong.items())[:40])
+
+
+def unjudged(plan: Plan, outputs: list[torch.Tensor]) -> None:
+    """C libraries differ in them; the shipped wasm's are compared."""
 
 
 def test_the_limits_are_of_rows_that_there_are() -> None:

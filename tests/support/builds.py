@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,26 @@ from support.native import Library
 
 @functools.cache
 def plain() -> Library:
-    (path,) = build_native.build("plain")
-    return Library(path)
+    return Library(_built("plain"))
+
+
+@functools.cache
+def scalar() -> Library:
+    """What counts its lines for --csrc-coverage."""
+    return Library(_built("scalar"))
+
+
+def apart(kind: str, folder: Path) -> Library:
+    """A library with globals of its own: threads, the tiles of other processors."""
+    return Library(Path(shutil.copy(_built(kind), folder)))
+
+
+@functools.cache
+def _built(kind: str) -> Path:
+    (path,) = build_native.build(kind)
+    if kind == "scalar":  # else it would leave a file wherever it is used
+        os.environ.setdefault("LLVM_PROFILE_FILE", os.devnull)
+    return path
 
 
 def plan_fuzzer() -> Path:

@@ -13,6 +13,7 @@ from wasm_torch_web.ops import DTYPES
 
 DTYPE_OF = {number: dtype for dtype, number in DTYPES.items()}
 ALL_NODES = 0xFFFFFFFF
+TOUCHED = 0xFFFFFFFF
 
 
 class Io(ctypes.Structure):
@@ -43,12 +44,21 @@ class Failure(Exception):
         )
 
 
+class Touched(Exception):
+    """A node touched what is not its own: csrc/native/guard_pages.cc."""
+
+    def __init__(self, node: int, operand: int, offset: int, size: int) -> None:
+        what = f"byte {offset} of the {size} of operand {operand}" if operand >= 0 else hex(offset)
+        super().__init__(f"node {node} touches {what}")
+
+
 class Library:
     """libwtw.so or its sanitized sibling."""
 
     def __init__(self, path: Path) -> None:
         self.c = ctypes.CDLL(str(path))
         pointer, u32, size = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_size_t
+        told = ctypes.POINTER(ctypes.c_int64)
         signatures = {
             "wtw_alloc": (pointer, [size]),
             "wtw_free": (None, [pointer]),
@@ -66,9 +76,15 @@ class Library:
             "wtw_arena_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_live_bytes": (ctypes.c_uint64, [pointer]),
             "wtw_state_bytes": (ctypes.c_uint64, [pointer]),
-            "wtw_failure": (ctypes.POINTER(ctypes.c_int64), []),
+            "wtw_failure": (told, []),
             "wtw_helper_new": (pointer, []),
             "wtw_helper_run": (None, [pointer]),
+            "wtw_run_guarded": (u32, [pointer, u32, u32, ctypes.c_int64, told]),
+            "wtw_helpers": (u32, []),
+            "wtw_helpers_quit": (None, []),
+            "wtw_set_threads": (None, [u32]),
+            "wtw_set_finer": (None, [ctypes.c_int64]),
+            "wtw_most_chunks": (ctypes.c_int64, []),
             "wtw_set_tile_rows": (None, [ctypes.c_int]),
             "wtw_grant_allocations": (None, [ctypes.c_int64]),
             "wtw_live_allocations": (ctypes.c_int64, []),
@@ -143,6 +159,19 @@ class NativeModel:
             ran.append(node)
             self.run_nodes(node, 1)
         return ran
+
+    def run_guarded(
+        self, inputs: Sequence[torch.Tensor | int], outputs: int, behind: bool, cut: int = 0
+    ) -> list[torch.Tensor | int]:
+        """Runs program 0 with pages that nobody may touch behind each operand, or before it; as if
+        each had `cut` bytes less. Raises Touched."""
+        self.bind(inputs)
+        told = (ctypes.c_int64 * 4)()
+        code = self.library.c.wtw_run_guarded(self.session, 0, behind, cut, told)
+        if code == TOUCHED:
+            raise Touched(*told)
+        self._require(code)
+        return self.outputs(len(inputs), outputs)
 
     def outputs(self, inputs: int, outputs: int) -> list[torch.Tensor | int]:
         """The outputs of program 0, behind so many inputs."""

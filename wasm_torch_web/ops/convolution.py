@@ -137,6 +137,16 @@ def _conv2d_cases() -> Iterator[Case]:
     yield Case((x, normal(8, 3, 3, 4, seed=1), None, None), {"padding": (1, 1)})
     ones = torch.ones(3, 1, 1, 4)
     yield Case((corners(1, 4, 3, 5), ones, None, None), {"activation": "relu6"})
+    # Read where it lies, with taps left out at the borders.
+    x, bias = channels_last(normal(2, 40, 7, 6)), normal(22, seed=2)
+    for groups, chosen in (
+        (1, {"padding": (1, 1)}),
+        (1, {"padding": (0, 2, 1, 1), "stride": (2, 1)}),
+        (1, {"padding": (4, 3), "dilation": (3, 2)}),
+        (2, {"padding": (1, 1)}),
+    ):
+        weight = normal(22, 3, 3, 40 // groups, seed=1) / 8
+        yield Case((x, weight, bias, None), {"groups": groups, **chosen})
 
 
 _forward_row(

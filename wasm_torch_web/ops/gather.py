@@ -1,6 +1,6 @@
 """Reading and writing single elements along one axis: `gather`, `scatter` and its reductions.
 
-Negative indices count from the end; writes happen in the order of the index, in the input's own
+No index may be negative; writes happen in the order of the index, in the input's own
 memory where its old contents are dead.
 """
 

@@ -1,7 +1,7 @@
 """PyTorch's advanced indexing: reading and writing what several index tensors together name.
 
-Negative indices count from the end; writes happen in the order of the indices, in the input's own
-memory where its old contents are dead.
+Negative indices count from the end, or name nothing, as in PyTorch; writes happen in the order of
+the indices, in the input's own memory where its old contents are dead.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 IN = tensor("self", ALL, "strided")
 INDICES = tensor("indices", INDEX, "strided", variadic=True)
 OUT = [tensor("output", ALL)]
+WRAPS = flag("wraps", True)  # whether negative indices count from the end
 
 
 def _selection(
@@ -56,6 +57,7 @@ def _index_cases() -> Iterator[Case]:
         {"axes": (1, 2)},
     )
     yield Case((x, torch.tensor(-1)), {"axes": (1,)})
+    yield Case((x, numbers(3, below=5)), {"axes": (1,), "wraps": False})
     yield Case((x, numbers(0, below=5, negative=True)), {"axes": (1,)})
     yield Case((normal(3, 0), numbers(2, below=3, negative=True)), {"axes": (0,)})
     yield Case((normal(50, 40, 33), numbers(60, below=40, negative=True)), {"axes": (1,)})
@@ -65,8 +67,9 @@ row(
     "index",
     inputs=[IN, INDICES],
     outputs=OUT,
-    attributes=[integers("axes")],  # ascending; one for each of the indices, which have one shape
-    reference=lambda self, *indices, axes: torch.ops.aten.index.Tensor(
+    # axes: ascending; one for each of the indices, which have one shape
+    attributes=[integers("axes"), WRAPS],
+    reference=lambda self, *indices, axes, wraps: torch.ops.aten.index.Tensor(
         self, _selection(indices, axes)
     ),
     cases=_index_cases,
@@ -97,6 +100,8 @@ def _put_cases() -> Iterator[Case]:
         yield Case(
             (x, normal(0, 5, 6), numbers(0, below=4, negative=True)), {"axes": (0,), **chosen}
         )
+    once = {"axes": (0,), "wraps": False}
+    yield Case((normal(5, 3), normal(2, 3, seed=1), torch.tensor([4, 0])), once)
     repeated = torch.tensor([1, 1, 3, 1, -4])
     yield Case((normal(5, 3), normal(5, 3, seed=1), repeated), {"axes": (0,), "accumulate": True})
 
@@ -105,9 +110,9 @@ row(
     "index_put",
     inputs=[IN, tensor("values", ALL, "strided"), INDICES],
     outputs=OUT,
-    attributes=[integers("axes"), flag("accumulate", False)],
-    reference=lambda self, values, *indices, axes, accumulate: torch.ops.aten.index_put.default(
-        self, _selection(indices, axes), values, accumulate
+    attributes=[integers("axes"), flag("accumulate", False), WRAPS],
+    reference=lambda self, values, *indices, axes, accumulate, wraps: (
+        torch.ops.aten.index_put.default(self, _selection(indices, axes), values, accumulate)
     ),
     inplace=0,
     cases=_put_cases,
@@ -141,12 +146,19 @@ def index(b: Builder, a: dict[str, Any]) -> Value | None:
 def index_select(b: Builder, a: dict[str, Any]) -> Value:
     """Whole slices by number."""
     x, numbers = as_line(b, a["self"]), as_line(b, a["index"])
-    picked: Value = b.emit("index", [x, numbers], {"axes": (axis(a["dim"], x.rank),)})
+    attributes = {"axes": (axis(a["dim"], x.rank),), "wraps": False}
+    picked: Value = b.emit("index", [x, numbers], attributes)
     return picked if a["self"].rank else in_shape(b, picked, ())
 
 
 def _put(
-    b: Builder, x: Value, axes: tuple[int, ...], indices: list[Value], values: Value, add: bool
+    b: Builder,
+    x: Value,
+    axes: tuple[int, ...],
+    indices: list[Value],
+    values: Value,
+    add: bool,
+    wraps: bool = True,
 ) -> Value:
     """`index_put` of values that broadcast to the shape that `index` would give."""
     kept = [size for i, size in enumerate(x.shape) if i not in axes]
@@ -154,7 +166,8 @@ def _put(
     values = expand(b, values, (*kept[:front], *indices[0].shape, *kept[front:]))
     exact = EXACT.get(x.dtype, x.dtype) if add else x.dtype
     operands = [cast(b, x, exact), cast(b, values, exact), *indices]
-    result: Value = b.emit("index_put", operands, {"axes": axes, "accumulate": add})
+    attributes = {"axes": axes, "accumulate": add, "wraps": wraps}
+    result: Value = b.emit("index_put", operands, attributes)
     return cast(b, result, x.dtype)
 
 
@@ -219,11 +232,13 @@ def masked_scatter(b: Builder, a: dict[str, Any]) -> Value:
     return result
 
 
-def _put_slices(b: Builder, a: dict[str, Any], values: Value, add: bool = False) -> Value:
+def _put_slices(
+    b: Builder, a: dict[str, Any], values: Value, add: bool = False, wraps: bool = False
+) -> Value:
     """Slices of `self` along `dim`, named by `index`; a 0-d tensor counts as one of rank 1."""
     x, index = as_line(b, a["self"]), as_line(b, a["index"])
     dim = axis(a["dim"], x.rank)
-    put = _put(b, x, (dim,), [index], values, add)
+    put = _put(b, x, (dim,), [index], values, add, wraps)
     return in_shape(b, put, a["self"].shape)
 
 
@@ -249,7 +264,7 @@ def index_fill(b: Builder, a: dict[str, Any]) -> Value:
     x, value = a["self"], a["value"]
     if isinstance(value, (int, float)):
         value = b.scalar(value, x.dtype)
-    return _put_slices(b, a, cast(b, in_shape(b, value, ()), x.dtype))
+    return _put_slices(b, a, cast(b, in_shape(b, value, ()), x.dtype), wraps=True)
 
 
 def _put_places(b: Builder, x: Value, places: Value, values: Value, add: bool = False) -> Value:
