@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from wasm_torch_web.pipeline import build
 
 PAGE = Path(__file__).with_name("page")
+GC = "--js-flags=--expose-gc"
 PATIENCE = 120  # seconds without a word: it hangs
 MIB = 1 << 20
 
@@ -107,7 +108,7 @@ def soak(minutes: float, seed: int) -> bool:
         folder = Path(name)
         make(folder)
         end, memory, facts = time.monotonic() + 60 * minutes, [], {}
-        with moments(PAGE, folder, folder / "profile", {"seed": seed}) as told:
+        with moments(PAGE, folder, folder / "profile", {"seed": seed}, GC) as told:
             while time.monotonic() < end and not facts.get("wrong"):
                 processes, facts = told.get(timeout=PATIENCE)
                 memory.append(max(process["VmRSS"] for process in processes.values()))
