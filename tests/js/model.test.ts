@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Backend } from '../../js_runtime/src/backend.ts';
 import { createModel } from '../../js_runtime/src/model.ts';
 import type { Summary } from '../../js_runtime/src/protocol.ts';
-import { rejectsCode, sampleManifest } from './support.ts';
+import { rejectsCode, sampleInputs, sampleManifest } from './support.ts';
 
 function started(call: Backend['call'] = async () => null as never) {
   const { name, version, parameters, programs } = sampleManifest();
@@ -62,15 +62,8 @@ test('runs and profiles say what fits them, and other calls take what comes', as
     seen.push([name, fits(wrap(good)), fits(wrap([])), fits(null)]);
     return wrap(good) as never;
   });
-  const given = {
-    x: { data: new Float32Array(3), shape: [1, 3] },
-    ids: new BigInt64Array(2),
-    count: 3,
-    scale: 0.5,
-    flag: true,
-  };
-  await model.run(given);
-  await model.run(given, { profile: true });
+  await model.run(sampleInputs());
+  await model.run(sampleInputs(), { profile: true });
   await model.reset();
   assert.deepEqual(seen, [
     ['run', true, false, false],

@@ -56,6 +56,15 @@ export function sampleManifest(): Manifest {
   };
 }
 
+/** Inputs that fit it. */
+export const sampleInputs = () => ({
+  x: { data: new Float32Array(6), shape: [2, 3] },
+  ids: new BigInt64Array(2),
+  count: 3,
+  scale: 0.5,
+  flag: true,
+});
+
 /** Asserts that `action` throws a coded error whose message contains every given part. */
 export function throwsCode(action: () => unknown, slug: string, ...parts: string[]): void {
   assert.throws(action, (error: Error) => isCoded(error, slug, parts));

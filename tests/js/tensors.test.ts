@@ -4,16 +4,10 @@ import { test } from 'node:test';
 import { toElements } from '../../js_runtime/src/elements.ts';
 import { isAnswer, outputsOf, wireInputs } from '../../js_runtime/src/tensors.ts';
 import type { DType, InputData, InputValue } from '../../js_runtime/src/types.ts';
-import { sampleManifest, throwsCode } from './support.ts';
+import { sampleInputs, sampleManifest, throwsCode } from './support.ts';
 
 const { forward } = sampleManifest().programs;
-const GOOD = {
-  x: { data: new Float32Array(6), shape: [2, 3] },
-  ids: new BigInt64Array(2),
-  count: 3,
-  scale: 0.5,
-  flag: true,
-};
+const GOOD = sampleInputs();
 const wire = (changes: object) => () =>
   wireInputs(forward, { ...GOOD, ...changes } as Record<string, InputValue>);
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType
+from unittest.mock import patch
 
 from mutants.mutation import ROOT, Mutant
 from mutants.running import KILLED, NO_PROGRAM, SURVIVED, Group, Judge, alone, tests_fail
@@ -73,7 +74,7 @@ def _imported_as(path: Path, code: CodeType) -> None:
     def get_code(self: SourceFileLoader, name: str) -> CodeType | None:
         return code if Path(self.path) == path else usual(self, name)
 
-    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    patch.object(SourceFileLoader, "get_code", get_code).start()
 
 
 GROUPS = {

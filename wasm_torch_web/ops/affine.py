@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from wasm_torch_web.ops.arguments import cast
-from wasm_torch_web.ops.integer_weights import MOST_DEPTH
+from wasm_torch_web.ops.integer_weights import BYTES, MOST_DEPTH
 from wasm_torch_web.ops.integers import pack
 from wasm_torch_web.ops.table import lowers
 from wasm_torch_web.strides import equal
@@ -43,10 +43,14 @@ def _reshape(b: Builder, x: Value, shape: Sequence[Any]) -> Value:
 
 def _quantize(b: Builder, x: Value, inverse: Any, zero: Any, a: dict[str, Any]) -> Value:
     """`inverse` and `zero`: numbers, or tensors that broadcast."""
-    x = _do(b, "mul.Tensor", cast(b, x, torch.float32), inverse)
+    x, low, high, dtype = cast(b, x, torch.float32), a["quant_min"], a["quant_max"], a["dtype"]
+    if isinstance(inverse, float) and dtype in BYTES and low <= zero <= high:
+        steps = {"inverse": inverse, "zero": zero, "low": low, "high": high, "dtype": dtype}
+        made: Value = b.emit("quantize", [x], steps)
+        return made
+    x = _do(b, "mul.Tensor", x, inverse)
     x = _do(b, "add.Tensor", _do(b, "round.default", x), _as_float(b, zero))
-    x = _do(b, "clamp.default", x, min=a["quant_min"], max=a["quant_max"])
-    return cast(b, x, a["dtype"])
+    return cast(b, _do(b, "clamp.default", x, min=low, max=high), dtype)
 
 
 def _dequantize(b: Builder, q: Value, scale: Any, zero: Any, dtype: torch.dtype | None) -> Value:

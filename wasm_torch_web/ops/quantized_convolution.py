@@ -92,9 +92,8 @@ def _quantized_conv2d(
     **attributes: Any,
 ) -> torch.Tensor:
     q, image_scale, zero = quantize_over(input, (1, 2, 3))
-    window, epilogue = _parted(attributes)
-    y = _sums(q, zero.double(), weight, sums, **window) * (image_scale * scale) + bias
-    return finish(y[..., :columns].permute(0, 3, 1, 2), residual, **epilogue)
+    operands = (weight, scale, sums, bias, residual)
+    return _integer_conv2d(q, *operands, image_scale, zero, columns, **attributes)
 
 
 def _static_conv2d(

@@ -12,12 +12,7 @@ from wasm_torch_web.passes.duplicates import merge_duplicates
 from wasm_torch_web.passes.flatten import flatten_control
 from wasm_torch_web.passes.fold import fold_constants
 from wasm_torch_web.passes.fuse import PATTERNS
-from wasm_torch_web.passes.fuse.integers import (
-    keep_images,
-    keep_integers,
-    round_at_once,
-    turn_integers,
-)
+from wasm_torch_web.passes.fuse.integers import keep_images, keep_integers, turn_integers
 from wasm_torch_web.passes.join import join_in_place
 from wasm_torch_web.passes.layout import choose_layouts
 from wasm_torch_web.passes.noops import remove_noops
@@ -35,7 +30,6 @@ SIMPLIFY: tuple[Pass, ...] = (
     keep_integers,  # before they could be folded
     turn_integers,
     keep_images,
-    round_at_once,
     fold_constants,
     remove_noops,
     merge_duplicates,

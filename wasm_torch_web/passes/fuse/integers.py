@@ -9,7 +9,7 @@ from wasm_torch_web.ir import Node, Value, same_shape
 from wasm_torch_web.ops.integer_weights import BYTES, MOST_DEPTH, pack_columns
 from wasm_torch_web.ops.integers import by_panel, pack, padded
 from wasm_torch_web.ops.quantized_convolution import by_taps
-from wasm_torch_web.passes.fuse.pattern import Reads, is_pointwise, number, pattern
+from wasm_torch_web.passes.fuse.pattern import Reads, pattern
 
 
 @pattern
@@ -20,11 +20,10 @@ def keep_integers(node: Node, reads: Reads) -> Node | None:
     input, weight, bias, residual = node.inputs
     assert input is not None and weight is not None
     known = _integers(weight)
-    if known is None or residual is not None or (bias is not None and not bias.is_constant):
+    offset = None if known is None else _offset(bias, len(known[0]))
+    if known is None or offset is None or residual is not None:
         return None
     q, scale, zero = known
-    offset = torch.zeros(len(q)) if bias is None else bias.data
-    assert offset is not None
     activation = {name: node.attributes[name] for name in ("activation", "low", "high")}
     columns = {"columns": len(q), **activation}
     left = _bytes(input)
@@ -53,13 +52,12 @@ def keep_images(node: Node, reads: Reads) -> Node | None:
     if left is None or left[1].numel != 1 or made is None or made.row.name != "dequantize_weight":
         return None
     known = _integers(weight)
-    if known is None or (bias is not None and not bias.is_constant):
+    offset = None if known is None else _offset(bias, len(known[0]))
+    if known is None or offset is None:
         return None
     q, scale, zero = known
     if scale.shape[1] != 1 or zero.any() or q[0].numel() > MOST_DEPTH:
         return None
-    offset = torch.zeros(len(q)) if bias is None else bias.data
-    assert offset is not None
     attributes = {name: item for name, item in node.attributes.items() if name != "groups"}
     matrix = by_taps(q, attributes["dilation"])
     sums = padded(matrix.flatten(1).sum(1, dtype=torch.int32))
@@ -67,36 +65,6 @@ def keep_images(node: Node, reads: Reads) -> Node | None:
     inputs = [left[0], *_constants(weight, operands), residual, *left[1:]]
     sizes = {"columns": len(q), "kernel": tuple(q.shape[1:3])}
     return reads.become(node, "integer_conv2d", inputs, **sizes, **attributes)
-
-
-@pattern
-def round_at_once(node: Node, reads: Reads) -> Node | None:
-    """Multiplied, rounded, moved, clamped and made bytes: `quantize`."""
-    if node.row.name != "cast" or node.output.dtype not in BYTES:
-        return None
-    clamp = _maker(node.inputs[0], "clamp", reads)
-    add = None if clamp is None else _maker(clamp.inputs[0], "add", reads)
-    rounding = None if add is None else _maker(add.inputs[0], "round", reads)
-    times = None if rounding is None else _maker(rounding.inputs[0], "mul", reads)
-    if clamp is None or add is None or times is None:
-        return None
-    x, inverse, zero = times.inputs[0], number(times.inputs[1]), number(add.inputs[1])
-    low, high = clamp.attributes["min"], clamp.attributes["max"]
-    dtype = torch.iinfo(node.output.dtype)
-    if inverse is None or zero is None or not dtype.min <= low <= zero <= high <= dtype.max:
-        return None
-    is_whole = all(end == int(end) for end in (low, zero, high))
-    if not is_whole or x is None or not same_shape(x.shape, node.output.shape):
-        return None
-    steps = {"inverse": inverse, "zero": int(zero), "low": int(low), "high": int(high)}
-    return reads.become(node, "quantize", [x], **steps, dtype=node.output.dtype)
-
-
-def _maker(value: Value | None, row: str, reads: Reads) -> Node | None:
-    """The node of that row, of float32, that makes the value for one reader."""
-    made = reads.sole(value)
-    fits = made is not None and made.row.name == row and is_pointwise(made)
-    return made if fits else None
 
 
 @pattern
@@ -112,6 +80,11 @@ def turn_integers(node: Node, reads: Reads) -> Node | None:
     turned = q.data.permute(*node.attributes["dims"]).contiguous()
     (constant,) = _constants(node.output, (turned,))
     return reads.become(node, "dequantize_weight", [constant, scale, zero])
+
+
+def _offset(bias: Value | None, rows: int) -> Tensor | None:
+    """The bias, zeros where there is none; None where the run computes it."""
+    return torch.zeros(rows) if bias is None else bias.data
 
 
 def _integers(weight: Value) -> tuple[Tensor, Tensor, Tensor] | None:
